@@ -1,0 +1,49 @@
+# make demo    one example, on SQLite
+# make test    all tests, on SQLite, PostgreSQL and MariaDB (make test ARGS="-k pool -x")
+# make lint types floors    the checks
+
+PYTHON ?= python3
+ARGS ?=
+BIN := .venv/bin
+INSTALL := $(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt
+
+.PHONY: setup demo test lint types floors clean
+
+setup: .venv/dev
+
+demo: .venv/demo
+	$(BIN)/python examples/quickstart.py
+
+test: .venv/dev
+	$(BIN)/python -m tests.plugins.binaries
+	$(BIN)/python -m pytest --require-databases=sqlite,postgresql,mariadb $(ARGS)
+
+lint: .venv/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: .venv/dev
+	$(BIN)/mypy asyncdb tests/plugins $(wildcard tests/typing)
+	$(BIN)/pyright --pythonpath $(BIN)/python asyncdb tests/plugins $(wildcard tests/typing)
+
+floors: .venv/dev
+	$(BIN)/lint-imports --no-cache
+
+.venv/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo \
+	"asyncdb needs Python 3.11 or later; name one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) -m venv --clear .venv || { echo \
+	"$(PYTHON) cannot make a venv; on Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
+	$(INSTALL) --upgrade pip
+	@touch $@
+
+.venv/demo: .venv/pip pyproject.toml constraints.txt
+	$(INSTALL) -e '.[sqlite,postgresql,mysql]'
+	@touch $@
+
+.venv/dev: .venv/pip pyproject.toml constraints.txt
+	$(INSTALL) -e '.[all]' --group dev
+	@touch $@
+
+clean:
+	rm -rf .venv build dist .*_cache .hypothesis

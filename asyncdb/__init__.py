@@ -1,0 +1,49 @@
+"""One connection and cursor protocol over asyncpg, aiomysql and aiosqlite.
+
+The same SQL means the same thing on PostgreSQL, MySQL/MariaDB and SQLite.
+
+Example:
+    >>> import asyncio, asyncdb
+    >>> async def main():
+    ...     async with asyncdb.connect("sqlite://") as db:
+    ...         await db.execute("CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT)")
+    ...         await db.execute("INSERT INTO users (name) VALUES (?)", ["Ann"])
+    ...         return await db.fetchone("SELECT id, name FROM users")
+    >>> asyncio.run(main())
+    Row(id=1, name='Ann')
+"""
+
+from asyncdb import errors
+from asyncdb._api import connect
+from asyncdb.connection import Connection
+from asyncdb.cursor import Cursor, Stream
+from asyncdb.dialect import Dialect
+from asyncdb.errors import *  # noqa: F403  # the whole tree, by its __all__
+from asyncdb.executor import Executor
+from asyncdb.options import Isolation
+from asyncdb.rows import Row
+from asyncdb.transaction import Transaction
+from asyncdb.url import DatabaseURL
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Connection",
+    "Cursor",
+    "DatabaseURL",
+    "Dialect",
+    "Executor",
+    "Isolation",
+    "Row",
+    "Stream",
+    "Transaction",
+    "connect",
+    *errors.__all__,
+]
+
+# Tracebacks and reprs show the name that users import.
+for _name in __all__:
+    _member = globals()[_name]
+    if hasattr(_member, "__qualname__"):
+        _member.__module__ = "asyncdb"
+del _name, _member

@@ -1,0 +1,235 @@
+"""The way into a session: one task at a time, and every failure told.
+
+Theory of operation: each verb enters the guard (one task at a time, still connected,
+the innermost block still good), turns text and parameters into what the driver takes,
+awaits the driver once, and leaves the guard. Whatever a driver raises is translated on
+the way out, and the blocks learn of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+from asyncdb import errors
+from asyncdb._sql import arguments, prepare, style_of
+from asyncdb.values import Encoders
+
+if TYPE_CHECKING:
+    from asyncdb._sql import Statement, Style
+    from asyncdb.cursor import Params, Stream
+    from asyncdb.driver import Driver, DriverConnection, Result
+    from asyncdb.options import ConnectOptions, TransactionOptions
+    from asyncdb.transaction import Transaction
+
+logger = logging.getLogger("asyncdb")
+
+
+class Guard:
+    """A driver's session with its guard; `Connection` is the public coat over it."""
+
+    __slots__ = (
+        "__weakref__",
+        "_blocks",
+        "_driver",
+        "_encoders",
+        "_lexis",
+        "_loop",
+        "_options",
+        "_session",
+        "_stream",
+        "_task",
+    )
+
+    def __init__(
+        self, driver: Driver, session: DriverConnection, options: ConnectOptions
+    ) -> None:
+        self._driver = driver
+        self._session = session
+        self._options = options
+        self._encoders = Encoders(session.dialect.encoders)
+        self._lexis = session.lexis
+        self._loop = asyncio.get_running_loop()
+        self._blocks: list[Transaction] = []
+        self._stream: Stream | None = None
+        self._task: asyncio.Task[Any] | None = None  # who is inside
+
+    # -- in and out ------------------------------------------------------------------
+
+    def _enter(self) -> DriverConnection:
+        """Let one task in, if the connection can serve it."""
+        task = asyncio.current_task()
+        if self._task is not None or self._stream is not None:
+            raise self._busy(task)
+        session = self._session
+        if session.is_closed():
+            message = "the connection is closed; open another one"
+            raise errors.ConnectionClosed(message)
+        if task is not None and task.get_loop() is not self._loop:
+            message = "a connection serves only the event loop that it was opened in"
+            raise errors.WrongLoop(message)
+        self._task = task
+        return session
+
+    def _busy(self, task: asyncio.Task[Any] | None) -> errors.ConnectionBusy:
+        if self._task is None:
+            return errors.ConnectionBusy(
+                "a stream is open on this connection: finish or leave it first, or use "
+                "a second connection"
+            )
+        mine, other = (t.get_name() if t else "no task" for t in (task, self._task))
+        return errors.ConnectionBusy(
+            f"task {other!r} is using this connection, task {mine!r} wants it too: a "
+            "connection serves one task at a time; take one from a pool for each"
+        )
+
+    def _failed(self, error: BaseException, sql: str | None) -> BaseException:
+        """Translate what a driver raised, and tell the blocks."""
+        found: BaseException | None = error
+        if not isinstance(error, errors.Error):
+            found = self._driver.translate(error)
+        if isinstance(found, errors.DatabaseError):
+            found.sql = found.sql or sql
+        failed = found is None or isinstance(found, errors.DatabaseError)
+        # An error of ours before anything was sent leaves a block as it is.
+        if self._blocks and (failed or found is not error):
+            self._blocks[-1].failed(found or error)
+            if not self._session.in_transaction():
+                self._lose(found or error)
+        return found or error
+
+    def _lose(self, error: BaseException | None) -> None:
+        for block in self._blocks:
+            block.lost(error)
+
+    async def _guarded(
+        self,
+        work: Callable[[DriverConnection], Awaitable[Any]],
+        sql: str | None = None,
+    ) -> Any:
+        session = self._enter()
+        try:
+            return await work(session)
+        except BaseException as error:
+            found = self._failed(error, sql)
+            if found is error:
+                raise
+            raise found from error
+        finally:
+            self._task = None
+
+    # -- statements ------------------------------------------------------------------
+
+    async def _execute(self, sql: str, params: Params) -> Result:
+        session = self._enter()
+        try:
+            statement = self._prepare(sql, style_of(params))
+            if statement.mode_sensitive and statement.keys:
+                statement = await self._prepare_again(statement)
+            args: Any = ()
+            if params is not None:
+                args = self._arguments(statement, params)
+            result = await session.execute(statement, args)
+            if self._blocks and not session.in_transaction():
+                self._lose(None)
+                raise self._blocks[-1].refusal()
+        except BaseException as error:
+            found = self._failed(error, sql)
+            if found is error:
+                raise
+            raise found from error
+        else:
+            return result
+        finally:
+            self._task = None
+
+    def _prepare(self, sql: str, style: Style) -> Statement:
+        if not isinstance(sql, str):
+            message = f"a statement is a str, not a {type(sql).__name__}"
+            raise errors.InterfaceError(message)
+        placeholder = self._session.dialect.placeholder
+        statement = prepare(sql, style, self._lexis, placeholder)
+        if not statement.verb:
+            message = "the text holds no statement"
+            raise errors.ProgrammingError(message, sql=sql)
+        if self._blocks:
+            if not self._blocks[-1].is_open:
+                raise self._blocks[-1].refusal()
+            if statement.controls_transaction:
+                message = (
+                    f"{statement.verb} sent as text would end this block unseen: use "
+                    "transaction(), tx.commit() and tx.rollback()"
+                )
+                raise errors.TransactionError(message)
+        return statement
+
+    async def _prepare_again(self, statement: Statement) -> Statement:
+        """Read a text with a backslash as the session, asked anew, would read it."""
+        self._lexis = await self._session.read_lexis()
+        return self._prepare(statement.sql, statement.style)
+
+    def _arguments(self, statement: Statement, params: Any) -> list[Any]:
+        values = arguments(statement, params)
+        most = self._session.dialect.max_parameters
+        if most and len(values) > most:
+            message = f"{len(values)} parameters in one statement; {most} are the most"
+            raise errors.ResourceLimit(message)
+        return self._encoders.encode(values, statement.order)
+
+    # -- what transactions are made of -----------------------------------------------
+
+    async def _begin(self, options: TransactionOptions) -> None:
+        levels = self._session.dialect.supports_isolation
+        if options.isolation is not None and options.isolation not in levels:
+            known = ", ".join(sorted(levels)) or "none"
+            message = f"isolation {options.isolation!r} is not one of: {known}"
+            raise errors.TransactionError(message)
+        await self._guarded(lambda session: session.begin(options))
+
+    async def _commit(self) -> None:
+        await self._guarded(self._commit_now)
+
+    async def _rollback(self) -> None:
+        await self._guarded(self._roll_back_now)
+
+    async def _savepoint(self, sql: str) -> None:
+        placeholder = self._session.dialect.placeholder
+        statement = prepare(sql, "none", self._lexis, placeholder)
+        await self._guarded(lambda session: session.execute(statement, ()), sql)
+
+    def _has_transaction(self) -> bool:
+        return self._session.in_transaction()
+
+    def _cut(self) -> None:
+        self._session.terminate()
+
+    async def _commit_now(self, session: DriverConnection) -> None:
+        try:
+            await session.commit()
+        except Exception as error:
+            found = self._driver.translate(error)
+            if isinstance(found, errors.ConnectionLost) or session.is_closed():
+                raise _unknown() from error
+            raise
+        except BaseException as error:
+            if not session.is_closed() and session.in_transaction():
+                raise  # certainly not committed
+            raise error from _unknown()
+
+    async def _roll_back_now(self, session: DriverConnection) -> None:
+        """Roll back in bounded time; a session that is cut is rolled back too."""
+        try:
+            async with asyncio.timeout(self._options.close_timeout):
+                await session.rollback()
+        except TimeoutError:
+            logger.warning("no answer to ROLLBACK; the connection is cut")
+            session.terminate()
+
+
+def _unknown() -> errors.CommitUnknown:
+    return errors.CommitUnknown(
+        "COMMIT was sent and its answer never came: it may or may not have happened; "
+        "look before you repeat it"
+    )

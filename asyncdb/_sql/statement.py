@@ -1,0 +1,41 @@
+"""A SQL text, read once: what is sent, which arguments it takes, what it does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Style = Literal["none", "positional", "named"]
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class Statement:
+    """What `prepare()` learns of a text, for one quoting and one placeholder style.
+
+    Args:
+        sql: the text as the user gave it.
+        style: how its parameters are given.
+        text: the text to send; with literal placeholders only when it has no markers.
+        pieces: the text around the markers (`??` is already `?`): one more than there
+            are markers, so that `pieces[0] + value + pieces[1] + ...` is the text.
+        keys: for each marker, in order, its position (from 0) or its name.
+        order: the keys of the arguments that the driver wants, in its order: `keys`
+            itself, or each name once where a placeholder has a number.
+        verb: the first word in upper case, or "" where there is none.
+        words: all words outside quotes and comments, in upper case.
+        controls_transaction: it would begin or end a transaction, unseen by us.
+        multiple: there is a second statement after a `;`.
+        mode_sensitive: it holds a backslash, whose meaning the session may change.
+    """
+
+    sql: str
+    style: Style
+    text: str
+    pieces: tuple[str, ...]
+    keys: tuple[int | str, ...]
+    order: tuple[int | str, ...]
+    verb: str
+    words: frozenset[str]
+    controls_transaction: bool
+    multiple: bool
+    mode_sensitive: bool

@@ -1,0 +1,328 @@
+"""The one public Connection, for every database."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import warnings
+from typing import TYPE_CHECKING, Any, Final
+
+from asyncdb import errors
+from asyncdb._bulk import Rows, chunks
+from asyncdb._guard import Guard
+from asyncdb._sql import arguments, style_of
+from asyncdb.cursor import Cursor, Params, Stream
+from asyncdb.driver import Result
+from asyncdb.executor import Executor
+from asyncdb.options import Isolation, TransactionOptions
+from asyncdb.transaction import Transaction
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from typing_extensions import Self
+
+    from asyncdb.dialect import Dialect
+    from asyncdb.driver import Driver, DriverConnection, DriverCursor
+    from asyncdb.options import ConnectOptions
+    from asyncdb.rows import Row
+    from asyncdb.url import DatabaseURL
+
+_PLAIN: Final = TransactionOptions()
+
+
+class Connection(Guard, Executor):
+    """One session of a database; `asyncdb.connect()` opens it.
+
+    It serves one task at a time. Each statement commits by itself unless a
+    `transaction()` is open. One that is lost raises `ConnectionClosed` and never
+    reconnects.
+
+    Example:
+        >>> import asyncio, asyncdb
+        >>> async def main():
+        ...     async with asyncdb.connect("sqlite://") as db:
+        ...         return db.dialect.name, db.is_closed, db.in_transaction
+        >>> asyncio.run(main())
+        ('sqlite', False, False)
+    """
+
+    __slots__ = ("_manual", "_url")
+
+    def __init__(
+        self,
+        driver: Driver,
+        session: DriverConnection,
+        url: DatabaseURL,
+        options: ConnectOptions,
+    ) -> None:
+        super().__init__(driver, session, options)
+        self._url = url
+        self._manual: Transaction | None = None  # what begin() opened
+
+    # -- state -----------------------------------------------------------------------
+
+    @property
+    def dialect(self) -> Dialect:
+        """Facts about the database: `name`, `flavor`, `server_version`, ..."""
+        return self._session.dialect
+
+    @property
+    def native(self) -> Any:
+        """The driver's own connection, for what asyncdb does not do."""
+        return self._session.native
+
+    @property
+    def url(self) -> DatabaseURL:
+        """Where it is connected to; prints with the password hidden."""
+        return self._url
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether a transaction is open, as last heard from the database."""
+        return self._session.in_transaction()
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the connection is gone, closed by us or by the other side."""
+        return self._session.is_closed()
+
+    async def ping(self) -> None:
+        """Ask the database for a sign of life.
+
+        Raises:
+            ConnectionLost: there was none.
+            ConnectionClosed: the connection was gone before.
+        """
+        await self._execute("SELECT 1", None)
+
+    async def close(self) -> None:
+        """Close the connection; an open transaction is rolled back by the server.
+
+        It takes `close_timeout` seconds at most. Closing twice is harmless.
+        """
+        session = self._session
+        if session.is_closed():
+            session.terminate()
+            return
+        try:
+            async with asyncio.timeout(self._options.close_timeout):
+                await session.close()
+        except Exception:  # noqa: BLE001  # gone is what was asked for
+            session.terminate()
+        except BaseException:
+            session.terminate()
+            raise
+
+    # -- verbs -----------------------------------------------------------------------
+
+    def cursor(self) -> Cursor:
+        """Return an empty cursor: the PEP 249 shape.
+
+        Returns:
+            A cursor whose `execute()` runs on this connection.
+        """
+        return Cursor(self)
+
+    def stream(self, sql: str, params: Params = None, *, batch: int = 1000) -> Stream:
+        """Read a result in batches; see `Executor.stream`."""
+        return Stream(self, sql, params, batch)
+
+    def transaction(
+        self,
+        *,
+        isolation: Isolation | None = None,
+        readonly: bool = False,
+        deferrable: bool = False,
+    ) -> Transaction:
+        """Open a transaction for a block, or a savepoint inside another.
+
+        Args:
+            isolation: the SQL standard's level, the session's own when `None`.
+            readonly: the database refuses writes.
+            deferrable: PostgreSQL's DEFERRABLE; without effect elsewhere.
+
+        Returns:
+            An async context manager; see `Transaction`.
+        """
+        options = TransactionOptions(
+            isolation=isolation, readonly=readonly, deferrable=deferrable
+        )
+        return Transaction(self, options)
+
+    async def begin(
+        self,
+        *,
+        isolation: Isolation | None = None,
+        readonly: bool = False,
+        deferrable: bool = False,
+    ) -> None:
+        """Open a transaction without a block; end it by `commit()` or `rollback()`.
+
+        Args:
+            isolation: the SQL standard's level, the session's own when `None`.
+            readonly: the database refuses writes.
+            deferrable: PostgreSQL's DEFERRABLE; without effect elsewhere.
+
+        Raises:
+            TransactionError: a transaction is open already.
+        """
+        if self._blocks or self.in_transaction:
+            message = "a transaction is open already; transaction() sets a savepoint"
+            raise errors.TransactionError(message)
+        opened = self.transaction(
+            isolation=isolation, readonly=readonly, deferrable=deferrable
+        )
+        await opened.__aenter__()
+        self._manual = opened
+
+    async def commit(self) -> None:
+        """Commit what `begin()` opened.
+
+        Raises:
+            TransactionError: nothing is open, or only rollback is left.
+            CommitUnknown: COMMIT was sent and its answer never came.
+        """
+        opened = self._opened()
+        if opened is None:
+            await self._commit()
+        else:
+            self._manual = None
+            await opened.__aexit__(None, None, None)
+
+    async def rollback(self) -> None:
+        """Roll back what `begin()` opened.
+
+        Raises:
+            TransactionError: nothing is open.
+        """
+        opened = self._opened()
+        if opened is None:
+            await self._rollback()
+        else:
+            self._manual = None
+            try:
+                await opened.rollback()
+            finally:
+                self._blocks.clear()
+
+    def _opened(self) -> Transaction | None:
+        """Find what begin() opened; `None` for a BEGIN that was sent as text."""
+        if self._blocks[:1] == [self._manual] and len(self._blocks) == 1:
+            return self._manual
+        if self._blocks:
+            message = "a transaction() block is open: it ends by itself, or by tx.commit()"
+            raise errors.TransactionError(message)
+        if not self.in_transaction:
+            message = (
+                "no transaction is open: outside begin() and transaction() each "
+                "statement commits by itself"
+            )
+            raise errors.TransactionError(message)
+        return None
+
+    # -- many rows ----------------------------------------------------------------------
+
+    async def _execute_many(self, sql: str, rows: Rows) -> Result:
+        async def work(session: DriverConnection) -> Result:
+            total, own = 0, False
+            source = chunks(rows)
+            try:
+                batch = await anext(source, None)
+                while batch is not None:
+                    following = await anext(source, None)
+                    if following is not None and not own:
+                        own = not session.in_transaction()
+                        if own:
+                            await session.begin(_PLAIN)
+                    count = await self._send_many(session, sql, batch)
+                    total = -1 if count < 0 or total < 0 else total + count
+                    batch = following
+            except BaseException:
+                if own:
+                    await self._roll_back_now(session)
+                raise
+            if own:
+                await self._commit_now(session)
+            return Result(None, [], total)
+
+        result: Result = await self._guarded(work, sql)
+        return result
+
+    async def _send_many(
+        self, session: DriverConnection, sql: str, batch: list[Any]
+    ) -> int:
+        style = style_of(batch[0])
+        statement = self._prepare(sql, style)
+        if statement.mode_sensitive:
+            statement = await self._prepare_again(statement)
+        values = [arguments(statement, row) for row in batch]
+        encoded = self._encoders.encode_many(values, statement.order)
+        return await session.execute_many(statement, encoded)
+
+    # -- streams ---------------------------------------------------------------------
+
+    async def _open_stream(
+        self, stream: Stream, sql: str, params: Params
+    ) -> DriverCursor:
+        async def work(session: DriverConnection) -> DriverCursor:
+            statement = self._prepare(sql, style_of(params))
+            if statement.mode_sensitive and statement.keys:
+                statement = await self._prepare_again(statement)
+            args = () if params is None else self._arguments(statement, params)
+            return await session.open_cursor(statement, args)
+
+        cursor: DriverCursor = await self._guarded(work, sql)
+        self._stream = stream
+        return cursor
+
+    async def _read_stream(self, cursor: DriverCursor, size: int) -> list[Row]:
+        with self._inside_stream():
+            rows: list[Row] = await self._guarded(lambda _: cursor.fetch(size))
+        return rows
+
+    async def _close_stream(self, cursor: DriverCursor) -> None:
+        self._stream = None
+        if self._session.is_closed():
+            return
+        await self._guarded(lambda _: cursor.close())
+
+    @contextlib.contextmanager
+    def _inside_stream(self) -> Iterator[None]:
+        if self._task is not None:
+            raise self._busy(asyncio.current_task())
+        stream, self._stream = self._stream, None
+        try:
+            yield
+        finally:
+            self._stream = stream
+
+    # -- the end ---------------------------------------------------------------------
+
+    async def __aenter__(self) -> Self:
+        """Return the connection."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close the connection."""
+        await self.close()
+
+    def __del__(self) -> None:
+        """Warn about a connection that nobody closed, and cut it."""
+        session = getattr(self, "_session", None)
+        if session is None or session.is_closed():
+            return
+        message = f"{self!r} was never closed: use `async with`, or await close()"
+        warnings.warn(message, ResourceWarning, source=self, stacklevel=1)
+        with contextlib.suppress(Exception):  # its loop may be gone
+            session.terminate()
+
+    def __repr__(self) -> str:
+        """Show where it is connected to and what it is doing, without a password."""
+        if self.is_closed:
+            state = "closed"
+        elif self._task is not None or self._stream is not None:
+            state = "busy"
+        else:
+            state = "in transaction" if self.in_transaction else "idle"
+        return f"<asyncdb.Connection {self._url} {state}>"

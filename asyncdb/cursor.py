@@ -1,0 +1,283 @@
+"""Results in the user's hands: a `Cursor` holds one whole, a `Stream` reads one."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+from asyncdb.errors import InterfaceError
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+    from asyncdb.driver import DriverCursor, Result
+    from asyncdb.rows import Row
+
+Params: TypeAlias = Sequence[Any] | Mapping[str, Any] | None
+# PEP 249: name, type code, display size, internal size, precision, scale, null ok.
+Description: TypeAlias = tuple[tuple[str, Any, None, None, None, None, None], ...]
+
+
+class Runner(Protocol):
+    """What a cursor runs on: a connection."""
+
+    async def _execute(self, sql: str, params: Params) -> Result: ...
+
+    async def _execute_many(self, sql: str, rows: Iterable[Any]) -> Result: ...
+
+
+class Cursor:
+    """The whole result of a statement, and the PEP 249 way to run one.
+
+    `await db.execute(...)` gives one that has run; `db.cursor()` an empty one, whose
+    `execute()` runs on that connection. Its rows are in memory already: its `fetch...`
+    are awaited only so that they read like every other driver's.
+
+    Example:
+        >>> import asyncio, asyncdb
+        >>> async def main():
+        ...     async with asyncdb.connect("sqlite://") as db, db.cursor() as cur:
+        ...         await cur.execute("SELECT 1 AS one UNION SELECT 2")
+        ...         return cur.rowcount, await cur.fetchone(), await cur.fetchall()
+        >>> asyncio.run(main())
+        (2, Row(one=1), [Row(one=2)])
+    """
+
+    __slots__ = ("_position", "_result", "_runner", "arraysize")
+
+    def __init__(self, runner: Runner | None, result: Result | None = None) -> None:
+        self._runner = runner
+        self._result = result
+        self._position = 0
+        self.arraysize = 1
+
+    async def execute(self, sql: str, params: Params = None) -> Self:
+        """Run a statement and hold its result; see `Executor.execute`.
+
+        Args:
+            sql: the statement.
+            params: a sequence for `?`, a mapping for `:name`, or `None`.
+
+        Returns:
+            The cursor itself.
+
+        Raises:
+            InterfaceError: the cursor is closed or came from a pool.
+        """
+        runner = self._bound()
+        self._result, self._position = None, 0
+        self._result = await runner._execute(sql, params)
+        return self
+
+    async def executemany(self, sql: str, rows: Iterable[Any]) -> Self:
+        """Run a statement for each of `rows`; see `Executor.executemany`.
+
+        Args:
+            sql: the statement.
+            rows: an iterable of sequences or of mappings.
+
+        Returns:
+            The cursor itself.
+
+        Raises:
+            InterfaceError: the cursor is closed or came from a pool.
+        """
+        runner = self._bound()
+        self._result, self._position = None, 0
+        self._result = await runner._execute_many(sql, rows)
+        return self
+
+    async def fetchone(self) -> Row | None:
+        """Return the next row, `None` after the last."""
+        rows = self._held().rows
+        if self._position >= len(rows):
+            return None
+        self._position += 1
+        return rows[self._position - 1]
+
+    async def fetchmany(self, size: int | None = None) -> list[Row]:
+        """Return the next rows.
+
+        Args:
+            size: how many at most; `arraysize` when `None`.
+
+        Returns:
+            The rows; an empty list after the last.
+        """
+        end = self._position + (self.arraysize if size is None else size)
+        rows = self._held().rows[self._position : end]
+        self._position += len(rows)
+        return rows
+
+    async def fetchall(self) -> list[Row]:
+        """Return all rows that are left."""
+        rows = self._held().rows[self._position :]
+        self._position += len(rows)
+        return rows
+
+    async def fetchval(self) -> Any:
+        """Return the first value of the next row, `None` after the last."""
+        row = await self.fetchone()
+        return None if row is None else row[0]
+
+    @property
+    def description(self) -> Description | None:
+        """PEP 249's seven items for each column; `None` without columns.
+
+        The second, the type code, is the driver's own: an OID (PostgreSQL), a field
+        type (MySQL), `None` (SQLite).
+        """
+        columns = self._result.columns if self._result else None
+        if columns is None:
+            return None
+        return tuple((name, code, None, None, None, None, None) for name, code in columns)
+
+    @property
+    def rowcount(self) -> int:
+        """Rows matched, inserted or returned; -1 when unknown or before a statement."""
+        return self._result.rowcount if self._result else -1
+
+    @property
+    def lastrowid(self) -> int | None:
+        """The key that an INSERT of one row made; `None` otherwise, and on PostgreSQL.
+
+        `INSERT ... RETURNING id` says it wherever `db.dialect.supports_returning`.
+        """
+        return self._result.lastrowid if self._result else None
+
+    @property
+    def rownumber(self) -> int:
+        """The index of the next row."""
+        return self._position
+
+    async def close(self) -> None:
+        """Drop the result; the cursor cannot be used again."""
+        self._runner = self._result = None
+
+    async def __aenter__(self) -> Self:
+        """Return the cursor."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close the cursor."""
+        await self.close()
+
+    async def __aiter__(self) -> AsyncIterator[Row]:
+        """Iterate over the rows that are left."""
+        while (row := await self.fetchone()) is not None:
+            yield row
+
+    def __repr__(self) -> str:
+        """Show the state, without values."""
+        if self._result is None:
+            return "<asyncdb.Cursor empty>"
+        return f"<asyncdb.Cursor rowcount={self.rowcount} at row {self._position}>"
+
+    def _held(self) -> Result:
+        if self._result is None:
+            message = "the cursor holds no result: execute a statement first"
+            raise InterfaceError(message)
+        return self._result
+
+    def _bound(self) -> Runner:
+        if self._runner is None:
+            message = (
+                "this cursor only holds a result (it was closed, or came from a pool): "
+                "execute on the connection or the pool"
+            )
+            raise InterfaceError(message)
+        return self._runner
+
+
+class Streamer(Protocol):
+    """What a stream reads through: a connection, which guards and translates."""
+
+    async def _open_stream(
+        self, stream: Stream, sql: str, params: Params
+    ) -> DriverCursor: ...
+
+    async def _read_stream(self, cursor: DriverCursor, size: int) -> list[Row]: ...
+
+    async def _close_stream(self, cursor: DriverCursor) -> None: ...
+
+
+class Stream:
+    """A result read in batches, in constant memory: `async with db.stream(...)`.
+
+    While it is open the connection serves nothing else. It may be left at any row:
+    the rest is not read.
+
+    Example:
+        >>> import asyncio, asyncdb
+        >>> async def main():
+        ...     async with asyncdb.connect("sqlite://") as db:
+        ...         async with db.stream("SELECT 1 AS n UNION SELECT 2") as rows:
+        ...             return [row.n async for row in rows]
+        >>> asyncio.run(main())
+        [1, 2]
+    """
+
+    __slots__ = ("_batch", "_cursor", "_host", "_params", "_sql")
+
+    def __init__(self, host: Streamer, sql: str, params: Params, batch: int) -> None:
+        if batch < 1:
+            message = f"batch must be at least 1, not {batch}"
+            raise InterfaceError(message)
+        self._host = host
+        self._sql = sql
+        self._params = params
+        self._batch = batch
+        self._cursor: DriverCursor | None = None
+
+    async def __aenter__(self) -> Self:
+        """Run the statement."""
+        self._cursor = await self._host._open_stream(self, self._sql, self._params)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Leave the result; the connection is free again."""
+        cursor, self._cursor = self._cursor, None
+        if cursor is not None:
+            await self._host._close_stream(cursor)
+
+    @property
+    def description(self) -> Description:
+        """PEP 249's seven items for each column."""
+        columns = self._open().columns
+        return tuple((name, code, None, None, None, None, None) for name, code in columns)
+
+    # An async generator: one coroutine step a batch, none a row.
+    async def __aiter__(self) -> AsyncIterator[Row]:
+        """Iterate over the rows."""
+        while rows := await self._host._read_stream(self._open(), self._batch):
+            for row in rows:
+                yield row
+
+    async def batches(self) -> AsyncIterator[list[Row]]:
+        """Iterate over the rows a batch at a time: lists of at most `batch` rows."""
+        while rows := await self._host._read_stream(self._open(), self._batch):
+            yield rows
+
+    async def fetchmany(self, size: int | None = None) -> list[Row]:
+        """Return the next rows.
+
+        Args:
+            size: how many at most; the stream's batch when `None`.
+
+        Returns:
+            The rows; an empty list at the end.
+        """
+        return await self._host._read_stream(self._open(), size or self._batch)
+
+    def _open(self) -> DriverCursor:
+        if self._cursor is None:
+            message = "the stream is not open: use it inside `async with`"
+            raise InterfaceError(message)
+        return self._cursor

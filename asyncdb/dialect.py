@@ -1,0 +1,104 @@
+"""Facts about a database, as data: how its text is quoted, what it can do.
+
+Behaviour lives in drivers; whatever can be said as a fact is said here, so that the
+core never asks "which database is this?". A driver makes one `Dialect` for its engine
+and, after connecting, a copy with what this server told (`dataclasses.replace`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Placeholder = Literal["qmark", "dollar", "format", "literal"]
+
+
+# eq=False: a Lexis is compared and hashed by identity, which makes it a cheap key of
+# the statement cache. Make few of them, once, at import.
+@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
+class Lexis:
+    """How an engine, in one session mode, divides SQL text: what the lexer reads.
+
+    Args:
+        strings: characters that open and close a string, doubled inside it.
+        names: characters that open and close a quoted name, doubled inside it.
+        backslash: those of `strings` and `names` in which a backslash takes the next
+            character literally.
+        escape_strings: `E'...'` has backslash escapes (PostgreSQL).
+        dollar_strings: `$tag$...$tag$` is a string (PostgreSQL).
+        nested_comments: `/* /* */ */` is one comment (PostgreSQL).
+        hash_comments: `#` opens a comment up to the end of the line (MySQL).
+        dash_needs_blank: `--` is a comment only before white space, a control
+            character or the end of the text (MySQL).
+        code_comments: `/*! ... */` and `/*M! ... */` are code (MySQL); markers in
+            them are refused.
+        brackets: `[...]` is a quoted `"name"` (SQLite), a `"subscript"` in which
+            `:x` may be a slice (PostgreSQL), or nothing (`None`).
+        question_operators: a bare `?` can be an operator (PostgreSQL's jsonb), so it
+            is left alone when parameters are named.
+        native_markers: a regular expression for the engine's own parameter markers;
+            they are refused in a text that has parameters of ours.
+    """
+
+    strings: str = "'"
+    names: str = '"'
+    backslash: str = ""
+    escape_strings: bool = False
+    dollar_strings: bool = False
+    nested_comments: bool = False
+    hash_comments: bool = False
+    dash_needs_blank: bool = False
+    code_comments: bool = False
+    brackets: Literal["name", "subscript"] | None = None
+    question_operators: bool = False
+    native_markers: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Dialect:
+    """What is true of a database: `db.dialect`.
+
+    Args:
+        name: the family: `"postgresql"`, `"mysql"`, `"sqlite"`, or a driver's own.
+        flavor: the product when it is not the family itself, such as `"mariadb"`.
+        server_version: of the server connected to, such as `(15, 18)`; empty before.
+        placeholder: what a marker becomes in the text that is sent: `?`, `$1`, `%s`
+            or the value as a literal (`"literal"`, rendered by `encoders`).
+        lexis: how the text is quoted in the portable session.
+        identifier_quote: the character around a quoted name.
+        encoders: exact type of a parameter -> how its value goes to the driver;
+            `None` as a function means as it is. Types that are not here are refused.
+        max_parameters: how many parameters one statement may have; 0 for no limit.
+        identity_column: how a column whose keys the database makes is declared.
+        supports_lastrowid: the engine tells the key that an INSERT made.
+        supports_returning: INSERT ... RETURNING gives rows.
+        supports_transactional_ddl: CREATE TABLE can be rolled back.
+        supports_concurrent_connections: two connections may see the same data.
+        supports_isolation: the isolation levels that `transaction()` takes.
+        bends_bad_values: a value that does not fit a column is stored changed
+            or as it is (SQLite without STRICT tables) instead of refused.
+        typed_columns: an untyped read gives a column's declared type back.
+
+    Example:
+        >>> from asyncdb.dialect import Dialect
+        >>> Dialect(name="mydb", placeholder="qmark").supports_returning
+        False
+    """
+
+    name: str
+    flavor: str = ""
+    server_version: tuple[int, ...] = ()
+    placeholder: Placeholder = "qmark"
+    lexis: Lexis = field(default_factory=Lexis, repr=False)
+    identifier_quote: str = '"'
+    encoders: Mapping[type, Any] = field(default_factory=dict, repr=False)
+    max_parameters: int = 0
+    identity_column: str = "INTEGER PRIMARY KEY"
+    supports_lastrowid: bool = False
+    supports_returning: bool = False
+    supports_transactional_ddl: bool = False
+    supports_concurrent_connections: bool = True
+    supports_isolation: frozenset[str] = frozenset()
+    bends_bad_values: bool = False
+    typed_columns: bool = True

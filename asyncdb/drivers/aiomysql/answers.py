@@ -1,0 +1,408 @@
+"""The answer to a command, parsed while its bytes arrive. No I/O.
+
+Rules:
+
+1. Bytes come in pieces that end anywhere; a packet is looked at when it is whole.
+2. Values stay raw until the answer is complete (`Shape.rows`): what cannot be decoded
+   must not leave half an answer on the wire.
+3. Sequence numbers are checked on the first and the last packet of a result: an answer
+   that is not ours, or of which something is missing, is never taken for one.
+
+An answer is one or more results, each an OK packet, or column definitions and rows
+(https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_command_phase.html).
+Kept are the rows of the first result that has columns, and what the last OK said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from asyncdb.dialects.mysql.columns import TIMESTAMP, Decoder, Raw, decode, decoder
+from asyncdb.errors import ConnectionLost, InternalError, NotSupportedError
+from asyncdb.rows import Row, tuple_row
+
+# Bits of the server's status.
+IN_TRANSACTION, MORE_RESULTS = 0x0001, 0x0008
+
+_OK, _LOCAL_INFILE, _EOF, _ERROR = 0x00, 0xFB, 0xFE, 0xFF
+_NULL = 0xFB
+_MAX_PAYLOAD = 0xFFFFFF
+
+
+class Shape:
+    """What rows of one kind are made of; made once for each list of definitions.
+
+    Args:
+        definitions: `(name, field type, collation)` of each column.
+    """
+
+    def __init__(self, definitions: list[tuple[str, int, int]]) -> None:
+        self.width = len(definitions)
+        self.names = tuple(name for name, _, _ in definitions)
+        self.columns = tuple((name, kind) for name, kind, _ in definitions)
+        self.has_timestamps = any(kind == TIMESTAMP for _, kind, _ in definitions)
+        self._make = tuple_row(self.names)
+        self._decoders: dict[bool, list[Decoder]] = {
+            utc: [decoder(kind, charset, utc=utc) for _, kind, charset in definitions]
+            for utc in (True, False)
+        }
+
+    def rows(self, values: Raw, *, utc: bool) -> list[Row]:
+        """Make rows of raw values, which stand row after row.
+
+        Raises:
+            DataError: a value cannot be decoded.
+        """
+        width = self.width
+        columns = [
+            decode(name, decode_column, values[i::width])
+            for i, (name, decode_column) in enumerate(
+                zip(self.names, self._decoders[utc], strict=True)
+            )
+        ]
+        return list(map(self._make, zip(*columns, strict=True)))
+
+
+class Shapes:
+    """The shapes seen, by the bytes that define them.
+
+    Definitions hold names and types, so connections share them.
+    """
+
+    _MOST, _LONGEST = 512, 64 * 1024
+
+    def __init__(self) -> None:
+        self._known: dict[bytes, Shape] = {}
+
+    def find(self, definitions: bytes) -> Shape:
+        """Return the shape for packets of column definitions, headers included."""
+        shape = self._known.get(definitions)
+        if shape is None:
+            shape = Shape(_parse_definitions(definitions))
+            if len(definitions) <= self._LONGEST:
+                if len(self._known) >= self._MOST:
+                    self._known.clear()
+                self._known[definitions] = shape
+        return shape
+
+
+SHAPES = Shapes()
+
+
+class Answer:
+    """The answer to one command.
+
+    Args:
+        data: bytes that came with the answer before.
+
+    Attributes:
+        done: the answer is complete, an error packet included.
+        missing: how many bytes the packet that is incomplete lacks, at least.
+        rest: bytes after the end of the answer.
+        error: the error packet that ended it.
+        shape: of the first result that has columns.
+        values: raw values of its rows; those who take them empty it.
+        status: the server's status bits, as last told.
+        affected: rows that the last statement matched, changed or inserted.
+        made: the key that it made, 0 for none.
+    """
+
+    __slots__ = (
+        "_data",
+        "_discarding",
+        "_position",
+        "_sequence",
+        "_step",
+        "_width",
+        "affected",
+        "done",
+        "error",
+        "made",
+        "missing",
+        "shape",
+        "status",
+        "values",
+    )
+
+    def __init__(self, data: bytes = b"") -> None:
+        self._data = b""
+        self._discarding = False
+        self._position = 0
+        self._sequence = 1  # of the next packet
+        # Unbound: a bound method would make a cycle of each answer.
+        self._step: Callable[[Answer], bool] = Answer._head
+        self._width = 0
+        self.affected = 0
+        self.done = False
+        self.error: bytes | None = None
+        self.made = 0
+        self.missing = 4
+        self.shape: Shape | None = None
+        self.status: int | None = None
+        self.values: Raw = []
+        if data:
+            self.feed(data)
+
+    @property
+    def rest(self) -> bytes:
+        """What came after the end of the answer."""
+        return self._data[self._position :]
+
+    def feed(self, chunk: bytes) -> None:
+        """Go on with more bytes.
+
+        Raises:
+            InternalError: this is no answer to one command of ours.
+            ConnectionLost: the server says that it ends the connection.
+            NotSupportedError: the server asks for a file of this machine.
+        """
+        rest = self._data[self._position :] if self._position < len(self._data) else b""
+        self._data = rest + chunk if rest else chunk
+        self._position = 0
+        try:
+            while not self.done and self._step(self):
+                pass
+        except IndexError:
+            raise _malformed() from None
+
+    def discard(self) -> None:
+        """Keep no rows from here on."""
+        self._discarding = True
+        self.values.clear()
+        if self._step is Answer._rows:
+            self._step = Answer._skip
+
+    # -- steps: each parses what is whole, and says whether to go on ------------------
+
+    def _packet(self) -> bytes | None:
+        """Take one packet's payload, `None` when it is not whole."""
+        data, position, spans = self._data, self._position, []
+        size = _MAX_PAYLOAD
+        while size == _MAX_PAYLOAD:
+            start = position + 4
+            if start > len(data):
+                self.missing = start - len(data)
+                return None
+            size = int.from_bytes(data[position : position + 3], "little")
+            position = start + size
+            if position > len(data):
+                self.missing = position - len(data)
+                return None
+            spans.append((start, position))
+        sequence = (self._sequence + len(spans) - 1) & 255
+        if data[start - 1] != sequence:
+            self._foreign(data[start:position], data[start - 1])
+        self._sequence = (sequence + 1) & 255
+        self._position = position
+        if len(spans) == 1:
+            return data[start:position]
+        return b"".join(data[start:end] for start, end in spans)
+
+    def _foreign(self, packet: bytes, sequence: int) -> None:
+        """Raise for a packet that is out of turn."""
+        if packet[0] == _ERROR and sequence == 0:
+            # A server that shuts down or ends an idle session says so unasked.
+            number = int.from_bytes(packet[1:3], "little")
+            message = f"the server had ended the connection (code {number})"
+            raise ConnectionLost(message, code=number)
+        message = f"packet {sequence} of an answer where {self._sequence} is due"
+        raise InternalError(message)
+
+    def _head(self) -> bool:
+        packet = self._packet()
+        if packet is None:
+            return False
+        first = packet[0]
+        if first == _OK:
+            self._ok(packet)
+        elif first == _ERROR:
+            self._fail(packet)
+        elif first == _LOCAL_INFILE:
+            message = "the server asks for a file of this machine (LOAD DATA LOCAL)"
+            raise NotSupportedError(message)
+        else:
+            self._width, end = _integer(packet, 0)
+            if end != len(packet):
+                raise _malformed()
+            self._step = Answer._columns
+        return True
+
+    def _ok(self, packet: bytes) -> None:
+        self.affected, position = _integer(packet, 1)
+        self.made, position = _integer(packet, position)
+        self._finish(int.from_bytes(packet[position : position + 2], "little"))
+
+    def _fail(self, packet: bytes) -> None:
+        self.error = packet
+        self.done = True
+
+    def _finish(self, status: int) -> None:
+        """End a result."""
+        self.status = status
+        if status & MORE_RESULTS:
+            self._step = Answer._head
+        else:
+            self.done = True
+
+    def _columns(self) -> bool:
+        data, size = self._data, len(self._data)
+        position = start = self._position
+        for _ in range(self._width + 1):
+            start = position
+            if start + 4 > size:
+                self.missing = start + 4 - size
+                return False
+            position = start + 4 + int.from_bytes(data[start : start + 3], "little")
+            if position > size:
+                self.missing = position - size
+                return False
+        if data[start + 4] != _EOF:
+            raise _malformed()
+        kept = self.shape is None
+        if kept:
+            self.shape = SHAPES.find(data[self._position : start])
+        self._sequence = (self._sequence + self._width + 1) & 255
+        self._position = position
+        keep = kept and not self._discarding
+        self._step = Answer._rows if keep else Answer._skip
+        return True
+
+    def _rows(self) -> bool:
+        """Divide rows into values: the loop in which the time goes."""
+        data, position, size = self._data, self._position, len(self._data)
+        values, columns = self.values, range(self._width)
+        append, before = values.append, len(values)
+        ended = is_long = False
+        while True:
+            p = position + 4
+            if p > size:
+                self.missing = p - size
+                break
+            length = data[position] | data[position + 1] << 8 | data[position + 2] << 16
+            end = p + length
+            if end > size:
+                self.missing = end - size
+                break
+            first = data[p]
+            if first >= _EOF and (length < 9 or first == _ERROR):
+                ended = True
+                break
+            if length == _MAX_PAYLOAD:
+                is_long = True
+                break
+            for _ in columns:
+                n = data[p]
+                p += 1
+                if n < _NULL:
+                    append(data[p : p + n])
+                    p += n
+                elif n == _NULL:
+                    append(None)
+                else:
+                    n, p = _integer(data, p - 1)
+                    append(data[p : p + n])
+                    p += n
+            if p != end:
+                raise _malformed()
+            position = end
+        self._advance(position, (len(values) - before) // self._width)
+        return self._last() if ended else is_long and self._long_row()
+
+    def _skip(self) -> bool:
+        """Pass over rows that nobody wants."""
+        data, position, size = self._data, self._position, len(self._data)
+        rows = 0
+        ended = is_long = False
+        while True:
+            p = position + 4
+            if p > size:
+                self.missing = p - size
+                break
+            length = data[position] | data[position + 1] << 8 | data[position + 2] << 16
+            if p + length > size:
+                self.missing = p + length - size
+                break
+            if data[p] >= _EOF and (length < 9 or data[p] == _ERROR):
+                ended = True
+                break
+            if length == _MAX_PAYLOAD:
+                is_long = True
+                break
+            position = p + length
+            rows += 1
+        self._advance(position, rows)
+        return self._last() if ended else is_long and self._packet() is not None
+
+    def _advance(self, position: int, packets: int) -> None:
+        self._position = position
+        self._sequence = (self._sequence + packets) & 255
+
+    def _long_row(self) -> bool:
+        """Take a row of 16 MB and more, which comes in several packets."""
+        packet = self._packet()
+        if packet is None:
+            return False
+        p = 0
+        for _ in range(self._width):
+            if packet[p] == _NULL:
+                self.values.append(None)
+                p += 1
+            else:
+                n, p = _integer(packet, p)
+                self.values.append(packet[p : p + n])
+                p += n
+        if p != len(packet):
+            raise _malformed()
+        return True
+
+    def _last(self) -> bool:
+        """Take the packet that ends the rows."""
+        packet = self._packet()
+        assert packet is not None
+        if packet[0] == _ERROR:
+            self._fail(packet)
+        else:
+            self._finish(int.from_bytes(packet[3:5], "little"))
+        return True
+
+
+def _parse_definitions(data: bytes) -> list[tuple[str, int, int]]:
+    """Read `(name, field type, collation)` out of column definitions."""
+    found = []
+    position = 0
+    while position < len(data):
+        p = position + 4
+        position = p + int.from_bytes(data[position : position + 3], "little")
+        # catalog, schema, table, original table, name, original name
+        texts = []
+        for _ in range(6):
+            n, p = _integer(data, p)
+            texts.append(data[p : p + n])
+            p += n
+        name = texts[4].decode("utf-8", "replace")
+        collation = int.from_bytes(data[p + 1 : p + 3], "little")
+        found.append((name, data[p + 7], collation))
+    return found
+
+
+def _integer(data: bytes, position: int) -> tuple[int, int]:
+    """Read a number of variable length, and where it ends."""
+    first = data[position]
+    if first < _NULL:
+        return first, position + 1
+    size = {0xFC: 2, 0xFD: 3, 0xFE: 8}[first] if first in (0xFC, 0xFD, 0xFE) else 0
+    if not size:
+        raise _malformed()
+    end = position + 1 + size
+    return int.from_bytes(data[position + 1 : end], "little"), end
+
+
+def _malformed() -> InternalError:
+    return InternalError("the server sent a packet that is not understood")
+
+
+def server_values(answer: Answer) -> tuple[Any, ...]:
+    """Return the first row of an answer of ours, for queries about the session."""
+    assert answer.shape is not None
+    return tuple(answer.shape.rows(answer.values, utc=True)[0])

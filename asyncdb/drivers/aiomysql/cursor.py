@@ -1,0 +1,123 @@
+"""A result read in pieces, unbuffered; left early, its rest is stopped by KILL QUERY."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from asyncdb.driver import DriverCursor
+from asyncdb.drivers.aiomysql.answers import Answer
+from asyncdb.drivers.aiomysql.killing import LIMIT, kill
+from asyncdb.drivers.aiomysql.wire import PING, server_error
+from asyncdb.rows import Row
+
+if TYPE_CHECKING:
+    from asyncdb.drivers.aiomysql.connection import AiomysqlConnection
+
+# A rest that comes within this many seconds is read: that takes less than a KILL.
+_SOON = 0.02
+
+
+class AiomysqlCursor(DriverCursor):
+    """The cursor; its connection serves nothing else until it has finished.
+
+    Args:
+        connection: the session, on which the statement was sent.
+    """
+
+    def __init__(self, connection: AiomysqlConnection) -> None:
+        self._connection = connection
+        self._wire = connection.wire
+        self.answer = Answer()
+        self._taken = 0  # values given out of `answer.values`
+        self._finished = False
+
+    @property
+    def columns(self) -> tuple[tuple[str, Any], ...]:
+        """Names and types."""
+        shape = self.answer.shape
+        return shape.columns if shape is not None else ()
+
+    async def begin(self) -> None:
+        """Read up to the first rows."""
+        answer = self.answer
+        while answer.shape is None and not answer.done:
+            answer.feed(await self._wire.read(answer.missing))
+
+    async def fetch(self, size: int) -> list[Row]:
+        """Read rows until there are `size`, or the result is over."""
+        answer, shape = self.answer, self.answer.shape
+        if shape is None:
+            return []
+        wanted = size * shape.width
+        while len(answer.values) - self._taken < wanted and not answer.done:
+            try:
+                answer.feed(await self._wire.read(answer.missing))
+            except BaseException as error:
+                await self._cut(error)
+                raise
+        if answer.done:
+            await self.finish()
+        values = answer.values[self._taken : self._taken + wanted]
+        self._taken += len(values)
+        if self._taken == len(answer.values):
+            answer.values.clear()
+            self._taken = 0
+        return await self._connection.rows(shape, values)
+
+    async def finish(self) -> None:
+        """Take note of the end, once; raises the error that the result ended with."""
+        if self._finished:
+            return
+        self._finished = True
+        self._wire.take_status(self.answer)
+        self._connection.finished()
+        if self.answer.rest:
+            self._wire.abort()
+        if self.answer.error is not None:
+            await self._connection.settle(self.answer.error)
+            raise server_error(self.answer.error)
+
+    async def close(self) -> None:
+        """Leave the result."""
+        if self._finished:
+            return
+        self.answer.discard()
+        try:
+            if not await self._drained(_SOON):
+                # Awaited before the next statement, or that one would be killed.
+                await self._kill()
+                if not await self._drained(LIMIT):
+                    raise TimeoutError("the rest of the result did not end")
+        except BaseException as error:
+            await self._cut(error)
+            if isinstance(error, TimeoutError):
+                return  # as closed as can be
+            raise
+        self._finished = True
+        self._wire.take_status(self.answer)
+        self._connection.finished()
+        # An error packet (1317, most likely) says nothing of the transaction.
+        await self._connection.ask(PING)
+
+    async def _drained(self, seconds: float) -> bool:
+        """Read on; whether that came to an end in time."""
+        answer = self.answer
+        try:
+            async with asyncio.timeout(seconds):
+                while not answer.done:
+                    answer.feed(await self._wire.read(answer.missing))
+        except TimeoutError:
+            return False
+        return True
+
+    async def _kill(self) -> bool:
+        connection = self._connection
+        return await kill(
+            connection.target, self._wire, connection.session.server, query=True
+        )
+
+    async def _cut(self, error: BaseException) -> None:
+        self._finished = True
+        self._connection.finished()
+        await self._connection.cut(error)

@@ -1,0 +1,84 @@
+"""Stopping work on the server: KILL over another connection.
+
+Where an address leads to several servers (a balancer, a failover), another connection may
+reach another one, on which the same number is somebody else's session. So the server is
+asked who it is before anything is killed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+
+from asyncdb.dialects.mysql.literals import text
+from asyncdb.drivers.aiomysql.wire import QUERY, Target, Wire, open_wire
+
+# Seconds for all of it: it is an attempt, and somebody may be waiting.
+LIMIT = 2.0
+# Seconds of that which a cancelled call waits itself, so that the work has usually ended
+# when it returns, also at the end of the program when nothing runs in the background.
+PATIENCE = 0.3
+
+_log = logging.getLogger("asyncdb.drivers.aiomysql")
+# The loop itself keeps only weak references to tasks.
+_running: set[asyncio.Task[bool]] = set()
+
+
+async def kill(target: Target, wire: Wire, server: str, *, query: bool) -> bool:
+    """Stop a session's work.
+
+    Args:
+        target: how to get to the server.
+        wire: the session's.
+        server: which server it is on, as told when it was opened.
+        query: only the statement that runs now, if one does; else the whole session.
+
+    Returns:
+        Whether the server did so, within `LIMIT`.
+    """
+    what = "QUERY " if query else ""
+    question = f"SELECT CONCAT_WS(':', @@hostname, @@port, @@server_id) = {text(server)}"
+    try:
+        async with asyncio.timeout(LIMIT), _side(target) as side:
+            side.send(QUERY + question.encode())
+            answer = await side.answer()
+            if answer.error is not None or answer.values != [b"1"]:
+                _log.debug("not killed: another server answers at %r", target)
+                return False
+            side.send(QUERY + f"KILL {what}{wire.thread_id()}".encode())
+            answer = await side.answer()
+            return answer.error is None
+    except Exception as error:
+        # No password: connection errors name user and host at most.
+        _log.debug("not killed: %s", type(error).__name__)
+        return False
+
+
+async def stop(target: Target, wire: Wire, server: str) -> None:
+    """Kill the session behind a wire that was cut, waiting for `PATIENCE` at most."""
+    task = kill_later(target, wire, server)
+    if task is not None:
+        await asyncio.wait([task], timeout=PATIENCE)
+
+
+def kill_later(target: Target, wire: Wire, server: str) -> asyncio.Task[bool] | None:
+    """Kill the session behind a wire that was cut, in the background."""
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:  # the loop has ended
+        return None
+    task = loop.create_task(kill(target, wire, server, query=False))
+    _running.add(task)
+    task.add_done_callback(_running.discard)
+    return task
+
+
+@contextlib.asynccontextmanager
+async def _side(target: Target) -> AsyncIterator[Wire]:
+    wire = await open_wire(target)
+    try:
+        yield wire
+    finally:
+        wire.abort()

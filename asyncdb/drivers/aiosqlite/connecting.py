@@ -1,0 +1,157 @@
+"""The driver object: options, the portable session, opening."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+
+from aiosqlite import Connection as Native
+
+from asyncdb import errors
+from asyncdb.dialect import Dialect
+from asyncdb.dialects.sqlite import DIALECT, SQLiteOptions, from_code
+from asyncdb.driver import Driver, DriverConnection
+from asyncdb.drivers.aiosqlite.connection import BUSY_SLICE, AiosqliteConnection, busy
+from asyncdb.options import ConnectOptions
+from asyncdb.url import DatabaseURL
+
+_READONLY = 8
+# sqlite3's errors that come without a code, by how their text begins.
+_UNCODED: tuple[tuple[str, type[errors.Error], str], ...] = (
+    (
+        "You can only execute one statement",
+        errors.MultipleStatements,
+        "more than one statement in one text; send them one by one",
+    ),
+    (
+        "Incorrect number of bindings",
+        errors.ParameterError,
+        "the text has SQLite's own markers, and not as many values came with it",
+    ),
+    (
+        "You did not supply a value for binding",
+        errors.ParameterError,
+        "the text has SQLite's own named markers without a value",
+    ),
+    ("Cannot operate on a closed", errors.ConnectionClosed, "the connection is closed"),
+    ("no active connection", errors.ConnectionClosed, "the connection is closed"),
+    ("Connection closed", errors.ConnectionClosed, "the connection is closed"),
+    ("the query contains a null", errors.ParameterError, "the text holds a NUL"),
+    ("embedded null character", errors.ParameterError, "the text holds a NUL"),
+    ("executemany() can only", errors.ProgrammingError, "executemany() is for writing"),
+    ("Could not decode", errors.InvalidText, "stored text is not valid UTF-8"),
+)
+
+
+class AiosqliteDriver(Driver):
+    """The entry point's object."""
+
+    @property
+    def dialect(self) -> Dialect:
+        """SQLite's facts."""
+        return DIALECT
+
+    @property
+    def options(self) -> type[ConnectOptions]:
+        """SQLite's options."""
+        return SQLiteOptions
+
+    async def connect(
+        self, url: DatabaseURL, options: ConnectOptions
+    ) -> DriverConnection:
+        """Open the file, or a new database in memory."""
+        assert isinstance(options, SQLiteOptions)
+        opener = _Opener(url.database or ":memory:", options)
+        native = Native(opener, 64)
+        # A forgotten connection must not keep the process from exiting; aiosqlite has
+        # no public switch for it.
+        native._thread.daemon = True  # noqa: SLF001
+        try:
+            await native
+        except BaseException:
+            opener.abandon()
+            raise
+        return AiosqliteConnection(native, options)
+
+    def translate(self, error: BaseException) -> errors.Error | None:
+        """Return asyncdb's error for sqlite3's."""
+        code = getattr(error, "sqlite_errorcode", None)
+        if code is not None:
+            name = getattr(error, "sqlite_errorname", "")
+            return from_code(code, name, str(error))
+        if isinstance(error, OverflowError):
+            return errors.NumericOutOfRange("an integer is beyond 64 bits")
+        if isinstance(error, UnicodeEncodeError):
+            return errors.InvalidText("text holds surrogates, which are not characters")
+        if not isinstance(error, sqlite3.Error | ValueError):
+            return None
+        text = str(error)
+        for start, kind, message in _UNCODED:
+            if text.startswith(start):
+                return kind(message)
+        if not isinstance(error, sqlite3.Error):
+            return None
+        if "binding" in text or "type" in text:
+            return errors.DataError("a parameter is of a type that SQLite cannot store")
+        return errors.OperationalError(f"SQLite failed ({type(error).__name__})")
+
+
+class _Opener:
+    """Opens in the worker's thread; abandoned at any time, it leaves no file open.
+
+    aiosqlite drops the handle of an opening that was cancelled: it would stay open
+    until the garbage collector comes by.
+    """
+
+    def __init__(self, path: str, options: SQLiteOptions) -> None:
+        self._path = path
+        self._options = options
+        self._lock = threading.Lock()  # protects the two below
+        self._abandoned = False
+        self._raw: sqlite3.Connection | None = None
+
+    def __call__(self) -> sqlite3.Connection:
+        raw = sqlite3.connect(
+            self._path,
+            timeout=BUSY_SLICE,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=256,
+        )
+        try:
+            self._set_up(raw)
+        except BaseException:
+            raw.close()
+            raise
+        with self._lock:
+            if not self._abandoned:
+                self._raw = raw
+                return raw
+        raw.close()
+        raise sqlite3.OperationalError("abandoned")
+
+    def abandon(self) -> None:
+        """Close what was opened, or what will be."""
+        with self._lock:
+            self._abandoned = True
+            if self._raw is not None:
+                self._raw.close()
+
+    def _set_up(self, raw: sqlite3.Connection) -> None:
+        options = self._options
+        raw.execute(f"PRAGMA foreign_keys={'ON' if options.foreign_keys else 'OFF'}")
+        if options.journal_mode is None or self._path == ":memory:":
+            return
+        # Changing the mode of a file that another connection uses needs a lock.
+        deadline = time.monotonic() + (options.lock_timeout or 0)
+        while not self._abandoned:
+            try:
+                raw.execute(f"PRAGMA journal_mode={options.journal_mode}").fetchall()
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF == _READONLY:
+                    return  # a file that is only read keeps the mode it has
+                if not busy(error) or time.monotonic() > deadline:
+                    raise
+            else:
+                return

@@ -1,0 +1,320 @@
+"""One session over an aiosqlite connection: one thread hop per statement.
+
+Rules that come from SQLite, sqlite3 and aiosqlite:
+
+* A whole statement (execute, fetch, close) is one job for aiosqlite's thread, put on
+  its queue by us; jobs hand out plain data, because a live cursor holds a lock.
+* A wait in SQLite's busy handler cannot be interrupted. So the handler waits a slice of
+  20 ms, and the patience up to `lock_timeout` is a loop of ours, which can be cancelled.
+* A cancelled job is interrupted, and a fence behind it in the queue tells when the
+  thread is free again. SQLite rolls a whole transaction back when it interrupts a write
+  in it; `in_transaction()` asks SQLite itself, so the core sees that.
+* aiosqlite logs each job's `repr` at DEBUG: a job of ours does not show its values.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+import aiosqlite
+
+from asyncdb._sql.statement import Statement
+from asyncdb.dialect import Dialect, Lexis
+from asyncdb.dialects.sqlite import DIALECT, LEXIS, LiteRow, SQLiteOptions, lite_row
+from asyncdb.driver import DriverConnection, DriverCursor, Result
+from asyncdb.errors import TransactionError
+from asyncdb.options import TransactionOptions
+from asyncdb.rows import Row
+
+BUSY_SLICE = 0.02  # seconds
+_SETTLE = 0.4  # seconds a job may take to notice an interrupt
+_BUSY, _BUSY_SNAPSHOT = 5, 517
+_DIALECT = replace(DIALECT, server_version=sqlite3.sqlite_version_info)
+
+
+def busy(error: sqlite3.Error) -> bool:
+    """Tell whether waiting may help: not for a snapshot that is too old."""
+    code = getattr(error, "sqlite_errorcode", 0)
+    return code & 0xFF == _BUSY and code != _BUSY_SNAPSHOT
+
+
+class AiosqliteConnection(DriverConnection):
+    """The session."""
+
+    def __init__(self, native: aiosqlite.Connection, options: SQLiteOptions) -> None:
+        self._native = native
+        self._options = options
+        self._closed = False
+        self._query_only = False
+        self._loop = asyncio.get_running_loop()
+        # aiosqlite's own way in costs a coroutine more and cannot be interrupted.
+        self._raw: sqlite3.Connection = native._conn  # noqa: SLF001
+        self._queue = native._tx  # noqa: SLF001
+
+    # -- facts ---------------------------------------------------------------------
+
+    @property
+    def dialect(self) -> Dialect:
+        """SQLite's facts with the library's version."""
+        return _DIALECT
+
+    @property
+    def native(self) -> aiosqlite.Connection:
+        """aiosqlite's connection."""
+        return self._native
+
+    @property
+    def lexis(self) -> Lexis:
+        """SQLite has one way to quote."""
+        return LEXIS
+
+    async def read_lexis(self) -> Lexis:
+        """Return the same."""
+        return LEXIS
+
+    # -- statements ----------------------------------------------------------------
+
+    async def execute(self, statement: Statement, args: Sequence[Any]) -> Result:
+        """Run a statement and give its whole result, in one hop."""
+        return await self._patiently(_run, statement, args)
+
+    async def execute_many(
+        self, statement: Statement, rows: Sequence[Sequence[Any]]
+    ) -> int:
+        """Run a statement for each row in one hop, in a transaction."""
+        return await self._patiently(_run_many, statement, rows)
+
+    async def open_cursor(
+        self, statement: Statement, args: Sequence[Any]
+    ) -> DriverCursor:
+        """Run a statement; its rows are fetched a batch a hop."""
+        raw = await self._patiently(_open, statement, args)
+        return AiosqliteCursor(self, raw)
+
+    async def _patiently(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Hop, again and again while another connection holds the lock."""
+        deadline = None
+        while True:
+            try:
+                return await self.hop(function, self._raw, *args)
+            except sqlite3.OperationalError as error:
+                now = self._loop.time()
+                if deadline is None:
+                    deadline = now + (self._options.lock_timeout or 0)
+                if not busy(error) or now >= deadline:
+                    raise
+            # SQLite refuses some at once, without its busy handler, which waits.
+            await asyncio.sleep(0.002)
+
+    async def hop(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Run a function in the connection's thread."""
+        future = self._loop.create_future()
+        job = _Job(function, args)
+        self._queue.put_nowait((future, job))
+        try:
+            return await future
+        except asyncio.CancelledError:
+            job.dropped = True
+            await self._interrupt()
+            raise
+
+    async def _interrupt(self) -> None:
+        """Stop the running job and wait until the thread is free, or give up on it."""
+        fence = self._loop.create_future()
+        self._queue.put_nowait((fence, _Job(int, ())))
+        try:
+            async with asyncio.timeout(_SETTLE):
+                while not fence.done():
+                    self._raw.interrupt()
+                    await asyncio.wait([fence], timeout=BUSY_SLICE)
+        except TimeoutError:
+            self.terminate()
+        except BaseException:
+            self.terminate()
+            raise
+
+    # -- transactions --------------------------------------------------------------
+
+    async def begin(self, options: TransactionOptions) -> None:
+        """Take the write lock at once, unless the block only reads.
+
+        A deferred transaction that turns to writing late may be refused for good
+        (SQLITE_BUSY_SNAPSHOT); every level of isolation is served by SQLite's own,
+        which is serializable.
+        """
+        try:
+            if options.readonly:
+                self._query_only = True
+                await self._patiently(_script, "PRAGMA query_only=ON", "BEGIN")
+            else:
+                await self._patiently(_script, "BEGIN IMMEDIATE")
+        except BaseException:
+            await self.rollback()  # cancelled, it may have begun all the same
+            raise
+
+    async def commit(self) -> None:
+        """Commit."""
+        if not self._raw.in_transaction:
+            message = "the transaction was already over: SQLite has rolled it back"
+            raise TransactionError(message)
+        await self._patiently(_script, "COMMIT")
+        await self._writable_again()
+
+    async def rollback(self) -> None:
+        """Roll back."""
+        if self.in_transaction():
+            await self._patiently(_script, "ROLLBACK")
+        await self._writable_again()
+
+    async def _writable_again(self) -> None:
+        if self._query_only and not self._closed:
+            await self.hop(_script, self._raw, "PRAGMA query_only=OFF")
+            self._query_only = False
+
+    def in_transaction(self) -> bool:
+        """Whether a transaction is open."""
+        return not self._closed and self._raw.in_transaction
+
+    # -- the end -------------------------------------------------------------------
+
+    def is_closed(self) -> bool:
+        """Whether the session is over."""
+        return self._closed
+
+    async def close(self) -> None:
+        """Close the file and end the thread."""
+        if not self._closed:
+            self._closed = True
+            await self._native.close()
+
+    def terminate(self) -> None:
+        """Stop the running statement; the thread closes the file behind it."""
+        if not self._closed:
+            self._closed = True
+            self._raw.interrupt()
+            self._native.stop()
+
+
+class AiosqliteCursor(DriverCursor):
+    """A result read in pieces."""
+
+    def __init__(self, connection: AiosqliteConnection, raw: sqlite3.Cursor) -> None:
+        self._connection = connection
+        self._raw = raw
+        names = tuple(d[0] for d in raw.description or ())
+        self._columns = tuple((name, None) for name in names)
+
+    @property
+    def columns(self) -> tuple[tuple[str, Any], ...]:
+        """Names; SQLite tells no types."""
+        return self._columns
+
+    async def fetch(self, size: int) -> list[Row]:
+        """Return the next rows."""
+        rows: list[Row] = await self._connection.hop(self._raw.fetchmany, size)
+        return rows
+
+    async def close(self) -> None:
+        """Drop the cursor, and with it SQLite's read lock."""
+        if not self._connection.is_closed():
+            await self._connection.hop(self._raw.close)
+
+
+# -- jobs: what runs in the thread --------------------------------------------------
+
+
+class _Job:
+    """A call whose `repr` shows no values: aiosqlite logs it."""
+
+    __slots__ = ("_args", "_function", "dropped")
+
+    def __init__(self, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        self._function = function
+        self._args = args
+        self.dropped = False  # cancelled before the thread came to it
+
+    def __call__(self) -> Any:
+        return None if self.dropped else self._function(*self._args)
+
+
+@lru_cache(maxsize=1024)
+def _shape(names: tuple[str, ...]) -> tuple[type[LiteRow], tuple[tuple[str, Any], ...]]:
+    return lite_row(names), tuple((name, None) for name in names)
+
+
+def _run(raw: sqlite3.Connection, statement: Statement, args: Sequence[Any]) -> Result:
+    changes = raw.total_changes
+    cursor = raw.cursor()
+    try:
+        cursor.execute(statement.text, args)
+        if cursor.description is not None:
+            names = tuple([column[0] for column in cursor.description])
+            cursor.row_factory, columns = _shape(names)
+            rows: list[Any] = cursor.fetchall()
+            count = len(rows)
+        else:
+            columns, rows = None, []
+            count = cursor.rowcount
+            if count < 0:
+                count = _count(raw, statement, changes)
+        made = count == 1 and raw.total_changes != changes and _inserts(statement)
+        return Result(columns, rows, count, cursor.lastrowid if made else None)
+    finally:
+        cursor.close()
+
+
+def _count(raw: sqlite3.Connection, statement: Statement, before: int) -> int:
+    """Count what sqlite3 does not: it looks only at the first word of a text."""
+    if raw.total_changes != before:
+        (changed,) = raw.execute("SELECT changes()").fetchone()
+        return int(changed)
+    writes = not statement.words.isdisjoint(("INSERT", "UPDATE", "DELETE", "REPLACE"))
+    return 0 if statement.verb == "WITH" and writes else -1
+
+
+def _inserts(statement: Statement) -> bool:
+    """Tell whether it made a key: an upsert that updates leaves the last one."""
+    words = statement.words
+    return not words.isdisjoint(("INSERT", "REPLACE")) and not (
+        "CONFLICT" in words and "UPDATE" in words
+    )
+
+
+def _run_many(
+    raw: sqlite3.Connection, statement: Statement, rows: Sequence[Sequence[Any]]
+) -> int:
+    own = not raw.in_transaction
+    if own:
+        raw.execute("BEGIN IMMEDIATE")
+    try:
+        before = raw.total_changes
+        count = raw.executemany(statement.text, rows).rowcount
+        if count < 0:
+            count = raw.total_changes - before
+        if own:
+            raw.execute("COMMIT")
+    except BaseException:
+        if own and raw.in_transaction:
+            raw.execute("ROLLBACK")
+        raise
+    return count
+
+
+def _open(
+    raw: sqlite3.Connection, statement: Statement, args: Sequence[Any]
+) -> sqlite3.Cursor:
+    cursor = raw.cursor()
+    cursor.execute(statement.text, args)
+    if cursor.description is not None:
+        cursor.row_factory = lite_row(tuple(d[0] for d in cursor.description))
+    return cursor
+
+
+def _script(raw: sqlite3.Connection, *texts: str) -> None:
+    for text in texts:
+        raw.execute(text)

@@ -1,0 +1,258 @@
+"""One session over an asyncpg connection, in one round trip per statement.
+
+Rules that come from asyncpg and PostgreSQL:
+
+* Each statement is prepared once and kept by us (LRU): `PreparedStatement.fetch` plus
+  the names kept beside it cost what `Connection.fetch` costs, and give the command tag.
+* asyncpg prepares with Flush, not Sync: between a first prepare and its execution the
+  server sits in an implicit transaction that holds locks. When the execution does not
+  follow (a bad argument, a cancellation), `_settle` sends the Sync by a simple query.
+* A kept statement whose table changed underneath raises before anything ran: outside a
+  transaction it is prepared again, once.
+* Behind PgBouncer nothing may be kept: each call prepares anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import asyncpg
+from asyncpg import exceptions
+from asyncpg.prepared_stmt import PreparedStatement
+
+from asyncdb._sql.statement import Statement
+from asyncdb.dialect import Dialect, Lexis
+from asyncdb.dialects.postgresql import (
+    DIALECT,
+    LEXIS,
+    LEXIS_BACKSLASH,
+    PostgreSQLOptions,
+)
+from asyncdb.driver import DriverConnection, DriverCursor, Result
+from asyncdb.drivers.asyncpg.cursor import AsyncpgCursor
+from asyncdb.errors import TransactionError
+from asyncdb.options import TransactionOptions
+from asyncdb.rows import Row, tuple_row
+
+Columns = tuple[tuple[str, Any], ...]
+
+# Seconds for the server to answer after a failure before the line is cut.
+_SETTLE = 0.4
+# Raised by the server, or by asyncpg before sending, when a kept statement is stale.
+_STALE = (
+    exceptions.InvalidCachedStatementError,
+    exceptions.InvalidSQLStatementNameError,
+    exceptions.OutdatedSchemaCacheError,
+)
+# asyncpg could not read the answer: what is left on the wire is anybody's guess.
+_UNREADABLE = (
+    AssertionError,
+    exceptions.InternalClientError,
+    exceptions.ProtocolError,
+    exceptions.UnsupportedClientFeatureError,
+)
+
+
+class PgRow(Row, asyncpg.Record):
+    """asyncpg's record as a Row."""
+
+    __slots__ = ()
+
+
+class Kept:
+    """A prepared statement and what is known of its result."""
+
+    __slots__ = ("columns", "duplicates", "prepared")
+
+    def __init__(self, prepared: PreparedStatement[Any]) -> None:
+        self.prepared = prepared
+        attributes = prepared.get_attributes()
+        self.columns: Columns | None = (
+            tuple((a.name, a.type.oid) for a in attributes) or None
+        )
+        self.duplicates = len({a.name for a in attributes}) != len(attributes)
+
+
+class AsyncpgConnection(DriverConnection):
+    """The session."""
+
+    def __init__(
+        self, native: asyncpg.Connection[PgRow], options: PostgreSQLOptions
+    ) -> None:
+        self._native = native
+        self._limit = 0 if options.pgbouncer else options.statement_cache_size
+        self._kept: OrderedDict[str, Kept] = OrderedDict()
+        version = native.get_server_version()
+        self._dialect = replace(
+            DIALECT, server_version=(version.major, version.minor)
+        )
+
+    # -- facts ---------------------------------------------------------------------
+
+    @property
+    def dialect(self) -> Dialect:
+        """PostgreSQL's facts with this server's version."""
+        return self._dialect
+
+    @property
+    def native(self) -> asyncpg.Connection[PgRow]:
+        """asyncpg's connection."""
+        return self._native
+
+    @property
+    def lexis(self) -> Lexis:
+        """How the session quotes: the server reports each change by itself."""
+        setting = getattr(
+            self._native.get_settings(), "standard_conforming_strings", "on"
+        )
+        return LEXIS if setting == "on" else LEXIS_BACKSLASH
+
+    async def read_lexis(self) -> Lexis:
+        """Return the same, which is always known."""
+        return self.lexis
+
+    # -- statements ----------------------------------------------------------------
+
+    async def execute(self, statement: Statement, args: Sequence[Any]) -> Result:
+        """Run a statement and give its whole result."""
+        text = statement.text
+        kept = self._kept.get(text)
+        fresh = kept is None
+        try:
+            if kept is None:
+                kept = await self._prepare(text)
+            rows = await kept.prepared.fetch(*args)
+        except _STALE:
+            self._kept.clear()
+            if fresh or self._native.is_in_transaction():
+                raise
+            return await self.execute(statement, args)
+        except BaseException as error:
+            await self._settle(error, fresh=fresh)
+            raise
+        columns = kept.columns
+        if columns is None:
+            return Result(None, [], _count(kept.prepared.get_statusmsg()))
+        if kept.duplicates:
+            # A Record would give the last of the columns that share a name.
+            row = tuple_row(tuple(name for name, _ in columns))
+            return Result(columns, [row(r) for r in rows], len(rows))
+        return Result(columns, rows, len(rows))
+
+    async def execute_many(
+        self, statement: Statement, rows: Sequence[Sequence[Any]]
+    ) -> int:
+        """Run a statement for each row, pipelined; asyncpg makes it atomic."""
+        fresh = statement.text not in self._kept
+        try:
+            kept = self._kept.get(statement.text) or await self._prepare(statement.text)
+            await kept.prepared.executemany(rows)
+        except _STALE:
+            self._kept.clear()
+            if fresh or self._native.is_in_transaction():
+                raise
+            return await self.execute_many(statement, rows)
+        except BaseException as error:
+            await self._settle(error, fresh=fresh)
+            raise
+        # The protocol's tags are lost in the pipeline. A plain INSERT that succeeded
+        # has inserted each row; of anything else the number is unknown.
+        words = statement.words
+        plain = statement.verb == "INSERT" and words.isdisjoint(("CONFLICT", "SELECT"))
+        return len(rows) if plain else -1
+
+    async def open_cursor(
+        self, statement: Statement, args: Sequence[Any]
+    ) -> DriverCursor:
+        """Bind a portal, which lives in a transaction: one is opened if there is none."""
+        own = not self._native.is_in_transaction()
+        if own:
+            await self._native.execute("BEGIN")
+        try:
+            kept = self._kept.get(statement.text) or await self._prepare(statement.text)
+            portal = await kept.prepared.cursor(*args)
+        except BaseException as error:
+            if own:
+                await self._undo()
+            else:
+                await self._settle(error, fresh=True)
+            raise
+        return AsyncpgCursor(self._native, kept, portal, own_transaction=own)
+
+    async def _prepare(self, text: str) -> Kept:
+        kept = Kept(await self._native.prepare(text))
+        if self._limit:
+            self._kept[text] = kept
+            if len(self._kept) > self._limit:
+                self._kept.popitem(last=False)
+        return kept
+
+    async def _settle(self, error: BaseException, *, fresh: bool) -> None:
+        """Leave the session clean, or closed, after a statement failed."""
+        if self._native.is_closed():
+            return
+        if isinstance(error, _UNREADABLE):
+            self._native.terminate()
+        elif fresh and not isinstance(error, exceptions.PostgresError):
+            await self._undo("SELECT")
+
+    async def _undo(self, text: str = "ROLLBACK") -> None:
+        """Send one simple query, bounded; a server that does not answer is left."""
+        try:
+            async with asyncio.timeout(_SETTLE):
+                await self._native.execute(text)
+        except BaseException:
+            self._native.terminate()
+            raise
+
+    # -- transactions --------------------------------------------------------------
+
+    async def begin(self, options: TransactionOptions) -> None:
+        """Open a transaction."""
+        modes = [
+            f"ISOLATION LEVEL {options.isolation.upper()}" if options.isolation else "",
+            "READ ONLY" if options.readonly else "",
+            "DEFERRABLE" if options.deferrable else "",
+        ]
+        await self._native.execute(" ".join(["BEGIN", *filter(None, modes)]))
+
+    async def commit(self) -> None:
+        """Commit: the server answers a failed transaction's COMMIT with ROLLBACK."""
+        tag = await self._native.execute("COMMIT")
+        if tag != "COMMIT":
+            raise TransactionError(
+                f"the server answered COMMIT with {tag}: nothing was committed"
+            )
+
+    async def rollback(self) -> None:
+        """Roll back."""
+        if self._native.is_in_transaction():
+            await self._native.execute("ROLLBACK")
+
+    def in_transaction(self) -> bool:
+        """Whether a transaction is open."""
+        return not self._native.is_closed() and self._native.is_in_transaction()
+
+    # -- the end -------------------------------------------------------------------
+
+    def is_closed(self) -> bool:
+        """Whether the session is over."""
+        return self._native.is_closed()
+
+    async def close(self) -> None:
+        """Say goodbye and close."""
+        await self._native.close()
+
+    def terminate(self) -> None:
+        """Cut the line."""
+        self._native.terminate()
+
+
+def _count(tag: str | None) -> int:
+    """Read the number at the end of a command tag such as `INSERT 0 1`."""
+    number = (tag or "").rpartition(" ")[2]
+    return int(number) if number.isdigit() else -1

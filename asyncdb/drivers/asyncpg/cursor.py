@@ -1,0 +1,60 @@
+"""A result read in pieces: a portal of PostgreSQL's protocol."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from asyncdb.driver import DriverCursor
+from asyncdb.rows import Row, tuple_row
+
+if TYPE_CHECKING:
+    import asyncpg
+    from asyncpg.cursor import Cursor as Portal
+
+    from asyncdb.drivers.asyncpg.connection import Kept
+
+
+class AsyncpgCursor(DriverCursor):
+    """The portal, and the transaction it lives in where that is its own."""
+
+    def __init__(
+        self,
+        native: asyncpg.Connection[Any],
+        kept: Kept,
+        portal: Portal[Any],
+        *,
+        own_transaction: bool,
+    ) -> None:
+        self._native = native
+        self._kept = kept
+        self._portal = portal
+        self._own = own_transaction
+        self._open = True
+
+    @property
+    def columns(self) -> tuple[tuple[str, Any], ...]:
+        """Names and type OIDs."""
+        return self._kept.columns or ()
+
+    async def fetch(self, size: int) -> list[Row]:
+        """Return the next rows."""
+        rows: list[Row] = await self._portal.fetch(size)
+        if self._kept.duplicates:
+            make = tuple_row(tuple(name for name, _ in self.columns))
+            return [make(row) for row in rows]
+        return rows
+
+    async def close(self) -> None:
+        """Close the portal; commit the transaction that was opened for it.
+
+        COMMIT even when left early: the statement has run, and in autocommit what it
+        did stays, as on every other engine. A failed one is answered by ROLLBACK.
+        """
+        if not self._open or self._native.is_closed():
+            return
+        self._open = False
+        if self._own:
+            await self._native.execute("COMMIT")
+        else:
+            # asyncpg has no public way to close a portal before its transaction ends.
+            await self._portal._close_portal(None)  # noqa: SLF001

@@ -1,0 +1,219 @@
+"""The verbs that a connection and a pool share, once."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, Any
+
+from asyncdb.cursor import Cursor, Params, Stream
+
+if TYPE_CHECKING:
+    from asyncdb.dialect import Dialect
+    from asyncdb.driver import Result
+    from asyncdb.options import Isolation
+    from asyncdb.rows import Row
+
+
+class Executor(ABC):
+    """A connection or a pool: what a repository asks for.
+
+    Every verb takes a text and its parameters: a sequence binds `?`, a mapping binds
+    `:name`, `None` sends the text untouched. All may raise `ParameterError` (text and
+    parameters do not fit; nothing was sent), `DatabaseError` and its subclasses (the
+    database said no), `ConnectionClosed`, and `ConnectionBusy` (another task is using
+    the connection).
+
+    Example:
+        >>> import asyncio, asyncdb
+        >>> async def count(db: asyncdb.Executor) -> int:
+        ...     return await db.fetchval("SELECT count(*) FROM t WHERE a > ?", [1])
+        >>> async def main():
+        ...     async with asyncdb.connect("sqlite://") as db:
+        ...         await db.execute("CREATE TABLE t (a INTEGER)")
+        ...         await db.executemany("INSERT INTO t VALUES (?)", [[1], [2], [3]])
+        ...         return await count(db)
+        >>> asyncio.run(main())
+        2
+    """
+
+    __slots__ = ()
+
+    @property
+    @abstractmethod
+    def dialect(self) -> Dialect:
+        """Facts about the database: `name`, `flavor`, `server_version`, ..."""
+
+    @abstractmethod
+    async def _execute(self, sql: str, params: Params) -> Result: ...
+
+    @abstractmethod
+    async def _execute_many(self, sql: str, rows: Iterable[Any]) -> Result: ...
+
+    @abstractmethod
+    def stream(self, sql: str, params: Params = None, *, batch: int = 1000) -> Stream:
+        """Read a result in batches, in constant memory.
+
+        On PostgreSQL a transaction is held for the life of the block when none is
+        open: a server-side cursor lives only there.
+
+        Args:
+            sql: the statement.
+            params: its parameters.
+            batch: rows read at a time.
+
+        Returns:
+            An async context manager; inside, an async iterator of rows.
+        """
+
+    @abstractmethod
+    def transaction(
+        self,
+        *,
+        isolation: Isolation | None = None,
+        readonly: bool = False,
+        deferrable: bool = False,
+    ) -> AbstractAsyncContextManager[Any]:
+        """Open a transaction for a block: committed at its end, else rolled back.
+
+        Args:
+            isolation: the SQL standard's level, the session's own when `None`.
+            readonly: the database refuses writes.
+            deferrable: PostgreSQL's DEFERRABLE; without effect elsewhere.
+
+        Returns:
+            An async context manager.
+        """
+
+    async def execute(self, sql: str, params: Params = None) -> Cursor:
+        """Run a statement.
+
+        Args:
+            sql: the statement.
+            params: a sequence for `?`, a mapping for `:name`, or `None`.
+
+        Returns:
+            A cursor that holds the whole result: `rowcount`, `lastrowid`, the rows.
+
+        Example:
+            >>> import asyncio, asyncdb
+            >>> async def main():
+            ...     async with asyncdb.connect("sqlite://") as db:
+            ...         await db.execute("CREATE TABLE t (id INTEGER PRIMARY KEY)")
+            ...         cur = await db.execute("INSERT INTO t VALUES (:id)", {"id": 7})
+            ...         return cur.rowcount, cur.lastrowid
+            >>> asyncio.run(main())
+            (1, 7)
+        """
+        return Cursor(None, await self._execute(sql, params))
+
+    async def executemany(self, sql: str, rows: Iterable[Any]) -> Cursor:
+        """Run a statement for each of `rows`, in as few round trips as possible.
+
+        All or nothing: a failure leaves no row behind.
+
+        Args:
+            sql: the statement.
+            rows: an iterable of sequences (for `?`) or of mappings (for `:name`).
+
+        Returns:
+            A cursor with `rowcount`, the sum over all rows; -1 when unknown.
+
+        Example:
+            >>> import asyncio, asyncdb
+            >>> async def main():
+            ...     async with asyncdb.connect("sqlite://") as db:
+            ...         await db.execute("CREATE TABLE t (a INTEGER, b TEXT)")
+            ...         rows = ((i, str(i)) for i in range(1000))
+            ...         return await db.executemany("INSERT INTO t VALUES (?, ?)", rows)
+            >>> asyncio.run(main()).rowcount
+            1000
+        """
+        return Cursor(None, await self._execute_many(sql, rows))
+
+    async def fetchone(self, sql: str, params: Params = None) -> Row | None:
+        """Run a statement and return its first row.
+
+        Args:
+            sql: the statement.
+            params: a sequence for `?`, a mapping for `:name`, or `None`.
+
+        Returns:
+            The row, `None` when there is none.
+
+        Example:
+            >>> import asyncio, asyncdb
+            >>> async def main():
+            ...     async with asyncdb.connect("sqlite://") as db:
+            ...         return await db.fetchone("SELECT :a AS a, 2 AS b", {"a": 1})
+            >>> asyncio.run(main())
+            Row(a=1, b=2)
+        """
+        rows = (await self._execute(sql, params)).rows
+        return rows[0] if rows else None
+
+    async def fetchmany(
+        self, sql: str, params: Params = None, *, size: int = 100
+    ) -> list[Row]:
+        """Run a statement and return its first rows; the rest is not read.
+
+        Args:
+            sql: the statement.
+            params: a sequence for `?`, a mapping for `:name`, or `None`.
+            size: how many rows at most.
+
+        Returns:
+            The rows.
+
+        Example:
+            >>> import asyncio, asyncdb
+            >>> async def main():
+            ...     async with asyncdb.connect("sqlite://") as db:
+            ...         return await db.fetchmany("VALUES (1), (2), (3)", size=2)
+            >>> [row[0] for row in asyncio.run(main())]
+            [1, 2]
+        """
+        async with self.stream(sql, params, batch=size) as rows:
+            return await rows.fetchmany()
+
+    async def fetchall(self, sql: str, params: Params = None) -> list[Row]:
+        """Run a statement and return all its rows.
+
+        Args:
+            sql: the statement.
+            params: a sequence for `?`, a mapping for `:name`, or `None`.
+
+        Returns:
+            The rows, a list of your own.
+
+        Example:
+            >>> import asyncio, asyncdb
+            >>> async def main():
+            ...     async with asyncdb.connect("sqlite://") as db:
+            ...         return await db.fetchall("SELECT ? AS n UNION SELECT 2", [1])
+            >>> asyncio.run(main())
+            [Row(n=1), Row(n=2)]
+        """
+        return (await self._execute(sql, params)).rows
+
+    async def fetchval(self, sql: str, params: Params = None) -> Any:
+        """Run a statement and return the first column of its first row.
+
+        Args:
+            sql: the statement.
+            params: a sequence for `?`, a mapping for `:name`, or `None`.
+
+        Returns:
+            The value, `None` when there is no row.
+
+        Example:
+            >>> import asyncio, asyncdb
+            >>> async def main():
+            ...     async with asyncdb.connect("sqlite://") as db:
+            ...         return await db.fetchval("SELECT ? + 1", [1])
+            >>> asyncio.run(main())
+            2
+        """
+        rows = (await self._execute(sql, params)).rows
+        return rows[0][0] if rows else None

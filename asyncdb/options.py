@@ -1,0 +1,72 @@
+"""Everything that can be tuned, as frozen objects; all times are in seconds.
+
+Each option is a keyword of `connect()` and `create_pool()` or a query item of the URL,
+under the same name. A driver says which options it takes by naming its own subclass of
+`ConnectOptions`; what is not a field of it is refused with the list of those that are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Isolation = Literal[
+    "read uncommitted", "read committed", "repeatable read", "serializable"
+]
+TLSMode = Literal["disable", "prefer", "require", "verify-ca", "verify-full"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConnectOptions:
+    """What every driver understands.
+
+    Args:
+        connect_timeout: seconds for one host to answer, from the first packet to the
+            end of the session's set-up.
+        close_timeout: seconds a polite goodbye may take before the line is cut.
+        statement_timeout: seconds a statement may run; `None` for no limit.
+        lock_timeout: seconds to wait for a lock; `None` leaves the server's own.
+    """
+
+    connect_timeout: float = 10.0
+    close_timeout: float = 5.0
+    statement_timeout: float | None = None
+    lock_timeout: float | None = 5.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerOptions(ConnectOptions):
+    """What drivers of servers understand as well.
+
+    Args:
+        unix_socket: path of a socket (PostgreSQL: of its folder) instead of a host.
+        time_zone: the session's zone; `None` leaves the server's own.
+        tls: `"disable"` never; `"prefer"` when the server offers it, unverified;
+            `"require"` or no connection, unverified; `"verify-ca"` also checks the
+            certificate's issuer; `"verify-full"` the host's name too.
+        tls_ca: file of the certificates to trust; the system's when `None`.
+        tls_cert: file of the client's own certificate.
+        tls_key: file of its private key.
+    """
+
+    unix_socket: str | None = None
+    time_zone: str | None = "UTC"
+    tls: TLSMode | None = None
+    tls_ca: str | None = None
+    tls_cert: str | None = None
+    tls_key: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransactionOptions:
+    """How a transaction is opened.
+
+    Args:
+        isolation: the SQL standard's level; `None` for the session's default.
+        readonly: the database refuses writes in it.
+        deferrable: PostgreSQL's DEFERRABLE, for serializable read-only reports.
+    """
+
+    isolation: Isolation | None = None
+    readonly: bool = False
+    deferrable: bool = False

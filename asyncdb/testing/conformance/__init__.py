@@ -1,0 +1,43 @@
+"""The promises as tests: what a driver must pass, shipped for its author.
+
+Subclass `Conformance` in a test file of yours and say where the database is:
+
+    class TestMine(Conformance):
+        @pytest.fixture
+        def database_url(self):
+            return "mine://..."
+
+It needs pytest and pytest-asyncio. The chapters ask the driver's `Dialect` what the
+database can do, and never for its name.
+"""
+
+from asyncdb.testing.conformance.bulk import Bulk
+from asyncdb.testing.conformance.chapter import Chapter
+from asyncdb.testing.conformance.connecting import Connecting
+from asyncdb.testing.conformance.failures import Failures
+from asyncdb.testing.conformance.guarding import Guarding
+from asyncdb.testing.conformance.parameters import Parameters
+from asyncdb.testing.conformance.rows import Rows
+from asyncdb.testing.conformance.same_meaning import SameMeaning
+from asyncdb.testing.conformance.session import Session
+from asyncdb.testing.conformance.statements import Statements
+from asyncdb.testing.conformance.streaming import Streaming
+from asyncdb.testing.conformance.transactions import Transactions
+
+__all__ = ["Chapter", "Conformance"]
+
+
+class Conformance(
+    Connecting,
+    Statements,
+    SameMeaning,
+    Parameters,
+    Rows,
+    Streaming,
+    Transactions,
+    Failures,
+    Bulk,
+    Guarding,
+    Session,
+):
+    """Every chapter."""

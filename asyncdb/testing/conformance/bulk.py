@@ -1,0 +1,114 @@
+"""Many rows, one statement."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+import asyncdb
+from asyncdb.testing.conformance.chapter import Chapter, ids
+
+
+class Bulk(Chapter):
+    """`executemany` is all or nothing, and counts."""
+
+    async def test_sequences(self, db: asyncdb.Connection, table: str) -> None:
+        """Rows as sequences bind `?`."""
+        cur = await db.executemany(
+            f"INSERT INTO {table} VALUES (?, ?, ?)", [(1, "a", None), [2, "b", 5]]
+        )
+
+        assert 2 == cur.rowcount
+        rows = await db.fetchall(f"SELECT id, name, n FROM {table} ORDER BY id")
+        assert [(1, "a", None), (2, "b", 5)] == rows
+
+    async def test_mappings(self, db: asyncdb.Connection, table: str) -> None:
+        """Rows as mappings bind `:name`."""
+        rows = [{"id": i, "name": f"n{i}"} for i in range(3)]
+        sql = f"INSERT INTO {table} (name, id) VALUES (:name, :id)"
+        await db.executemany(sql, rows)
+
+        assert [0, 1, 2] == await ids(db, table)
+
+    async def test_nothing(self, db: asyncdb.Connection, table: str) -> None:
+        """No rows are no work."""
+        cur = await db.executemany(f"INSERT INTO {table} VALUES (?, ?, ?)", [])
+
+        assert 0 == cur.rowcount
+        assert [] == await ids(db, table)
+
+    async def test_iterators(self, db: asyncdb.Connection, table: str) -> None:
+        """Iterators and async iterators are taken, in pieces."""
+        sql = f"INSERT INTO {table} VALUES (?, ?, ?)"
+
+        async def some() -> AsyncIterator[Any]:
+            for i in range(6000, 6003):
+                yield i, "async", i
+
+        first = await db.executemany(sql, ((i, "x", i) for i in range(5100)))
+        second = await db.executemany(sql, some())
+
+        assert (5100, 3) == (first.rowcount, second.rowcount)
+        assert 5103 == await db.fetchval(f"SELECT count(*) FROM {table}")
+        assert not db.in_transaction
+
+    async def test_update(self, db: asyncdb.Connection, people: str) -> None:
+        """An UPDATE for each row counts rows matched, or says that it does not know."""
+        cur = await db.executemany(
+            f"UPDATE {people} SET n = ? WHERE id = ?", [(1, 1), (1, 1), (3, 3), (9, 9)]
+        )
+
+        assert cur.rowcount in (3, -1)
+        rows = await db.fetchall(f"SELECT n FROM {people} ORDER BY id")
+        assert [(1,), (None,), (3,)] == rows
+
+    @pytest.mark.parametrize("count", [10, 6000])
+    async def test_all_or_nothing(
+        self, db: asyncdb.Connection, table: str, count: int
+    ) -> None:
+        """A row that fails takes all others with it, in one piece or several."""
+        rows = ((i % (count - 1), "x", i) for i in range(count))
+        with pytest.raises(asyncdb.UniqueViolation):
+            await db.executemany(f"INSERT INTO {table} VALUES (?, ?, ?)", rows)
+
+        assert [] == await ids(db, table)
+        assert not db.in_transaction
+
+    async def test_inside_a_transaction(
+        self, db: asyncdb.Connection, table: str
+    ) -> None:
+        """In a transaction it is part of it."""
+        with pytest.raises(ZeroDivisionError):
+            async with db.transaction():
+                await db.executemany(
+                    f"INSERT INTO {table} VALUES (?, ?, ?)", [(1, "a", 1)]
+                )
+                assert [1] == await ids(db, table)
+                raise ZeroDivisionError
+
+        assert [] == await ids(db, table)
+
+    @pytest.mark.parametrize(
+        "rows",
+        [[(1, "a")], [(1, "a", 1), (2,)], "abc", 5, [(1, object(), 1)], [5], {"id": 1}],
+    )
+    async def test_mistakes(
+        self, db: asyncdb.Connection, table: str, rows: Any
+    ) -> None:
+        """Rows that do not fit are refused, and nothing is stored."""
+        with pytest.raises((asyncdb.ParameterError, asyncdb.DataError)):
+            await db.executemany(f"INSERT INTO {table} VALUES (?, ?, ?)", rows)
+
+        assert [] == await ids(db, table)
+
+    async def test_values_are_values(self, db: asyncdb.Connection, table: str) -> None:
+        """What looks like SQL is stored as it is, also in bulk."""
+        names = ["'); --", "\\", "VALUES (?, ?)", "ON DUPLICATE", ":x", "%s", ""]
+        rows = [(i, name, sys.maxsize % 7) for i, name in enumerate(names)]
+        await db.executemany(f"INSERT INTO {table} VALUES (?, ?, ?)", rows)
+
+        found = await db.fetchall(f"SELECT name FROM {table} ORDER BY id")
+        assert names == [row.name for row in found]

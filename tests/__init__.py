@@ -1,0 +1,1 @@
+"""The tests of asyncdb: see tests/README.md."""

@@ -1,0 +1,199 @@
+"""The house rules: floors, sizes, names, documentation."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+import asyncdb
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = ROOT / "asyncdb"
+SOURCES = sorted(PACKAGE.rglob("*.py"))
+
+DOWN = "imports go down only"
+DOOR = "drivers are reached through entry points alone"
+STRANGERS = "drivers do not know each other"
+LIBRARIES = "imports its own library"
+
+
+def tracked() -> list[Path]:
+    """The files of the repository; in an unpacked archive, those that lie there."""
+    listing = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if listing.returncode == 0:
+        files = [ROOT / name for name in listing.stdout.splitlines()]
+    else:
+        ours = ("asyncdb", "tests", "docs", "examples", "benchmarks", ".github", ".ci")
+        files = [path for folder in ours for path in (ROOT / folder).rglob("*")]
+        files += ROOT.glob("*.*")
+    return [path for path in files if path.is_file()]
+
+
+def lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:
+    """Check the floors of the `asyncdb` in `folder`."""
+    code = "from importlinter.cli import lint_imports_command as run; run()"
+    return subprocess.run(
+        [sys.executable, "-c", code, "--no-cache"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_imports_keep_to_the_floors() -> None:
+    """Imports go down only, and drivers are met through entry points alone."""
+    result = lint_imports(ROOT)
+
+    assert result.returncode == 0, result.stdout
+
+
+@pytest.mark.parametrize(
+    ("file", "line", "broken"),
+    [
+        ("errors.py", "import asyncdb.options", DOWN),
+        ("transaction.py", "import asyncdb.cursor", DOWN),
+        ("url.py", "import asyncdb.connection", DOWN),
+        ("stray.py", "", "stray"),
+        ("connection.py", "import asyncdb.drivers.asyncpg", DOOR),
+        ("connection.py", "import asyncpg", LIBRARIES),
+        ("drivers/asyncpg/stray.py", "import asyncdb.drivers.aiosqlite", STRANGERS),
+        ("drivers/asyncpg/stray.py", "import aiosqlite", LIBRARIES),
+        ("testing/stray.py", "import asyncdb.drivers.aiosqlite", DOOR),
+        ("contrib/stray.py", "import asyncpg", LIBRARIES),
+    ],
+)
+def test_a_planted_violation_is_seen(
+    file: str, line: str, broken: str, tmp_path: Path
+) -> None:
+    """The checker of the floors bites: each kind of forbidden import fails it."""
+    shutil.copytree(PACKAGE, tmp_path / "asyncdb")
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    planted = tmp_path / "asyncdb" / file
+    planted.parent.mkdir(exist_ok=True)
+    (planted.parent / "__init__.py").touch()
+    with planted.open("a") as source:
+        source.write(f"\n{line}\n")
+
+    result = lint_imports(tmp_path)
+
+    assert result.returncode != 0
+    verdict = re.search(rf"{broken}.*", result.stdout)
+    assert verdict, result.stdout
+    assert not verdict[0].endswith("KEPT"), result.stdout
+
+
+def test_no_file_is_long() -> None:
+    """No file of the package has more than 400 lines."""
+    lengths = {str(path): len(path.read_text().splitlines()) for path in SOURCES}
+
+    assert not {path: length for path, length in lengths.items() if length > 400}
+
+
+def test_no_file_has_a_name_that_says_nothing() -> None:
+    """No file is a bag for odds and ends, and none shadows the standard library."""
+    bags = {"utils", "helpers", "common", "base", "misc", "core", "types", "typing"}
+    names = {path.relative_to(ROOT): path.stem.strip("_") for path in SOURCES}
+
+    assert not [path for path, name in names.items() if name in bags]
+
+
+def test_every_module_says_what_it_is() -> None:
+    """Every file of the package opens with a docstring."""
+    assert not [
+        path for path in SOURCES if not ast.get_docstring(ast.parse(path.read_text()))
+    ]
+
+
+@pytest.mark.parametrize("name", sorted(asyncdb.__all__))
+def test_every_public_name_is_documented(name: str) -> None:
+    """What `import asyncdb` gives has a docstring of its own, its methods too."""
+    thing = getattr(asyncdb, name)
+    if not (inspect.isclass(thing) or inspect.isroutine(thing)):
+        return
+    public = {name: thing}
+    for member, value in vars(thing).items() if inspect.isclass(thing) else ():
+        plain = getattr(value, "__func__", value)  # of class and static methods
+        if inspect.isroutine(plain) or isinstance(plain, property):
+            public[f"{name}.{member}"] = plain
+
+    undocumented = [
+        name
+        for name, thing in public.items()
+        if not re.search(r"\._", name) and not inspect.getdoc(thing)
+    ]
+
+    assert undocumented == []
+
+
+def test_the_package_ships_its_types() -> None:
+    """`py.typed` tells type checkers to read our annotations."""
+    assert (PACKAGE / "py.typed").exists()
+
+
+def promises() -> list[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:
+    """Every test function, the conformance kit's too, with the file it stands in."""
+    files = [*(ROOT / "tests").rglob("test_*.py")]
+    files += (PACKAGE / "testing" / "conformance").rglob("*.py")
+    return [
+        (str(path.relative_to(ROOT)), node)
+        for path in sorted(files)
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and node.name.startswith("test_")
+    ]
+
+
+def test_every_test_states_its_promise() -> None:
+    """Every test has a docstring: the promise, not the steps."""
+    assert not [
+        f"{path}:{node.lineno} {node.name}"
+        for path, node in promises()
+        if not ast.get_docstring(node)
+    ]
+
+
+def test_no_chapter_of_the_kit_hides_a_test_of_another() -> None:
+    """The chapters become one class, where the last of two tests of a name wins."""
+    kit = str(Path("asyncdb", "testing", "conformance"))
+    names = Counter(node.name for path, node in promises() if path.startswith(kit))
+
+    assert not [name for name, times in names.items() if times > 1]
+
+
+def test_nothing_of_this_machine_is_kept() -> None:
+    """No lock file, address of a package registry or path of a developer's machine."""
+    locks = {"uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock", "package-lock.json"}
+    words = [
+        r"files\.pythonhosted\.org",
+        r"pypi\.org/simple",
+        r"registry\.npmjs\.org",
+        r"(?:index-url|find-links)[ =]",
+    ]
+    here = "|".join(re.escape(f"{path}/") for path in (ROOT, Path.home()))
+    forbidden = re.compile(rf"{'|'.join(words)}|(?<![\w./-])(?:{here})")
+    found = [str(path) for path in tracked() if path.name in locks]
+    for path in tracked():
+        text = path.read_bytes().decode(errors="replace")
+        found += [f"{path}: {match[0]}" for match in forbidden.finditer(text)]
+
+    assert found == []
+
+
+def test_the_makefile_is_short() -> None:
+    """A Makefile of more than 50 lines is a program, and wants to be one."""
+    assert len((ROOT / "Makefile").read_text().splitlines()) <= 50

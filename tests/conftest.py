@@ -1,0 +1,7 @@
+"""Only lists the plug-ins: what they give stands in tests/README.md."""
+
+import pytest
+
+pytest.register_assert_rewrite("asyncdb.testing.conformance")
+
+pytest_plugins = ["tests.plugins.databases"]

@@ -1,0 +1,1 @@
+"""What the tests share: pytest plug-ins, named in tests/conftest.py."""
