@@ -15,6 +15,7 @@ Example:
 
 from asyncdb import errors
 from asyncdb._api import connect
+from asyncdb._sql import escape_like, expand, quote_identifier
 from asyncdb.connection import Connection
 from asyncdb.cursor import Cursor, Stream
 from asyncdb.dialect import Dialect
@@ -38,6 +39,9 @@ __all__ = [
     "Stream",
     "Transaction",
     "connect",
+    "escape_like",
+    "expand",
+    "quote_identifier",
     *errors.__all__,
 ]
 

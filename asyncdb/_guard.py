@@ -10,16 +10,24 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from asyncdb import errors
-from asyncdb._sql import arguments, prepare, style_of
+from asyncdb._sql import (
+    Expand,
+    Template,
+    arguments,
+    prepare,
+    read_template,
+    spread,
+    style_of,
+)
 from asyncdb.values import Encoders
 
 if TYPE_CHECKING:
     from asyncdb._sql import Statement, Style
-    from asyncdb.cursor import Params, Stream
+    from asyncdb.cursor import Params, Stream, Text
     from asyncdb.driver import Driver, DriverConnection, Result
     from asyncdb.options import ConnectOptions, TransactionOptions
     from asyncdb.transaction import Transaction
@@ -85,13 +93,13 @@ class Guard:
             "connection serves one task at a time; take one from a pool for each"
         )
 
-    def _failed(self, error: BaseException, sql: str | None) -> BaseException:
+    def _failed(self, error: BaseException, sql: Text | None) -> BaseException:
         """Translate what a driver raised, and tell the blocks."""
         found: BaseException | None = error
         if not isinstance(error, errors.Error):
             found = self._driver.translate(error)
         if isinstance(found, errors.DatabaseError):
-            found.sql = found.sql or sql
+            found.sql = found.sql or (sql if isinstance(sql, str) else None)
         failed = found is None or isinstance(found, errors.DatabaseError)
         # An error of ours before anything was sent leaves a block as it is.
         if self._blocks and (failed or found is not error):
@@ -107,7 +115,7 @@ class Guard:
     async def _guarded(
         self,
         work: Callable[[DriverConnection], Awaitable[Any]],
-        sql: str | None = None,
+        sql: Text | None = None,
     ) -> Any:
         session = self._enter()
         try:
@@ -122,15 +130,10 @@ class Guard:
 
     # -- statements ------------------------------------------------------------------
 
-    async def _execute(self, sql: str, params: Params) -> Result:
+    async def _execute(self, sql: Text, params: Params) -> Result:
         session = self._enter()
         try:
-            statement = self._prepare(sql, style_of(params))
-            if statement.mode_sensitive and statement.keys:
-                statement = await self._prepare_again(statement)
-            args: Any = ()
-            if params is not None:
-                args = self._arguments(statement, params)
+            statement, args = await self._bind(session, sql, params)
             result = await session.execute(statement, args)
             if self._blocks and not session.in_transaction():
                 self._lose(None)
@@ -145,10 +148,46 @@ class Guard:
         finally:
             self._task = None
 
-    def _prepare(self, sql: str, style: Style) -> Statement:
-        if not isinstance(sql, str):
-            message = f"a statement is a str, not a {type(sql).__name__}"
+    async def _bind(
+        self, session: DriverConnection, sql: Text, params: Params
+    ) -> tuple[Statement, Sequence[Any]]:
+        """Turn a text and its parameters into what the driver takes."""
+        if type(sql) is not str:
+            sql, params = await self._written(session, sql, params)
+        statement = self._prepare(sql, style_of(params))
+        if params is None:
+            return statement, ()
+        if statement.mode_sensitive:
+            statement = await self._prepare_again(statement)
+        values = arguments(statement, params)
+        dialect = session.dialect
+        if any(type(value) is Expand for value in values):
+            statement, values = spread(statement, values, dialect)
+        if dialect.max_parameters and len(values) > dialect.max_parameters:
+            message = (
+                f"{len(values)} parameters in one statement; "
+                f"{dialect.max_parameters} are the most"
+            )
+            raise errors.ResourceLimit(message)
+        return statement, self._encoders.encode(values, statement.order)
+
+    async def _written(
+        self, session: DriverConnection, sql: object, params: Params
+    ) -> tuple[str, Params]:
+        """Write a template as a text with named parameters."""
+        if isinstance(sql, str):
+            return str(sql), params
+        if not isinstance(sql, Template):
+            message = f"a statement is a str or a template, not a {type(sql).__name__}"
             raise errors.InterfaceError(message)
+        if params is not None:
+            message = "a template brings its values: it takes no other parameters"
+            raise errors.ParameterError(message)
+        if any("\\" in string for string in sql.strings):
+            self._lexis = await session.read_lexis()
+        return read_template(sql, session.dialect, self._lexis)
+
+    def _prepare(self, sql: str, style: Style) -> Statement:
         placeholder = self._session.dialect.placeholder
         statement = prepare(sql, style, self._lexis, placeholder)
         if not statement.verb:
@@ -169,14 +208,6 @@ class Guard:
         """Read a text with a backslash as the session, asked anew, would read it."""
         self._lexis = await self._session.read_lexis()
         return self._prepare(statement.sql, statement.style)
-
-    def _arguments(self, statement: Statement, params: Any) -> list[Any]:
-        values = arguments(statement, params)
-        most = self._session.dialect.max_parameters
-        if most and len(values) > most:
-            message = f"{len(values)} parameters in one statement; {most} are the most"
-            raise errors.ResourceLimit(message)
-        return self._encoders.encode(values, statement.order)
 
     # -- what transactions are made of -----------------------------------------------
 

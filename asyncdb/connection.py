@@ -11,7 +11,7 @@ from asyncdb import errors
 from asyncdb._bulk import Rows, chunks
 from asyncdb._guard import Guard
 from asyncdb._sql import arguments, style_of
-from asyncdb.cursor import Cursor, Params, Stream
+from asyncdb.cursor import Cursor, Params, Stream, Text
 from asyncdb.driver import Result
 from asyncdb.executor import Executor
 from asyncdb.options import Isolation, TransactionOptions
@@ -124,7 +124,7 @@ class Connection(Guard, Executor):
         """
         return Cursor(self)
 
-    def stream(self, sql: str, params: Params = None, *, batch: int = 1000) -> Stream:
+    def stream(self, sql: Text, params: Params = None, *, batch: int = 1000) -> Stream:
         """Read a result in batches; see `Executor.stream`."""
         return Stream(self, sql, params, batch)
 
@@ -252,6 +252,9 @@ class Connection(Guard, Executor):
     async def _send_many(
         self, session: DriverConnection, sql: str, batch: list[Any]
     ) -> int:
+        if not isinstance(sql, str):
+            message = f"executemany() takes a str, not a {type(sql).__name__}"
+            raise errors.InterfaceError(message)
         style = style_of(batch[0])
         statement = self._prepare(sql, style)
         if statement.mode_sensitive:
@@ -263,13 +266,10 @@ class Connection(Guard, Executor):
     # -- streams ---------------------------------------------------------------------
 
     async def _open_stream(
-        self, stream: Stream, sql: str, params: Params
+        self, stream: Stream, sql: Text, params: Params
     ) -> DriverCursor:
         async def work(session: DriverConnection) -> DriverCursor:
-            statement = self._prepare(sql, style_of(params))
-            if statement.mode_sensitive and statement.keys:
-                statement = await self._prepare_again(statement)
-            args = () if params is None else self._arguments(statement, params)
+            statement, args = await self._bind(session, sql, params)
             return await session.open_cursor(statement, args)
 
         cursor: DriverCursor = await self._guarded(work, sql)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
+from asyncdb._sql import Template
 from asyncdb.errors import InterfaceError
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from asyncdb.driver import DriverCursor, Result
     from asyncdb.rows import Row
 
+Text: TypeAlias = str | Template
 Params: TypeAlias = Sequence[Any] | Mapping[str, Any] | None
 # PEP 249: name, type code, display size, internal size, precision, scale, null ok.
 Description: TypeAlias = tuple[tuple[str, Any, None, None, None, None, None], ...]
@@ -23,7 +25,7 @@ Description: TypeAlias = tuple[tuple[str, Any, None, None, None, None, None], ..
 class Runner(Protocol):
     """What a cursor runs on: a connection."""
 
-    async def _execute(self, sql: str, params: Params) -> Result: ...
+    async def _execute(self, sql: Text, params: Params) -> Result: ...
 
     async def _execute_many(self, sql: str, rows: Iterable[Any]) -> Result: ...
 
@@ -53,7 +55,7 @@ class Cursor:
         self._position = 0
         self.arraysize = 1
 
-    async def execute(self, sql: str, params: Params = None) -> Self:
+    async def execute(self, sql: Text, params: Params = None) -> Self:
         """Run a statement and hold its result; see `Executor.execute`.
 
         Args:
@@ -195,7 +197,7 @@ class Streamer(Protocol):
     """What a stream reads through: a connection, which guards and translates."""
 
     async def _open_stream(
-        self, stream: Stream, sql: str, params: Params
+        self, stream: Stream, sql: Text, params: Params
     ) -> DriverCursor: ...
 
     async def _read_stream(self, cursor: DriverCursor, size: int) -> list[Row]: ...
@@ -221,7 +223,7 @@ class Stream:
 
     __slots__ = ("_batch", "_cursor", "_host", "_params", "_sql")
 
-    def __init__(self, host: Streamer, sql: str, params: Params, batch: int) -> None:
+    def __init__(self, host: Streamer, sql: Text, params: Params, batch: int) -> None:
         if batch < 1:
             message = f"batch must be at least 1, not {batch}"
             raise InterfaceError(message)

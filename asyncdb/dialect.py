@@ -70,6 +70,8 @@ class Dialect:
         encoders: exact type of a parameter -> how its value goes to the driver;
             `None` as a function means as it is. Types that are not here are refused.
         max_parameters: how many parameters one statement may have; 0 for no limit.
+        empty_in: what `IN (...)` becomes for an empty list: false, also for NULL.
+        empty_not_in: the same for NOT IN: true.
         identity_column: how a column whose keys the database makes is declared.
         supports_lastrowid: the engine tells the key that an INSERT made.
         supports_returning: INSERT ... RETURNING gives rows.
@@ -94,6 +96,8 @@ class Dialect:
     identifier_quote: str = '"'
     encoders: Mapping[type, Any] = field(default_factory=dict, repr=False)
     max_parameters: int = 0
+    empty_in: str = "IN (SELECT NULL WHERE 1 = 0)"
+    empty_not_in: str = "NOT IN (SELECT NULL WHERE 1 = 0)"
     identity_column: str = "INTEGER PRIMARY KEY"
     supports_lastrowid: bool = False
     supports_returning: bool = False

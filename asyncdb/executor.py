@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any
 
-from asyncdb.cursor import Cursor, Params, Stream
+from asyncdb.cursor import Cursor, Params, Stream, Text
 
 if TYPE_CHECKING:
     from asyncdb.dialect import Dialect
@@ -46,13 +46,13 @@ class Executor(ABC):
         """Facts about the database: `name`, `flavor`, `server_version`, ..."""
 
     @abstractmethod
-    async def _execute(self, sql: str, params: Params) -> Result: ...
+    async def _execute(self, sql: Text, params: Params) -> Result: ...
 
     @abstractmethod
     async def _execute_many(self, sql: str, rows: Iterable[Any]) -> Result: ...
 
     @abstractmethod
-    def stream(self, sql: str, params: Params = None, *, batch: int = 1000) -> Stream:
+    def stream(self, sql: Text, params: Params = None, *, batch: int = 1000) -> Stream:
         """Read a result in batches, in constant memory.
 
         On PostgreSQL a transaction is held for the life of the block when none is
@@ -86,7 +86,7 @@ class Executor(ABC):
             An async context manager.
         """
 
-    async def execute(self, sql: str, params: Params = None) -> Cursor:
+    async def execute(self, sql: Text, params: Params = None) -> Cursor:
         """Run a statement.
 
         Args:
@@ -132,7 +132,7 @@ class Executor(ABC):
         """
         return Cursor(None, await self._execute_many(sql, rows))
 
-    async def fetchone(self, sql: str, params: Params = None) -> Row | None:
+    async def fetchone(self, sql: Text, params: Params = None) -> Row | None:
         """Run a statement and return its first row.
 
         Args:
@@ -154,7 +154,7 @@ class Executor(ABC):
         return rows[0] if rows else None
 
     async def fetchmany(
-        self, sql: str, params: Params = None, *, size: int = 100
+        self, sql: Text, params: Params = None, *, size: int = 100
     ) -> list[Row]:
         """Run a statement and return its first rows; the rest is not read.
 
@@ -177,7 +177,7 @@ class Executor(ABC):
         async with self.stream(sql, params, batch=size) as rows:
             return await rows.fetchmany()
 
-    async def fetchall(self, sql: str, params: Params = None) -> list[Row]:
+    async def fetchall(self, sql: Text, params: Params = None) -> list[Row]:
         """Run a statement and return all its rows.
 
         Args:
@@ -197,7 +197,7 @@ class Executor(ABC):
         """
         return (await self._execute(sql, params)).rows
 
-    async def fetchval(self, sql: str, params: Params = None) -> Any:
+    async def fetchval(self, sql: Text, params: Params = None) -> Any:
         """Run a statement and return the first column of its first row.
 
         Args:

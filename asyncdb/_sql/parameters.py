@@ -93,7 +93,7 @@ def _read(sql: str, style: Style, lexis: Lexis, placeholder: Placeholder) -> Sta
             raise MultipleStatements(f"{message}; send them one by one", sql=sql)
         pieces = cut(sql, markers, placeholder, neighbours.beside)
         keys = _keys(markers, style)
-        text = _join(pieces, keys, placeholder)
+        text = join(pieces, keys, placeholder)
     return Statement(
         sql=sql,
         style=style,
@@ -121,7 +121,7 @@ def _keys(markers: list[Marker], style: Style) -> tuple[int | str, ...]:
     return _POSITIONS[:count] if count <= len(_POSITIONS) else tuple(range(count))
 
 
-def _join(
+def join(
     pieces: tuple[str, ...], keys: tuple[int | str, ...], placeholder: Placeholder
 ) -> str:
     """The text to send: the pieces with placeholders between them."""

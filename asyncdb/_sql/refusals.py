@@ -17,7 +17,7 @@ def refuse(sql: str, position: int, message: str) -> NoReturn:
         >>> refuse("SELECT\n 'a", 8, "unterminated string")
         Traceback (most recent call last):
         ...
-        asyncdb.errors.ParameterError: unterminated string, at line 2, column 2
+        asyncdb.ParameterError: unterminated string, at line 2, column 2
     """
     line = sql.count("\n", 0, position) + 1
     column = position - sql.rfind("\n", 0, position)

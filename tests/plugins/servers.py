@@ -25,6 +25,8 @@ from typing import Any, ClassVar
 from tests.plugins import binaries
 from tests.plugins.process import OFFSET, Server
 
+__all__ = ["KINDS", "MariaDB", "MySQL", "PostgreSQL", "Server", "start"]
+
 
 class PostgreSQL(Server):
     """PostgreSQL 13 and later."""

@@ -1,8 +1,8 @@
 """MySQL and MariaDB: their facts, their values, their errors.
 
-Shared by every driver that speaks to them, and importing none: the sections are
-`facts` (dialects, quoting), `literals` (values in), `columns` (values out), `session`
-(options, the portable state), `multirow` (one INSERT for many rows), `errors` and `error_numbers`.
+Shared by every driver that speaks to them, and importing none: `facts` (dialects,
+quoting), `literals` (values in), `columns` (values out), `session` (options, the
+portable state), `multirow` (one INSERT for many rows), `errors` and `error_numbers`.
 """
 
 from __future__ import annotations

@@ -1,27 +1,27 @@
-"""Column values as they come over the wire, as Python values: whole columns at a time.
+"""Column values as they come over the wire, as Python values.
 
-The text protocol sends each value as characters. A decoder takes one column's values
-(`bytes`, or `None` for NULL) and gives the list of what they mean; working by column
-leaves the loop to C. Decoders run after the whole answer was read, so one that fails
-leaves the connection as clean as before.
+The text protocol sends each value as characters, or as nothing for NULL. Decoders run
+after the whole answer was read, so one that fails leaves the connection as clean as
+before. Many rows are decoded a column at a time, which leaves the loop to C; few rows
+one by one, which has nothing to set up.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from asyncdb.errors import DataError, InvalidDatetime, InvalidText
+from asyncdb.rows import Row
 
 Raw = list[bytes | None]
-Decoder = Callable[[Raw], list[Any]]
 
 # https://dev.mysql.com/doc/dev/mysql-server/latest/field__types_8h.html
-TIMESTAMP, DATE, TIME, DATETIME = 7, 10, 11, 12
+TIMESTAMP = 7
+_DATE, _TIME, _DATETIME, _NEW_DATE = 10, 11, 12, 14
 _BIT, _JSON, _VECTOR, _GEOMETRY = 16, 245, 242, 255
 _INTEGERS = frozenset([1, 2, 3, 8, 9, 13])  # TINY SHORT LONG LONGLONG INT24 YEAR
 _FLOATS = frozenset([4, 5])
@@ -29,10 +29,21 @@ _DECIMALS = frozenset([0, 246])
 
 _BINARY = 63  # the "character set" of what is no text
 # Collations of character sets other than utf8mb4, utf8mb3 and ascii, as they are sent
-# after somebody's SET NAMES.
-_FOREIGN = (
-    frozenset(range(1, 100)) - {11, 33, 45, 46, 63, 65, 76, 83}
-) | {248, 249, 250}
+# after somebody's SET NAMES; those with the numbers above are all utf8mb4.
+_UTF8 = frozenset([11, 33, 45, 46, 65, 76, 83])
+_FOREIGN = (frozenset(range(1, 100)) - _UTF8 - {_BINARY}) | {248, 249, 250}
+
+
+class Decoder(NamedTuple):
+    """How a column's values become Python's.
+
+    Args:
+        convert: from a value that is not NULL; `None` for as it is.
+        from_text: `convert` takes a `str`, not the `bytes`.
+    """
+
+    convert: Callable[[Any], Any] | None
+    from_text: bool = False
 
 
 def decoder(kind: int, charset: int, *, utc: bool) -> Decoder:
@@ -44,62 +55,105 @@ def decoder(kind: int, charset: int, *, utc: bool) -> Decoder:
         utc: the session's time zone is UTC, so a TIMESTAMP is an instant.
 
     Returns:
-        A function from the column's raw values to Python's. A BIT is an `int`.
+        How its values are decoded. A BIT becomes an `int`.
     """
     if kind in _INTEGERS:
-        return partial(_each, int)
-    if kind in _FLOATS:
-        return partial(_each, float)
-    if kind in _DECIMALS:
-        return partial(_each_text, Decimal)
+        return _INTEGER
     if kind == TIMESTAMP and utc:
-        return partial(_each_text, _instant)
+        return _INSTANT
     found = _OTHERS.get(kind)
     if found is not None:
         return found
     if charset == _BINARY:
-        return list
-    return _foreign if charset in _FOREIGN else partial(_each, bytes.decode)
+        return _AS_IT_IS
+    return _ASCII if charset in _FOREIGN else _TEXT
 
 
-def decode(name: str, decode_column: Decoder, raw: Raw) -> list[Any]:
-    """Decode one column.
+class RowDecoder:
+    """Makes rows of raw values.
 
     Args:
-        name: the column's, for the error.
-        decode_column: its decoder.
-        raw: its values.
-
-    Returns:
-        The values.
-
-    Raises:
-        DataError: a value that Python's type cannot hold; names the column only.
+        names: the columns' names.
+        decoders: the columns' decoders.
+        make: the rows' class.
     """
+
+    _FEW = 4
+
+    def __init__(
+        self,
+        names: tuple[str, ...],
+        decoders: list[Decoder],
+        make: Callable[[Any], Row],
+    ) -> None:
+        self._names = names
+        self._decoders = decoders
+        self._make = make
+
+    def rows(self, values: Raw) -> list[Row]:
+        """Make rows.
+
+        Args:
+            values: those of all columns of the first row, then of the second, ...
+
+        Returns:
+            The rows.
+
+        Raises:
+            DataError: a value that Python's type cannot hold; names the column only.
+        """
+        width = len(self._names)
+        if len(values) <= width * self._FEW:
+            try:
+                return [
+                    self._make(self._values(values[i : i + width]))
+                    for i in range(0, len(values), width)
+                ]
+            except _FAILURES:
+                pass  # the other way finds the column
+        columns = [
+            _column(name, found, values[i::width])
+            for i, (name, found) in enumerate(
+                zip(self._names, self._decoders, strict=True)
+            )
+        ]
+        return list(map(self._make, zip(*columns, strict=True)))
+
+    def _values(self, values: Raw) -> list[Any]:
+        return [
+            value
+            if value is None or convert is None
+            else convert(value.decode() if from_text else value)
+            for value, (convert, from_text) in zip(values, self._decoders, strict=True)
+        ]
+
+
+# From a column of a type that does not fit, or one that was damaged.
+_FAILURES = (ValueError, ArithmeticError)
+
+
+def _column(name: str, found: Decoder, raw: Raw) -> list[Any]:
+    """Decode one column."""
+    convert, from_text = found
+    if convert is None:
+        return raw
     try:
-        return decode_column(raw)
-    except UnicodeDecodeError as error:
+        try:
+            source = map(bytes.decode, raw) if from_text else raw  # type: ignore[arg-type]  # NULL
+            return list(map(convert, source))
+        except TypeError:  # there are NULLs
+            return [
+                None if v is None else convert(v.decode() if from_text else v)
+                for v in raw
+            ]
+    except UnicodeDecodeError:
         kind: type[DataError] = InvalidText
-        what = f"bytes that are not {error.encoding}; the session must be in utf8mb4"
-    except (ValueError, OverflowError, ArithmeticError):
+        what = "text that is not UTF-8: the session must be in utf8mb4"
+    except _FAILURES:
         kind, what = DataError, "a value that Python's type for it cannot hold"
-        if decode_column in _DATED or getattr(decode_column, "args", ()) == (_instant,):
-            kind, what = InvalidDatetime, "a date that does not exist, such as 0000-00-00"
+        if found in _DATED:
+            kind, what = InvalidDatetime, "a date that is none, such as 0000-00-00"
     raise kind(f"column {name} holds {what}", columns=(name,)) from None
-
-
-def _each(convert: Callable[[Any], Any], raw: Raw) -> list[Any]:
-    try:
-        return list(map(convert, raw))
-    except TypeError:  # there are NULLs
-        return [None if value is None else convert(value) for value in raw]
-
-
-def _each_text(convert: Callable[[str], Any], raw: Raw) -> list[Any]:
-    try:
-        return list(map(convert, map(bytes.decode, raw)))  # type: ignore[arg-type]  # NULLs
-    except TypeError:
-        return [None if value is None else convert(value.decode()) for value in raw]
 
 
 def _instant(text: str) -> datetime:
@@ -118,27 +172,32 @@ def _interval(text: str) -> timedelta:
     return -found if text[0] == "-" else found
 
 
-def _foreign(raw: Raw) -> list[Any]:
-    """Text in a character set that we do not speak: ASCII is the same in nearly all."""
-    return [None if value is None else value.decode("ascii") for value in raw]
+def _ascii(value: bytes) -> str:
+    """Text in a character set that we do not speak: its ASCII is the same in most."""
+    return value.decode("ascii")
 
 
-def _bits(raw: Iterable[bytes | None]) -> list[Any]:
-    return [None if value is None else int.from_bytes(value, "big") for value in raw]
+def _bits(value: bytes) -> int:
+    return int.from_bytes(value, "big")
 
 
-_DATED = (
-    partial(_each_text, date.fromisoformat),
-    partial(_each_text, datetime.fromisoformat),
-)
+_INTEGER, _FLOAT = Decoder(int), Decoder(float)
+_AS_IT_IS, _TEXT, _ASCII = Decoder(None), Decoder(bytes.decode), Decoder(_ascii)
+_DECIMAL = Decoder(Decimal, from_text=True)
+_INSTANT = Decoder(_instant, from_text=True)
+_DAY = Decoder(date.fromisoformat, from_text=True)
+_MOMENT = Decoder(datetime.fromisoformat, from_text=True)
+_DATED = (_DAY, _MOMENT, _INSTANT)
 _OTHERS: dict[int, Decoder] = {
-    DATE: _DATED[0],
-    14: _DATED[0],  # NEWDATE
-    DATETIME: _DATED[1],
-    TIMESTAMP: _DATED[1],
-    TIME: partial(_each_text, _interval),
-    _BIT: _bits,
-    _JSON: partial(_each_text, json.loads),
-    _VECTOR: list,
-    _GEOMETRY: list,
+    **dict.fromkeys(_FLOATS, _FLOAT),
+    **dict.fromkeys(_DECIMALS, _DECIMAL),
+    _DATE: _DAY,
+    _NEW_DATE: _DAY,
+    _DATETIME: _MOMENT,
+    TIMESTAMP: _MOMENT,
+    _TIME: Decoder(_interval, from_text=True),
+    _BIT: Decoder(_bits),
+    _JSON: Decoder(json.loads, from_text=True),
+    _VECTOR: _AS_IT_IS,
+    _GEOMETRY: _AS_IT_IS,
 }

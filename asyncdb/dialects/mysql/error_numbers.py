@@ -151,14 +151,16 @@ ERRORS: dict[int, type[errors.DatabaseError]] = {
     2027: errors.InternalError,  # CR_MALFORMED_PACKET
 }
 
-# Their texts have names of tables, columns, users and options in them, and never a value
-# of a row or of a parameter.
+# Their texts hold names of tables, columns, users and options, and never a value of a
+# row or of a parameter.
 NAMES_ONLY = frozenset(
-    [1007, 1008, 1036, 1040, 1044, 1045, 1046, 1049, 1050, 1051, 1052, 1053, 1054]
-    + [1055, 1060, 1061, 1065, 1109, 1110, 1111, 1114, 1130, 1140, 1142, 1143, 1146]
-    + [1153, 1193, 1203, 1205, 1213, 1215, 1226, 1227, 1235, 1241, 1242, 1267, 1286]
-    + [1290, 1305, 1317, 1318, 1370, 1412, 1524, 1582, 1698, 1792, 1969, 3024, 3101]
-    + [3118, 3159, 3572, 4151]
+    (
+        *(1007, 1008, 1036, 1040, 1044, 1045, 1046, 1049, 1050, 1051, 1052, 1053, 1054),
+        *(1055, 1060, 1061, 1065, 1109, 1110, 1111, 1114, 1130, 1140, 1142, 1143, 1146),
+        *(1153, 1193, 1203, 1205, 1213, 1215, 1226, 1227, 1235, 1241, 1242, 1267, 1286),
+        *(1290, 1305, 1317, 1318, 1370, 1412, 1524, 1582, 1698, 1792, 1969, 3024, 3101),
+        *(3118, 3159, 3572, 4151),
+    )
 )
 
 # After these the whole transaction is gone, not only the statement.

@@ -2,9 +2,9 @@
 
 Numbers: https://dev.mysql.com/doc/mysql-errors/en/ and
 https://mariadb.com/kb/en/mariadb-error-codes/. The text of an error may hold values
-(1062 shows the duplicate), so it becomes part of our message for those of
-`NAMES_ONLY` alone; from the others names are taken, by patterns that are anchored at the
-end of the text and greedy before, so that a value that imitates a text cannot forge one.
+(1062 shows the duplicate), so it becomes part of our message for those of `NAMES_ONLY`
+alone. From the others names are taken, by patterns that are anchored at the end of the
+text and greedy before it: a value that imitates a text cannot forge a name.
 """
 
 from __future__ import annotations
@@ -114,9 +114,7 @@ def _special(
     return None
 
 
-def _names(
-    number: int, text: str
-) -> tuple[str | None, str | None, tuple[str, ...]]:
+def _names(number: int, text: str) -> tuple[str | None, str | None, tuple[str, ...]]:
     """Read `(constraint, table, columns)` out of a text."""
     if number in (_DUPLICATE, _DUPLICATE_NAMED):
         match = _KEY.match(text)

@@ -11,9 +11,7 @@ from asyncdb.dialects.mysql.literals import ENCODERS, ENCODERS_LOCAL
 # Four ways to read a text, by two switches of `sql_mode`: whether "..." is a name
 # (ANSI_QUOTES) or a string, and whether strings have backslash escapes (no
 # NO_BACKSLASH_ESCAPES). Quoted names never have them.
-LEXIS = Lexis(
-    names='"`', hash_comments=True, dash_needs_blank=True, code_comments=True
-)
+LEXIS = Lexis(names='"`', hash_comments=True, dash_needs_blank=True, code_comments=True)
 LEXIS_BACKSLASH = Lexis(
     names='"`',
     backslash="'",
@@ -54,11 +52,13 @@ DIALECT = Dialect(
 MARIADB = replace(DIALECT, flavor="mariadb", supports_returning=True)
 
 # MariaDB 10 and 11 say 5.5.5 first, for the sake of old replicas.
-_VERSION = re.compile(r"(?:5\.5\.5-(?=\d+\.\d+.*MariaDB))?(\d+(?:\.\d+)*)", re.I)
+_VERSION = re.compile(
+    r"(?:5\.5\.5-(?=\d+\.\d+.*MariaDB))?(\d+(?:\.\d+)*)", re.IGNORECASE
+)
 
 
 def lexis_for(sql_mode: str) -> Lexis:
-    """Return how a session with this `sql_mode` reads its texts.
+    r"""Return how a session with this `sql_mode` reads its texts.
 
     Args:
         sql_mode: what the server answers to `SELECT @@sql_mode`.
@@ -70,7 +70,7 @@ def lexis_for(sql_mode: str) -> Lexis:
         >>> lexis_for("ANSI_QUOTES,NO_BACKSLASH_ESCAPES") is LEXIS
         True
         >>> lexis_for("").backslash
-        '\\'"'
+        '\'"'
     """
     modes = sql_mode.upper().split(",")
     if "ANSI_QUOTES" in modes:

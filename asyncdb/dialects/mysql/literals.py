@@ -45,9 +45,9 @@ def text(value: str) -> str:
 
 
 def _integer(value: int) -> str:
-    if _INT_MIN <= value <= _INT_MAX:
-        return str(value)
-    _refuse(NumericOutOfRange, "an int beyond 64 bits; send a Decimal")
+    if not _INT_MIN <= value <= _INT_MAX:
+        _refuse(NumericOutOfRange, "an int beyond 64 bits; send a Decimal")
+    return str(value)
 
 
 def _float(value: float) -> str:
@@ -106,9 +106,7 @@ def _timedelta(value: timedelta) -> str:
     minutes, seconds = divmod(seconds, 60)
     sign = "-" if value < timedelta() else ""
     fraction = f".{micros:06}" if micros else ""
-    return (
-        f"TIME'{sign}{minutes // 60:02}:{minutes % 60:02}:{seconds:02}{fraction}'"
-    )
+    return f"TIME'{sign}{minutes // 60:02}:{minutes % 60:02}:{seconds:02}{fraction}'"
 
 
 def _json(value: Any) -> str:

@@ -34,17 +34,23 @@ _MARIADB_ROUNDS = (10, 4)
 
 _UTC = frozenset(["UTC", "+00:00"])
 
+# Which server it is, should an address lead to several.
+SERVER = "CONCAT_WS(':', @@hostname, @@port, @@server_id)"
 # What is asked once after the set-up, and `Session` keeps.
 SESSION_QUERY = (
     "SELECT @@sql_mode, @@time_zone, @@system_time_zone, @@character_set_client,"
-    " @@max_allowed_packet, CONCAT_WS(':', @@hostname, @@port, @@server_id)"
+    f" @@max_allowed_packet, {SERVER}"
 )
 # Statements that cannot change how the session reads texts and tells times, unless
 # they name what they change. A routine gives `sql_mode` back when it ends, but may
 # leave another time zone; EXECUTE may do anything.
 _HARMLESS = frozenset(
-    "SELECT VALUES TABLE WITH INSERT REPLACE UPDATE DELETE EXPLAIN SHOW SAVEPOINT"
-    " RELEASE ROLLBACK COMMIT START CREATE ALTER DROP TRUNCATE ANALYZE".split()
+    (
+        *("SELECT", "VALUES", "TABLE", "WITH", "EXPLAIN", "SHOW", "ANALYZE"),
+        *("INSERT", "REPLACE", "UPDATE", "DELETE", "TRUNCATE"),
+        *("CREATE", "ALTER", "DROP"),
+        *("START", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE"),
+    )
 )
 _NAMES = frozenset(["SQL_MODE", "TIME_ZONE", "CHARACTER_SET_CLIENT"])
 

@@ -18,76 +18,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from asyncdb.dialects.mysql.columns import TIMESTAMP, Decoder, Raw, decode, decoder
+from asyncdb.dialects.mysql.columns import Raw
+from asyncdb.drivers.aiomysql.shapes import NULL, SHAPES, Shape, malformed, read_integer
 from asyncdb.errors import ConnectionLost, InternalError, NotSupportedError
-from asyncdb.rows import Row, tuple_row
 
 # Bits of the server's status.
 IN_TRANSACTION, MORE_RESULTS = 0x0001, 0x0008
 
 _OK, _LOCAL_INFILE, _EOF, _ERROR = 0x00, 0xFB, 0xFE, 0xFF
-_NULL = 0xFB
 _MAX_PAYLOAD = 0xFFFFFF
-
-
-class Shape:
-    """What rows of one kind are made of; made once for each list of definitions.
-
-    Args:
-        definitions: `(name, field type, collation)` of each column.
-    """
-
-    def __init__(self, definitions: list[tuple[str, int, int]]) -> None:
-        self.width = len(definitions)
-        self.names = tuple(name for name, _, _ in definitions)
-        self.columns = tuple((name, kind) for name, kind, _ in definitions)
-        self.has_timestamps = any(kind == TIMESTAMP for _, kind, _ in definitions)
-        self._make = tuple_row(self.names)
-        self._decoders: dict[bool, list[Decoder]] = {
-            utc: [decoder(kind, charset, utc=utc) for _, kind, charset in definitions]
-            for utc in (True, False)
-        }
-
-    def rows(self, values: Raw, *, utc: bool) -> list[Row]:
-        """Make rows of raw values, which stand row after row.
-
-        Raises:
-            DataError: a value cannot be decoded.
-        """
-        width = self.width
-        columns = [
-            decode(name, decode_column, values[i::width])
-            for i, (name, decode_column) in enumerate(
-                zip(self.names, self._decoders[utc], strict=True)
-            )
-        ]
-        return list(map(self._make, zip(*columns, strict=True)))
-
-
-class Shapes:
-    """The shapes seen, by the bytes that define them.
-
-    Definitions hold names and types, so connections share them.
-    """
-
-    _MOST, _LONGEST = 512, 64 * 1024
-
-    def __init__(self) -> None:
-        self._known: dict[bytes, Shape] = {}
-
-    def find(self, definitions: bytes) -> Shape:
-        """Return the shape for packets of column definitions, headers included."""
-        shape = self._known.get(definitions)
-        if shape is None:
-            shape = Shape(_parse_definitions(definitions))
-            if len(definitions) <= self._LONGEST:
-                if len(self._known) >= self._MOST:
-                    self._known.clear()
-                self._known[definitions] = shape
-        return shape
-
-
-SHAPES = Shapes()
 
 
 class Answer:
@@ -164,7 +103,7 @@ class Answer:
             while not self.done and self._step(self):
                 pass
         except IndexError:
-            raise _malformed() from None
+            raise malformed() from None
 
     def discard(self) -> None:
         """Keep no rows from here on."""
@@ -222,15 +161,15 @@ class Answer:
             message = "the server asks for a file of this machine (LOAD DATA LOCAL)"
             raise NotSupportedError(message)
         else:
-            self._width, end = _integer(packet, 0)
+            self._width, end = read_integer(packet, 0)
             if end != len(packet):
-                raise _malformed()
+                raise malformed()
             self._step = Answer._columns
         return True
 
     def _ok(self, packet: bytes) -> None:
-        self.affected, position = _integer(packet, 1)
-        self.made, position = _integer(packet, position)
+        self.affected, position = read_integer(packet, 1)
+        self.made, position = read_integer(packet, position)
         self._finish(int.from_bytes(packet[position : position + 2], "little"))
 
     def _fail(self, packet: bytes) -> None:
@@ -248,7 +187,12 @@ class Answer:
     def _columns(self) -> bool:
         data, size = self._data, len(self._data)
         position = start = self._position
-        for _ in range(self._width + 1):
+        packets = self._width + 1
+        known = SHAPES.last
+        if self._width == SHAPES.last_width and data.startswith(known, position):
+            position += len(known)
+            packets = 1
+        for _ in range(packets):
             start = position
             if start + 4 > size:
                 self.missing = start + 4 - size
@@ -258,7 +202,7 @@ class Answer:
                 self.missing = position - size
                 return False
         if data[start + 4] != _EOF:
-            raise _malformed()
+            raise malformed()
         kept = self.shape is None
         if kept:
             self.shape = SHAPES.find(data[self._position : start])
@@ -294,17 +238,18 @@ class Answer:
             for _ in columns:
                 n = data[p]
                 p += 1
-                if n < _NULL:
-                    append(data[p : p + n])
-                    p += n
-                elif n == _NULL:
+                if n < NULL:
+                    q = p + n
+                    append(data[p:q])
+                    p = q
+                elif n == NULL:
                     append(None)
                 else:
-                    n, p = _integer(data, p - 1)
+                    n, p = read_integer(data, p - 1)
                     append(data[p : p + n])
                     p += n
             if p != end:
-                raise _malformed()
+                raise malformed()
             position = end
         self._advance(position, (len(values) - before) // self._width)
         return self._last() if ended else is_long and self._long_row()
@@ -345,21 +290,22 @@ class Answer:
             return False
         p = 0
         for _ in range(self._width):
-            if packet[p] == _NULL:
+            if packet[p] == NULL:
                 self.values.append(None)
                 p += 1
             else:
-                n, p = _integer(packet, p)
+                n, p = read_integer(packet, p)
                 self.values.append(packet[p : p + n])
                 p += n
         if p != len(packet):
-            raise _malformed()
+            raise malformed()
         return True
 
     def _last(self) -> bool:
         """Take the packet that ends the rows."""
         packet = self._packet()
-        assert packet is not None
+        if packet is None:
+            return False
         if packet[0] == _ERROR:
             self._fail(packet)
         else:
@@ -367,42 +313,8 @@ class Answer:
         return True
 
 
-def _parse_definitions(data: bytes) -> list[tuple[str, int, int]]:
-    """Read `(name, field type, collation)` out of column definitions."""
-    found = []
-    position = 0
-    while position < len(data):
-        p = position + 4
-        position = p + int.from_bytes(data[position : position + 3], "little")
-        # catalog, schema, table, original table, name, original name
-        texts = []
-        for _ in range(6):
-            n, p = _integer(data, p)
-            texts.append(data[p : p + n])
-            p += n
-        name = texts[4].decode("utf-8", "replace")
-        collation = int.from_bytes(data[p + 1 : p + 3], "little")
-        found.append((name, data[p + 7], collation))
-    return found
-
-
-def _integer(data: bytes, position: int) -> tuple[int, int]:
-    """Read a number of variable length, and where it ends."""
-    first = data[position]
-    if first < _NULL:
-        return first, position + 1
-    size = {0xFC: 2, 0xFD: 3, 0xFE: 8}[first] if first in (0xFC, 0xFD, 0xFE) else 0
-    if not size:
-        raise _malformed()
-    end = position + 1 + size
-    return int.from_bytes(data[position + 1 : end], "little"), end
-
-
-def _malformed() -> InternalError:
-    return InternalError("the server sent a packet that is not understood")
-
-
 def server_values(answer: Answer) -> tuple[Any, ...]:
     """Return the first row of an answer of ours, for queries about the session."""
-    assert answer.shape is not None
+    if answer.shape is None:
+        raise malformed()
     return tuple(answer.shape.rows(answer.values, utc=True)[0])

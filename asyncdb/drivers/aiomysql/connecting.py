@@ -38,7 +38,8 @@ class AiomysqlDriver(Driver):
         self, url: DatabaseURL, options: ConnectOptions
     ) -> DriverConnection:
         """Log in, set the session up, ask what it has become."""
-        assert isinstance(options, MySQLOptions)
+        if not isinstance(options, MySQLOptions):
+            raise TypeError(type(options))
         try:
             target = _target(url, options)
             wire = await open_wire(target)

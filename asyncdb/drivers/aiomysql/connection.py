@@ -15,6 +15,8 @@ import contextlib
 from collections.abc import Sequence
 from typing import Any
 
+from pymysql.err import MySQLError
+
 from asyncdb._sql.statement import Statement
 from asyncdb.dialect import Dialect, Lexis
 from asyncdb.dialects.mysql.error_numbers import ERRORS
@@ -22,16 +24,18 @@ from asyncdb.dialects.mysql.facts import lexis_for
 from asyncdb.dialects.mysql.session import SESSION_QUERY, MySQLOptions, Session
 from asyncdb.driver import DriverConnection, DriverCursor, Result
 from asyncdb.drivers.aiomysql import bulk
-from asyncdb.drivers.aiomysql.answers import Answer, Shape, server_values
+from asyncdb.drivers.aiomysql.answers import Answer, server_values
 from asyncdb.drivers.aiomysql.cursor import AiomysqlCursor
 from asyncdb.drivers.aiomysql.deadline import command_within
 from asyncdb.drivers.aiomysql.killing import kill_later, stop
+from asyncdb.drivers.aiomysql.shapes import Shape
 from asyncdb.drivers.aiomysql.wire import PING, QUERY, Target, Wire, server_error
 from asyncdb.errors import (
     ConnectionBusy,
     ConnectionClosed,
     ConnectionLost,
     InvalidText,
+    MultipleStatements,
     ResourceLimit,
     TransactionError,
 )
@@ -43,6 +47,7 @@ _COUNTED = frozenset(["INSERT", "REPLACE", "UPDATE", "DELETE", "WITH", "LOAD"])
 _INSERTS = frozenset(["INSERT", "REPLACE"])
 # Statements that open no transaction, and leave none open when they fail.
 _PLAIN = _COUNTED | {"SELECT"}
+_SYNTAX = 1064
 _NOT_KILLED = (OSError, EOFError, ConnectionLost)  # there is nobody any more
 
 
@@ -186,10 +191,16 @@ class AiomysqlConnection(DriverConnection):
         self.session.note(statement)
         verb = statement.verb
         text, plain = render(statement, args), verb in _PLAIN
-        if self._limit is None or verb == "SELECT":
-            answer = await self.command(text, plain=plain)
-        else:
-            answer = await command_within(self, self._limit, text, plain=plain)
+        try:
+            if self._limit is None or verb == "SELECT":
+                answer = await self.command(text, plain=plain)
+            else:
+                answer = await command_within(self, self._limit, text, plain=plain)
+        except MySQLError as error:
+            if statement.multiple and error.args[0] == _SYNTAX:
+                message = "the text holds more than one statement; send them one by one"
+                raise MultipleStatements(message, code=_SYNTAX) from error
+            raise
         if self.autocommit_off and not self.wire.in_transaction:
             await self.restore_autocommit()
         shape = answer.shape
@@ -245,8 +256,7 @@ class AiomysqlConnection(DriverConnection):
     async def begin(self, options: TransactionOptions) -> None:
         """Open a transaction; a level asked for is a round trip of its own."""
         if options.isolation is not None:
-            assert options.isolation in self.dialect.supports_isolation
-            level = options.isolation.upper()
+            level = options.isolation.upper()  # the core has checked it
             await self.command(f"SET TRANSACTION ISOLATION LEVEL {level}")
         mode = " READ ONLY" if options.readonly else ""
         await self.command(f"START TRANSACTION{mode}")
@@ -261,8 +271,8 @@ class AiomysqlConnection(DriverConnection):
         if not self.wire.in_transaction:
             await self.restore_autocommit()
             raise TransactionError(
-                "the transaction had ended before its COMMIT: statements such as CREATE "
-                "TABLE commit on MySQL, a deadlock rolls back"
+                "the transaction had ended before its COMMIT: on MySQL statements "
+                "such as CREATE TABLE commit, and a deadlock rolls back"
             )
         await self.command("COMMIT")
         await self.restore_autocommit()
@@ -281,7 +291,7 @@ class AiomysqlConnection(DriverConnection):
             self.autocommit_off = False
             try:
                 await self.command("SET autocommit = 1")
-            except Exception:
+            except Exception:  # noqa: BLE001
                 # What was committed is committed; the session is not usable as it is.
                 self.wire.abort()
 

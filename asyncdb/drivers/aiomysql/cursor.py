@@ -1,4 +1,4 @@
-"""A result read in pieces, unbuffered; left early, its rest is stopped by KILL QUERY."""
+"""A result read in pieces; left early, its rest is stopped by KILL QUERY."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Stopping work on the server: KILL over another connection.
 
-Where an address leads to several servers (a balancer, a failover), another connection may
-reach another one, on which the same number is somebody else's session. So the server is
-asked who it is before anything is killed.
+Where an address leads to several servers (a balancer, a failover), the other connection
+may reach another one, on which the same number is somebody else's session. So the
+server is asked who it is before anything is killed.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ import logging
 from collections.abc import AsyncIterator
 
 from asyncdb.dialects.mysql.literals import text
+from asyncdb.dialects.mysql.session import SERVER
 from asyncdb.drivers.aiomysql.wire import QUERY, Target, Wire, open_wire
 
 # Seconds for all of it: it is an attempt, and somebody may be waiting.
 LIMIT = 2.0
-# Seconds of that which a cancelled call waits itself, so that the work has usually ended
-# when it returns, also at the end of the program when nothing runs in the background.
+# Seconds of that which a cancelled call waits itself: the work has usually ended when
+# it returns, also at a program's end, when nothing runs in the background any more.
 PATIENCE = 0.3
 
 _log = logging.getLogger("asyncdb.drivers.aiomysql")
@@ -39,7 +40,7 @@ async def kill(target: Target, wire: Wire, server: str, *, query: bool) -> bool:
         Whether the server did so, within `LIMIT`.
     """
     what = "QUERY " if query else ""
-    question = f"SELECT CONCAT_WS(':', @@hostname, @@port, @@server_id) = {text(server)}"
+    question = f"SELECT {SERVER} = {text(server)}"
     try:
         async with asyncio.timeout(LIMIT), _side(target) as side:
             side.send(QUERY + question.encode())
@@ -50,7 +51,7 @@ async def kill(target: Target, wire: Wire, server: str, *, query: bool) -> bool:
             side.send(QUERY + f"KILL {what}{wire.thread_id()}".encode())
             answer = await side.answer()
             return answer.error is None
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001
         # No password: connection errors name user and host at most.
         _log.debug("not killed: %s", type(error).__name__)
         return False

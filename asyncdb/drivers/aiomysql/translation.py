@@ -50,9 +50,7 @@ def translate_connecting(error: Exception) -> errors.Error:
             sqlstate=getattr(found, "sqlstate", None),
             code=code,
         )
-    return database_error(
-        errors.ConnectionFailed, detail=_reason(error), code=code
-    )
+    return database_error(errors.ConnectionFailed, detail=_reason(error), code=code)
 
 
 def _reason(error: Exception) -> str:

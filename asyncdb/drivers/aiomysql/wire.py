@@ -16,7 +16,7 @@ from typing import Any
 
 import aiomysql
 from pymysql.constants import CLIENT, COMMAND
-from pymysql.err import raise_mysql_exception
+from pymysql.err import MySQLError, raise_mysql_exception
 
 from asyncdb.drivers.aiomysql.answers import IN_TRANSACTION, Answer
 from asyncdb.errors import AuthenticationFailed, ConnectionFailed
@@ -106,7 +106,7 @@ class Wire(aiomysql.Connection):
         self._handshaking = False
 
     async def _request_authentication(self) -> None:
-        """Decide about TLS while the server's abilities are known and nothing is sent."""
+        """Decide about TLS: the server's abilities are known, nothing was sent yet."""
         if not self.server_capabilities & CLIENT.PLUGIN_AUTH:
             raise ConnectionFailed("the server is older than MySQL 5.5.7")
         if self._ssl_context and not self.server_capabilities & CLIENT.SSL:
@@ -209,7 +209,7 @@ class Wire(aiomysql.Connection):
     # -- state ---------------------------------------------------------------------
 
     def take_status(self, answer: Answer) -> None:
-        """Keep what an answer said of the session's state; error packets say nothing."""
+        """Keep what an answer says of the session; error packets say nothing."""
         if answer.status is not None:
             self.server_status = answer.status
 
@@ -250,14 +250,13 @@ class Wire(aiomysql.Connection):
             self.abort()
 
 
-def server_error(packet: bytes) -> Exception:
+def server_error(packet: bytes) -> MySQLError:
     """Return the library's exception for an error packet."""
     try:
         raise_mysql_exception(packet)
-    except Exception as error:
-        # It goes up from here with a traceback of its own.
+    except MySQLError as error:
+        # It goes up from elsewhere, with a traceback of its own.
         return error.with_traceback(None)
-    raise AssertionError(packet[:1])
 
 
 async def open_wire(target: Target) -> Wire:
@@ -265,4 +264,3 @@ async def open_wire(target: Target) -> Wire:
     wire = Wire(target)
     await wire.open()
     return wire
-

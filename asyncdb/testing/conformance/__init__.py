@@ -16,6 +16,7 @@ from asyncdb.testing.conformance.chapter import Chapter
 from asyncdb.testing.conformance.connecting import Connecting
 from asyncdb.testing.conformance.failures import Failures
 from asyncdb.testing.conformance.guarding import Guarding
+from asyncdb.testing.conformance.lists import Lists
 from asyncdb.testing.conformance.parameters import Parameters
 from asyncdb.testing.conformance.rows import Rows
 from asyncdb.testing.conformance.same_meaning import SameMeaning
@@ -32,6 +33,7 @@ class Conformance(
     Statements,
     SameMeaning,
     Parameters,
+    Lists,
     Rows,
     Streaming,
     Transactions,
