@@ -5,14 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import warnings
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from asyncdb import errors
-from asyncdb._bulk import Rows, chunks
-from asyncdb._guard import Guard
-from asyncdb._sql import arguments, style_of
+from asyncdb._many import ManyRows
 from asyncdb.cursor import Cursor, Params, Stream, Text
-from asyncdb.driver import Result
 from asyncdb.executor import Executor
 from asyncdb.options import Isolation, TransactionOptions
 from asyncdb.transaction import Transaction
@@ -28,10 +25,8 @@ if TYPE_CHECKING:
     from asyncdb.rows import Row
     from asyncdb.url import DatabaseURL
 
-_PLAIN: Final = TransactionOptions()
 
-
-class Connection(Guard, Executor):
+class Connection(ManyRows, Executor):
     """One session of a database; `asyncdb.connect()` opens it.
 
     It serves one task at a time. Each statement commits by itself unless a
@@ -220,48 +215,6 @@ class Connection(Guard, Executor):
             )
             raise errors.TransactionError(message)
         return None
-
-    # -- many rows ----------------------------------------------------------------------
-
-    async def _execute_many(self, sql: str, rows: Rows) -> Result:
-        async def work(session: DriverConnection) -> Result:
-            total, own = 0, False
-            source = chunks(rows)
-            try:
-                batch = await anext(source, None)
-                while batch is not None:
-                    following = await anext(source, None)
-                    if following is not None and not own:
-                        own = not session.in_transaction()
-                        if own:
-                            await session.begin(_PLAIN)
-                    count = await self._send_many(session, sql, batch)
-                    total = -1 if count < 0 or total < 0 else total + count
-                    batch = following
-            except BaseException:
-                if own:
-                    await self._roll_back_now(session)
-                raise
-            if own:
-                await self._commit_now(session)
-            return Result(None, [], total)
-
-        result: Result = await self._guarded(work, sql)
-        return result
-
-    async def _send_many(
-        self, session: DriverConnection, sql: str, batch: list[Any]
-    ) -> int:
-        if not isinstance(sql, str):
-            message = f"executemany() takes a str, not a {type(sql).__name__}"
-            raise errors.InterfaceError(message)
-        style = style_of(batch[0])
-        statement = self._prepare(sql, style)
-        if statement.mode_sensitive:
-            statement = await self._prepare_again(statement)
-        values = [arguments(statement, row) for row in batch]
-        encoded = self._encoders.encode_many(values, statement.order)
-        return await session.execute_many(statement, encoded)
 
     # -- streams ---------------------------------------------------------------------
 

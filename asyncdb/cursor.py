@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
+from asyncdb._bulk import Rows
 from asyncdb._sql import Template
 from asyncdb.errors import InterfaceError
 
@@ -27,7 +28,7 @@ class Runner(Protocol):
 
     async def _execute(self, sql: Text, params: Params) -> Result: ...
 
-    async def _execute_many(self, sql: str, rows: Iterable[Any]) -> Result: ...
+    async def _execute_many(self, sql: str, rows: Rows) -> Result: ...
 
 
 class Cursor:
@@ -73,7 +74,7 @@ class Cursor:
         self._result = await runner._execute(sql, params)
         return self
 
-    async def executemany(self, sql: str, rows: Iterable[Any]) -> Self:
+    async def executemany(self, sql: str, rows: Rows) -> Self:
         """Run a statement for each of `rows`; see `Executor.executemany`.
 
         Args:
@@ -246,8 +247,14 @@ class Stream:
     ) -> None:
         """Leave the result; the connection is free again."""
         cursor, self._cursor = self._cursor, None
-        if cursor is not None:
+        if cursor is None:
+            return
+        try:
             await self._host._close_stream(cursor)
+        except Exception as failure:
+            if error is None:
+                raise
+            error.add_note(f"closing the stream failed too: {type(failure).__name__}")
 
     @property
     def description(self) -> Description:

@@ -21,8 +21,8 @@ be instantiated. A driver may also just match the shape, without inheriting.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
-from typing import Any, Protocol
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, Protocol, runtime_checkable
 
 from asyncdb._sql.statement import Statement
 from asyncdb.dialect import Dialect, Lexis
@@ -155,6 +155,26 @@ class DriverConnection(Protocol):
     @abstractmethod
     def terminate(self) -> None:
         """Close at once, without waiting for anybody; harmless when closed."""
+
+
+# -- what a connection may also have ---------------------------------------------------
+
+
+@runtime_checkable
+class SupportsLoad(Protocol):
+    """A way to load rows faster than by INSERT; without it there are batches of those."""
+
+    @abstractmethod
+    async def load_rows(
+        self,
+        table: Sequence[str],
+        columns: Sequence[str],
+        batches: AsyncIterator[Sequence[Sequence[Any]]],
+    ) -> int:
+        """Load encoded rows, all or none; return their number.
+
+        `table` and `columns` are names, not quoted yet; `table` has its schema first.
+        """
 
 
 class Driver(Protocol):

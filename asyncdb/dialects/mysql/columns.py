@@ -174,7 +174,7 @@ def _interval(text: str) -> timedelta:
 
 def _ascii(value: bytes) -> str:
     """Text in a character set that we do not speak: its ASCII is the same in most."""
-    return value.decode("ascii")
+    return str(value, "ascii")
 
 
 def _bits(value: bytes) -> int:

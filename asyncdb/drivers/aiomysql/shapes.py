@@ -11,6 +11,7 @@ from asyncdb.errors import InternalError
 from asyncdb.rows import Row, tuple_row
 
 NULL = 0xFB  # instead of a value's length
+_SIZES = {0xFC: 2, 0xFD: 3, 0xFE: 8}  # bytes of a number that does not fit in one
 
 
 class Shape:
@@ -98,12 +99,13 @@ def read_integer(data: bytes, position: int) -> tuple[int, int]:
     first = data[position]
     if first < NULL:
         return first, position + 1
-    size = {0xFC: 2, 0xFD: 3, 0xFE: 8}[first] if first in (0xFC, 0xFD, 0xFE) else 0
-    if not size:
+    size = _SIZES.get(first)
+    if size is None:
         raise malformed()
     end = position + 1 + size
     return int.from_bytes(data[position + 1 : end], "little"), end
 
 
 def malformed() -> InternalError:
+    """Make the error for a packet that does not parse."""
     return InternalError("the server sent a packet that is not understood")

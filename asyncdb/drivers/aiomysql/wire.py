@@ -64,7 +64,7 @@ class Target:
         return f"<Target {self.unix_socket or self.host}>"
 
 
-class Wire(aiomysql.Connection):
+class Wire(aiomysql.Connection):  # type: ignore[misc]  # it has no types
     """A logged-in connection that sends commands and gives bytes back."""
 
     _reader: Any

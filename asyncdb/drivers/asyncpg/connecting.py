@@ -47,10 +47,8 @@ class AsyncpgDriver(Driver):
                 raise
             raise found from error
         try:
-            for kind in ("json", "jsonb"):
-                await native.set_type_codec(
-                    kind, schema="pg_catalog", encoder=_to_json, decoder=json.loads
-                )
+            for kind, version in (("json", b""), ("jsonb", b"\x01")):
+                await _speak_json(native, kind, version)
         except BaseException:
             native.terminate()
             raise
@@ -99,6 +97,17 @@ def _milliseconds(seconds: float) -> str:
     return str(max(1, round(seconds * 1000)))
 
 
-def _to_json(value: Any) -> str:
-    # A str is JSON's text on every engine; anything else becomes it.
-    return value if isinstance(value, str) else json.dumps(value, allow_nan=False)
+async def _speak_json(native: Any, kind: str, version: bytes) -> None:
+    """Read JSON as objects. In binary, which is text behind a version: COPY needs it."""
+
+    def encode(value: Any) -> bytes:
+        # A str is JSON's text on every engine; anything else becomes it.
+        text = value if isinstance(value, str) else json.dumps(value, allow_nan=False)
+        return version + text.encode()
+
+    def decode(data: bytes) -> Any:
+        return json.loads(data[len(version) :])
+
+    await native.set_type_codec(
+        kind, schema="pg_catalog", encoder=encode, decoder=decode, format="binary"
+    )

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -164,6 +164,31 @@ class AsyncpgConnection(DriverConnection):
         words = statement.words
         plain = statement.verb == "INSERT" and words.isdisjoint(("CONFLICT", "SELECT"))
         return len(rows) if plain else -1
+
+    async def load_rows(
+        self,
+        table: Sequence[str],
+        columns: Sequence[str],
+        batches: AsyncIterator[Sequence[Sequence[Any]]],
+    ) -> int:
+        """Load rows by COPY, which is atomic by itself."""
+
+        async def records() -> AsyncIterator[Sequence[Any]]:
+            async for batch in batches:
+                for row in batch:
+                    yield row
+
+        try:
+            tag = await self._native.copy_records_to_table(
+                table[-1],
+                schema_name=table[-2] if len(table) > 1 else None,
+                columns=columns,
+                records=records(),
+            )
+        except BaseException as error:
+            await self._settle(error, fresh=True)
+            raise
+        return _count(tag)
 
     async def open_cursor(
         self, statement: Statement, args: Sequence[Any]

@@ -112,3 +112,56 @@ class Bulk(Chapter):
 
         found = await db.fetchall(f"SELECT name FROM {table} ORDER BY id")
         assert names == [row.name for row in found]
+
+    async def test_load_rows(self, db: asyncdb.Connection, table: str) -> None:
+        """`load_rows` takes any iterable, quotes names, and returns the count."""
+        columns = ["id", "name", "n"]
+        rows = [(1, "'); --", None), [2, "\\N\t\n\\", 5]]
+
+        assert 2 == await db.load_rows(table, columns, rows)
+        many = ((i, f"n{i}", i) for i in range(3, 5500))
+        assert 5497 == await db.load_rows([table], columns, many)
+        assert 0 == await db.load_rows(table, columns, [])
+        found = await db.fetchall(f"SELECT name FROM {table} WHERE id < 3 ORDER BY id")
+        assert [("'); --",), ("\\N\t\n\\",)] == found
+        assert 5499 == await db.fetchval(f"SELECT count(*) FROM {table}")
+
+    async def test_load_rows_async(self, db: asyncdb.Connection, table: str) -> None:
+        """`load_rows` takes an async iterator, and some of the columns."""
+
+        async def rows() -> AsyncIterator[Any]:
+            for i in range(5):
+                yield "x", i
+
+        assert 5 == await db.load_rows(table, ["name", "id"], rows())
+        assert [0, 1, 2, 3, 4] == await ids(db, table)
+
+    @pytest.mark.parametrize("count", [10, 6000])
+    async def test_load_rows_all_or_nothing(
+        self, db: asyncdb.Connection, table: str, count: int
+    ) -> None:
+        """A row that fails takes all others with it, and the connection goes on."""
+        columns = ["id", "name", "n"]
+        twice = ((i % (count - 1), "x", i) for i in range(count))
+        with pytest.raises(asyncdb.UniqueViolation):
+            await db.load_rows(table, columns, twice)
+        odd = ((i, object() if i == count - 1 else "x", i) for i in range(count))
+        with pytest.raises(asyncdb.DataError):
+            await db.load_rows(table, columns, odd)
+        short = ((i, "x", i)[: 2 + (i < count - 1)] for i in range(count))
+        with pytest.raises(asyncdb.ParameterError):
+            await db.load_rows(table, columns, short)
+
+        assert [] == await ids(db, table)
+        assert not db.in_transaction
+
+    async def test_load_rows_names(self, db: asyncdb.Connection, table: str) -> None:
+        """Names that are none are refused or not found, and never become SQL."""
+        with pytest.raises(asyncdb.UndefinedTable):
+            await db.load_rows(f"{table} (id) VALUES (1) --", ["id"], [[1]])
+        with pytest.raises(asyncdb.UndefinedColumn):
+            await db.load_rows(table, ["nope"], [[1]])
+        with pytest.raises(asyncdb.ParameterError):
+            await db.load_rows(table, [], [[1]])
+
+        assert [] == await ids(db, table)
