@@ -6,8 +6,8 @@ Example:
     >>> import asyncio, asyncdb
     >>> async def main():
     ...     async with asyncdb.connect("sqlite://") as db:
-    ...         await db.execute("CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT)")
-    ...         await db.execute("INSERT INTO users (name) VALUES (?)", ["Ann"])
+    ...         await db.execute("CREATE TABLE users (id INTEGER, name TEXT)")
+    ...         await db.execute("INSERT INTO users VALUES (?, ?)", [1, "Ann"])
     ...         return await db.fetchone("SELECT id, name FROM users")
     >>> asyncio.run(main())
     Row(id=1, name='Ann')
@@ -28,7 +28,7 @@ from asyncdb.url import DatabaseURL
 
 __version__ = "0.1.0"
 
-__all__ = [
+__all__ = [  # noqa: PLE0604  # strings all
     "Connection",
     "Cursor",
     "DatabaseURL",

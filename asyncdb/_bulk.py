@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any, TypeAlias
 
@@ -19,7 +19,7 @@ Rows: TypeAlias = (
 BATCH = 5_000
 
 
-async def chunks(rows: Rows, size: int = BATCH) -> AsyncIterator[list[Any]]:
+async def chunks(rows: Rows, size: int = BATCH) -> AsyncGenerator[list[Any]]:
     """Give the rows of any iterable in lists; a list or tuple comes whole.
 
     Args:
@@ -41,7 +41,7 @@ async def chunks(rows: Rows, size: int = BATCH) -> AsyncIterator[list[Any]]:
                 batch = []
         if batch:
             yield batch
-    elif isinstance(rows, Iterable) and not isinstance(rows, str | bytes | Mapping):
+    elif not isinstance(rows, str | bytes | Mapping) and _is_iterable(rows):
         iterator = iter(rows)
         while batch := list(islice(iterator, size)):
             yield batch
@@ -51,3 +51,7 @@ async def chunks(rows: Rows, size: int = BATCH) -> AsyncIterator[list[Any]]:
             f"not a {type(rows).__name__}"
         )
         raise ParameterError(message)
+
+
+def _is_iterable(rows: object) -> bool:
+    return isinstance(rows, Iterable)

@@ -6,7 +6,7 @@ trip goes into a transaction of its own, unless one is open already.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -107,7 +107,7 @@ class ManyRows(Guard):
 
     async def _encoded(
         self, rows: Rows, width: int
-    ) -> AsyncIterator[Sequence[Sequence[Any]]]:
+    ) -> AsyncGenerator[Sequence[Sequence[Any]]]:
         async for batch in chunks(rows):
             _check_width(batch, width)
             yield self._encoders.encode_many(batch)

@@ -16,8 +16,7 @@ from asyncdb.transaction import Transaction
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from typing_extensions import Self
+    from typing import Self
 
     from asyncdb.dialect import Dialect
     from asyncdb.driver import Driver, DriverConnection, DriverCursor
@@ -206,7 +205,9 @@ class Connection(ManyRows, Executor):
         if self._blocks[:1] == [self._manual] and len(self._blocks) == 1:
             return self._manual
         if self._blocks:
-            message = "a transaction() block is open: it ends by itself, or by tx.commit()"
+            message = (
+                "a transaction() block is open: it ends by itself, or by tx.commit()"
+            )
             raise errors.TransactionError(message)
         if not self.in_transaction:
             message = (

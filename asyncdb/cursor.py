@@ -11,8 +11,7 @@ from asyncdb.errors import InterfaceError
 
 if TYPE_CHECKING:
     from types import TracebackType
-
-    from typing_extensions import Self
+    from typing import Self
 
     from asyncdb.driver import DriverCursor, Result
     from asyncdb.rows import Row
@@ -135,7 +134,7 @@ class Cursor:
         columns = self._result.columns if self._result else None
         if columns is None:
             return None
-        return tuple((name, code, None, None, None, None, None) for name, code in columns)
+        return tuple((n, code, None, None, None, None, None) for n, code in columns)
 
     @property
     def rowcount(self) -> int:
@@ -260,7 +259,7 @@ class Stream:
     def description(self) -> Description:
         """PEP 249's seven items for each column."""
         columns = self._open().columns
-        return tuple((name, code, None, None, None, None, None) for name, code in columns)
+        return tuple((n, code, None, None, None, None, None) for n, code in columns)
 
     # An async generator: one coroutine step a batch, none a row.
     async def __aiter__(self) -> AsyncIterator[Row]:

@@ -162,7 +162,7 @@ class DriverConnection(Protocol):
 
 @runtime_checkable
 class SupportsLoad(Protocol):
-    """A way to load rows faster than by INSERT; without it there are batches of those."""
+    """A way to load rows faster than by INSERT; without it there are INSERTs."""
 
     @abstractmethod
     async def load_rows(

@@ -1,7 +1,7 @@
 """One row type over the drivers' own rows, at no cost.
 
 `Row` has no storage: each driver mixes it with the C type its library already makes
-(`asyncpg.Record`, `sqlite3.Row`, `tuple`), so that no row is ever copied to become ours.
+(`asyncpg.Record`, `sqlite3.Row`, `tuple`), so that no row is copied to become ours.
 The mixin stands first among the bases, because C rows disagree in small ways (whether
 `in` looks at keys or values, what a duplicate name gives) which it evens out.
 """
@@ -20,8 +20,8 @@ class Row:
     """A row of a result: by index, slice, name and attribute.
 
     It iterates over its values and unpacks; `in` looks at values; it is equal to, and
-    hashed like, the tuple of its values; it pickles and cannot be changed. A column name
-    that stands twice in a result is reachable by index, and raises by name. Columns
+    hashed like, the tuple of its values; it pickles and cannot be changed. A name that
+    stands twice in a result is reachable by index, and raises by name. Columns
     called like a method (`keys`, `values`, `items`, `get`, `asdict`) are reachable as
     `row["keys"]`. Not promised: `isinstance(row, tuple)`, ordering.
 
@@ -43,6 +43,9 @@ class Row:
         def __getitem__(self, key: int | str) -> Any: ...
         @overload
         def __getitem__(self, key: slice) -> tuple[Any, ...]: ...
+        def __getitem__(self, key: Any) -> Any: ...
+        def __eq__(self, other: object) -> bool: ...
+        def __hash__(self) -> int: ...
         def __iter__(self) -> Iterator[Any]: ...
         def __len__(self) -> int: ...
 
@@ -126,7 +129,7 @@ class PositionedRow(Row):
         return self._names
 
 
-class TupleRow(PositionedRow, tuple[Any, ...]):  # type: ignore[misc]  # the mixin wins
+class TupleRow(PositionedRow, tuple[Any, ...]):
     """A row that is a tuple: for drivers whose library has no row type of its own."""
 
     __slots__ = ()

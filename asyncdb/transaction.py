@@ -24,8 +24,7 @@ from asyncdb.options import TransactionOptions
 
 if TYPE_CHECKING:
     from types import TracebackType
-
-    from typing_extensions import Self
+    from typing import Self
 
 logger = logging.getLogger("asyncdb")
 
@@ -110,8 +109,8 @@ class Transaction:
         """Make the error for a statement that comes too late."""
         if self._state is _State.LOST:
             message = (
-                f"the server has ended this transaction ({_name(self._cause)}): nothing "
-                "more can run in its block; leave it, and run all of it again"
+                f"the server has ended this transaction ({_name(self._cause)}): "
+                "nothing more can run in its block; leave it, and run all of it again"
             )
         elif self._state is _State.FAILED:
             message = (

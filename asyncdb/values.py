@@ -1,8 +1,8 @@
 """Values on their way to the driver: one strict encoder, keyed by exact type.
 
-A dialect's `encoders` say for each Python type how its values go to the driver. A type
-that is not there is looked up once by its bases (an `Enum` by its value) and remembered;
-what has no encoder is refused: no `repr` ever becomes a column's value.
+A dialect's `encoders` say for each Python type how its values go to the driver. One
+that is not there is looked up once by its bases (an `Enum` by its value) and
+remembered; what has no encoder is refused: no `repr` ever becomes a column's value.
 """
 
 from __future__ import annotations
@@ -88,7 +88,6 @@ class Encoders(dict[type, Encoder]):
             raise
         return out
 
-
     def encode_many(
         self, rows: Sequence[Sequence[Any]], keys: Sequence[int | str] = ()
     ) -> Sequence[Sequence[Any]]:
@@ -117,9 +116,7 @@ class Encoders(dict[type, Encoder]):
                 raise
         return list(zip(*columns, strict=True)) if changed else rows
 
-    def _blame(
-        self, rows: Sequence[Sequence[Any]], keys: Sequence[int | str]
-    ) -> None:
+    def _blame(self, rows: Sequence[Sequence[Any]], keys: Sequence[int | str]) -> None:
         for number, row in enumerate(rows, 1):
             try:
                 self.encode(row, keys)

@@ -248,7 +248,8 @@ def scan(sql: str, lexis: Lexis) -> Iterator[Token]:
         lexis: how the engine divides text.
 
     Returns:
-        An iterator over tokens whose spans do not overlap. `Kind` lists the kinds.
+        An iterator over tokens, of the kinds that `Kind` lists. Their spans do not
+        overlap, but for a `/*!` without an end, which is `"open"` from its beginning.
 
     Example:
         >>> from asyncdb._sql.lexer import scan

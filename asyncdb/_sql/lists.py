@@ -105,7 +105,9 @@ def _room(size: int) -> int:
 
 
 @lru_cache(maxsize=512)
-def _spread(statement: Statement, sizes: tuple[int, ...], dialect: Dialect) -> Statement:
+def _spread(
+    statement: Statement, sizes: tuple[int, ...], dialect: Dialect
+) -> Statement:
     pieces = [statement.pieces[0]]
     for size, after in zip(sizes, statement.pieces[1:], strict=True):
         if size < 0:

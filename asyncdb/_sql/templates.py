@@ -5,8 +5,8 @@ nested template a part of the text; nothing else of an interpolation ever become
 
 Theory of operation: the template is written as a text with named markers and a mapping,
 which then goes the way of every other. A marker that would land in a literal or comment
-is not found there, so its name is one too many, and refused. An identifier is checked by
-the lexer: it must be one whole token where it was put.
+is not found there, so its name is one too many, and refused. An identifier is checked
+by the lexer: it must be one whole token where it was put.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What is true of each database, whatever library speaks to it.
 
-One room for each: its `Dialect`, how values go in and come out, its error table. Drivers
-(and the fake) of the same database share it; none of it imports a library.
+One room for each: its `Dialect`, how values go in and come out, its error table. The
+drivers (and the fake) of one database share it; none of it imports a library.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ def database_error(
 
     Example:
         >>> from asyncdb.errors import NotNullViolation
-        >>> print(database_error(NotNullViolation, table="t", columns=("a",), code=1048))
-        NULL, or nothing, for a column that needs a value (table t, column a; code 1048)
+        >>> print(database_error(NotNullViolation, columns=("a",), code=1048))
+        NULL, or nothing, for a column that needs a value (column a; code 1048)
     """
     said = detail or (kind.__doc__ or kind.__name__).partition("\n")[0].rstrip(".")
     names = [f"constraint {constraint}"] if constraint else []

@@ -19,7 +19,7 @@ LEXIS = Lexis(
     question_operators=True,
     native_markers=r"\$\d+",
 )
-# standard_conforming_strings = off
+# With standard_conforming_strings off.
 LEXIS_BACKSLASH = Lexis(
     backslash="'",
     escape_strings=True,

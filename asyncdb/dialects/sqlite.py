@@ -1,4 +1,4 @@
-"""SQLite: its facts, its values, its errors. Codes: https://sqlite.org/rescode.html"""
+"""SQLite: its facts, its values, its errors (https://sqlite.org/rescode.html)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,9 @@ LEXIS = Lexis(
 
 def _text(value: str) -> str:
     if "\0" in value:
-        message = "text holds a NUL character, which PostgreSQL cannot store; send bytes"
+        message = (
+            "text holds a NUL character, which PostgreSQL cannot store; send bytes"
+        )
         raise errors.InvalidText(message)
     return value
 
@@ -154,7 +156,9 @@ _PRIMARY_KEY, _UNIQUE, _ROWID = 1555, 2067, 2579
 _NOT_NULL, _CHECK, _FOREIGN_KEY, _TYPE = 1299, 275, 787, 3091
 _BUSY_SNAPSHOT = 517
 
-_UNIQUE_TEXT = re.compile(r"constraint failed: (?:index '(?P<index>.*)'|(?P<columns>.*))$")
+_UNIQUE_TEXT = re.compile(
+    r"constraint failed: (?:index '(?P<index>.*)'|(?P<columns>.*))$"
+)
 _CHECK_TEXT = re.compile(r"constraint failed: (?P<name>.*)$", re.DOTALL)
 _TYPE_TEXT = re.compile(r" in (?:\w+ )?column (?P<column>[^ ]*)$")
 

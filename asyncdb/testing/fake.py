@@ -2,8 +2,8 @@
 
 `fake://` is a private database in memory. It passes the conformance kit like the real
 drivers, and is the one to copy for writing another. Whatever it does passes a *point*
-first (`connect execute execute_many open_cursor fetch close_cursor begin commit rollback
-close`), where the next order waiting for that point is carried out.
+first (`connect execute execute_many open_cursor fetch close_cursor begin commit
+rollback close`), where the next order waiting for that point is carried out.
 """
 
 from __future__ import annotations
@@ -236,7 +236,7 @@ class FakeConnection(DriverConnection):
             self._raw.execute("ROLLBACK")
         self._only_reading(False)
 
-    def _only_reading(self, readonly: bool) -> None:  # noqa: FBT001  # what it sets
+    def _only_reading(self, readonly: bool) -> None:  # what it sets
         if readonly != self._readonly:
             self._raw.execute(f"PRAGMA query_only={'ON' if readonly else 'OFF'}")
             self._readonly = readonly
@@ -286,7 +286,7 @@ class FakeDriver(Driver):
         return FakeOptions
 
     async def connect(
-        self, url: DatabaseURL, options: ConnectOptions
+        self, _url: DatabaseURL, _options: ConnectOptions
     ) -> DriverConnection:
         """Open an empty database."""
         await _current.at("connect")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
+from typing import cast
 
 from aiosqlite import Connection as Native
 
@@ -61,12 +62,12 @@ class AiosqliteDriver(Driver):
         self, url: DatabaseURL, options: ConnectOptions
     ) -> DriverConnection:
         """Open the file, or a new database in memory."""
-        assert isinstance(options, SQLiteOptions)
+        options = cast("SQLiteOptions", options)
         opener = _Opener(url.database or ":memory:", options)
         native = Native(opener, 64)
         # A forgotten connection must not keep the process from exiting; aiosqlite has
         # no public switch for it.
-        native._thread.daemon = True  # noqa: SLF001
+        native._thread.daemon = True
         try:
             await native
         except BaseException:

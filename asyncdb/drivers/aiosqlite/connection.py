@@ -4,24 +4,27 @@ Rules that come from SQLite, sqlite3 and aiosqlite:
 
 * A whole statement (execute, fetch, close) is one job for aiosqlite's thread, put on
   its queue by us; jobs hand out plain data, because a live cursor holds a lock.
-* A wait in SQLite's busy handler cannot be interrupted. So the handler waits a slice of
-  20 ms, and the patience up to `lock_timeout` is a loop of ours, which can be cancelled.
+* A wait in SQLite's busy handler cannot be interrupted. So the handler waits a slice
+  of 20 ms, and the patience up to `lock_timeout` is a loop of ours, which can be
+  cancelled.
 * A cancelled job is interrupted, and a fence behind it in the queue tells when the
-  thread is free again. SQLite rolls a whole transaction back when it interrupts a write
-  in it; `in_transaction()` asks SQLite itself, so the core sees that.
+  thread is free again. SQLite rolls a whole transaction back when it interrupts a
+  write in it; `in_transaction()` asks SQLite itself, so the core sees that.
 * aiosqlite logs each job's `repr` at DEBUG: a job of ours does not show its values.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import aiosqlite
+from aiosqlite.core import _STOP_RUNNING_SENTINEL as END_OF_THREAD
 
 from asyncdb._sql.statement import Statement
 from asyncdb.dialect import Dialect, Lexis
@@ -53,8 +56,8 @@ class AiosqliteConnection(DriverConnection):
         self._query_only = False
         self._loop = asyncio.get_running_loop()
         # aiosqlite's own way in costs a coroutine more and cannot be interrupted.
-        self._raw: sqlite3.Connection = native._conn  # noqa: SLF001
-        self._queue = native._tx  # noqa: SLF001
+        self._raw: sqlite3.Connection = native._conn
+        self._queue = native._tx
 
     # -- facts ---------------------------------------------------------------------
 
@@ -81,13 +84,15 @@ class AiosqliteConnection(DriverConnection):
 
     async def execute(self, statement: Statement, args: Sequence[Any]) -> Result:
         """Run a statement and give its whole result, in one hop."""
-        return await self._patiently(_run, statement, args)
+        result: Result = await self._patiently(_run, statement, args)
+        return result
 
     async def execute_many(
         self, statement: Statement, rows: Sequence[Sequence[Any]]
     ) -> int:
         """Run a statement for each row in one hop, in a transaction."""
-        return await self._patiently(_run_many, statement, rows)
+        count: int = await self._patiently(_run_many, statement, rows)
+        return count
 
     async def open_cursor(
         self, statement: Statement, args: Sequence[Any]
@@ -113,11 +118,10 @@ class AiosqliteConnection(DriverConnection):
 
     async def hop(self, function: Callable[..., Any], *args: Any) -> Any:
         """Run a function in the connection's thread."""
-        future = self._loop.create_future()
-        job = _Job(function, args)
-        self._queue.put_nowait((future, job))
+        job = _Job(self._loop, function, args)
+        self._queue.put_nowait((None, job))
         try:
-            return await future
+            return await job.future
         except asyncio.CancelledError:
             job.dropped = True
             await self._interrupt()
@@ -125,8 +129,9 @@ class AiosqliteConnection(DriverConnection):
 
     async def _interrupt(self) -> None:
         """Stop the running job and wait until the thread is free, or give up on it."""
-        fence = self._loop.create_future()
-        self._queue.put_nowait((fence, _Job(int, ())))
+        job = _Job(self._loop, int, ())
+        self._queue.put_nowait((None, job))
+        fence = job.future
         try:
             async with asyncio.timeout(_SETTLE):
                 while not fence.done():
@@ -197,7 +202,10 @@ class AiosqliteConnection(DriverConnection):
         if not self._closed:
             self._closed = True
             self._raw.interrupt()
-            self._native.stop()
+            # Not aiosqlite's stop(), which would wake a loop that may be gone by then.
+            self._native._running = False
+            self._native._connection = None
+            self._queue.put_nowait((None, partial(_close_and_end, self._raw)))
 
 
 class AiosqliteCursor(DriverCursor):
@@ -229,17 +237,48 @@ class AiosqliteCursor(DriverCursor):
 
 
 class _Job:
-    """A call whose `repr` shows no values: aiosqlite logs it."""
+    """A call for the thread, which sets its future by itself.
 
-    __slots__ = ("_args", "_function", "dropped")
+    aiosqlite would do that too, but dies where the loop is gone by then; and it logs
+    what it calls, so that the `repr` must not show the values.
+    """
 
-    def __init__(self, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
+    __slots__ = ("_args", "_function", "_loop", "dropped", "future")
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        function: Callable[..., Any],
+        args: tuple[Any, ...],
+    ) -> None:
+        self._loop = loop
         self._function = function
         self._args = args
         self.dropped = False  # cancelled before the thread came to it
+        self.future: asyncio.Future[Any] = loop.create_future()
 
-    def __call__(self) -> Any:
-        return None if self.dropped else self._function(*self._args)
+    def __call__(self) -> None:
+        if self.dropped:
+            return
+        try:
+            result = self._function(*self._args)
+        except BaseException as error:  # noqa: BLE001  # all of them are the caller's
+            self._tell(self.future.set_exception, error)
+        else:
+            self._tell(self.future.set_result, result)
+
+    def _tell(self, set_it: Callable[[Any], None], outcome: Any) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is gone, and who waited too
+            self._loop.call_soon_threadsafe(self._set, set_it, outcome)
+
+    def _set(self, set_it: Callable[[Any], None], outcome: Any) -> None:
+        if not self.future.done():
+            set_it(outcome)
+
+
+def _close_and_end(raw: sqlite3.Connection) -> object:
+    raw.close()
+    return END_OF_THREAD
 
 
 @lru_cache(maxsize=1024)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, cast
 
 import asyncpg
 
@@ -38,7 +38,7 @@ class AsyncpgDriver(Driver):
 
         Settings sent so are what `RESET ALL` goes back to.
         """
-        assert isinstance(options, PostgreSQLOptions)
+        options = cast("PostgreSQLOptions", options)
         try:
             native = await asyncpg.connect(**_arguments(url, options))
         except Exception as error:
@@ -98,7 +98,7 @@ def _milliseconds(seconds: float) -> str:
 
 
 async def _speak_json(native: Any, kind: str, version: bytes) -> None:
-    """Read JSON as objects. In binary, which is text behind a version: COPY needs it."""
+    """Read JSON as objects; in binary, text behind a version, which COPY needs."""
 
     def encode(value: Any) -> bytes:
         # A str is JSON's text on every engine; anything else becomes it.

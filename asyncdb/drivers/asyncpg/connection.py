@@ -57,7 +57,7 @@ _UNREADABLE = (
 )
 
 
-class PgRow(Row, asyncpg.Record):
+class PgRow(Row, asyncpg.Record):  # type: ignore[misc]  # it has no types
     """asyncpg's record as a Row."""
 
     __slots__ = ()
@@ -87,9 +87,7 @@ class AsyncpgConnection(DriverConnection):
         self._limit = 0 if options.pgbouncer else options.statement_cache_size
         self._kept: OrderedDict[str, Kept] = OrderedDict()
         version = native.get_server_version()
-        self._dialect = replace(
-            DIALECT, server_version=(version.major, version.minor)
-        )
+        self._dialect = replace(DIALECT, server_version=(version.major, version.minor))
 
     # -- facts ---------------------------------------------------------------------
 
@@ -193,7 +191,7 @@ class AsyncpgConnection(DriverConnection):
     async def open_cursor(
         self, statement: Statement, args: Sequence[Any]
     ) -> DriverCursor:
-        """Bind a portal, which lives in a transaction: one is opened if there is none."""
+        """Bind a portal, which lives in a transaction: the open one, or its own."""
         own = not self._native.is_in_transaction()
         if own:
             await self._native.execute("BEGIN")
@@ -260,13 +258,13 @@ class AsyncpgConnection(DriverConnection):
 
     def in_transaction(self) -> bool:
         """Whether a transaction is open."""
-        return not self._native.is_closed() and self._native.is_in_transaction()
+        return bool(not self.is_closed() and self._native.is_in_transaction())
 
     # -- the end -------------------------------------------------------------------
 
     def is_closed(self) -> bool:
         """Whether the session is over."""
-        return self._native.is_closed()
+        return bool(self._native.is_closed())
 
     async def close(self) -> None:
         """Say goodbye and close."""

@@ -57,4 +57,4 @@ class AsyncpgCursor(DriverCursor):
             await self._native.execute("COMMIT")
         else:
             # asyncpg has no public way to close a portal before its transaction ends.
-            await self._portal._close_portal(None)  # noqa: SLF001
+            await self._portal._close_portal(None)

@@ -78,7 +78,7 @@ def _from_server(error: exceptions.PostgresError) -> errors.Error:
     return found
 
 
-def _from_argument(error: exceptions.DataError) -> errors.DataError:
+def _from_argument(error: exceptions.DataError) -> errors.Error:
     match = _EXPECTED.search(str(error))
     number, why = (match["number"], match["why"]) if match else ("", None)
     kind: type[errors.DataError] = errors.DataError
@@ -89,9 +89,7 @@ def _from_argument(error: exceptions.DataError) -> errors.DataError:
         detail += f": {why}"
     if why and why.startswith("expected str"):
         detail += "; an untyped marker is text to PostgreSQL: write CAST(? AS ...)"
-    found = database_error(kind, detail=detail, sqlstate="22000")
-    assert isinstance(found, errors.DataError)
-    return found
+    return database_error(kind, detail=detail, sqlstate="22000")
 
 
 def _from_interface(error: exceptions.InterfaceError) -> errors.Error:

@@ -10,7 +10,7 @@ import pytest_asyncio
 import asyncdb
 from asyncdb.testing.conformance.chapter import Chapter, ids
 
-SECRET = "s3cr3t-value"
+SECRET = "s3cr3t-value"  # noqa: S105  # a value that no message may show
 
 
 class Failures(Chapter):

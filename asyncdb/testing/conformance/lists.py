@@ -72,7 +72,7 @@ class Lists(Chapter):
         self, db: asyncdb.Connection, people: str
     ) -> None:
         """For a NULL on the left the empty list is false and true as for any other."""
-        empty = asyncdb.expand([])
+        empty = asyncdb.expand(list[int]())
         sql = f"SELECT id FROM {people} WHERE n {{}} (?) ORDER BY id"
 
         assert [] == await db.fetchall(sql.format("IN"), [empty])
@@ -115,7 +115,9 @@ class Lists(Chapter):
 
     async def test_nested_template(self, db: asyncdb.Connection, people: str) -> None:
         """A template inside a template is a part of its text; lists compose."""
-        where = Template("id IN (", Hole(asyncdb.expand([1, 2])), ") AND n = ", Hole(10))
+        where = Template(
+            "id IN (", Hole(asyncdb.expand([1, 2])), ") AND n = ", Hole(10)
+        )
         query = Template(f"SELECT id FROM {people} WHERE ", Hole(where), " OR id = ")
 
         rows = await db.fetchall(Template(*_flat(query), Hole(3), " ORDER BY id"))

@@ -80,7 +80,7 @@ class Parameters(Chapter):
     async def test_mistakes(
         self, db: asyncdb.Connection, people: str, sql: str, params: Any, said: str
     ) -> None:
-        """Missing, surplus, unknown and mixed parameters are named, and nothing is sent."""
+        """Missing, surplus, unknown and mixed parameters are named; nothing is sent."""
         async with db.transaction():
             with pytest.raises(asyncdb.ParameterError, match=said.replace("?", r"\?")):
                 await db.execute(sql.replace("{t}", people), params)
@@ -108,7 +108,7 @@ class Parameters(Chapter):
         assert [(2,)] == await db.fetchall(sql, [2])
 
     async def test_unknown_type(self, db: asyncdb.Connection, table: str) -> None:
-        """A value of a type that nobody knows is refused, and never stored as a repr."""
+        """A value of a type nobody knows is refused, and never stored as a repr."""
         with pytest.raises(asyncdb.DataError, match="object"):
             await db.execute(f"INSERT INTO {table} VALUES (1, ?, 1)", [object()])
 

@@ -26,7 +26,7 @@ class Session(Chapter):
         assert "ab" == await db.fetchval("SELECT 'a' || 'b'")
 
     async def test_backslash_is_a_character(self, db: asyncdb.Connection) -> None:
-        """`'a\\b'` is three characters, with parameters and without."""
+        r"""`'a\b'` is three characters, with parameters and without."""
         assert "a\\b" == await db.fetchval("SELECT 'a\\b'")
         assert ("a\\", "b") == await db.fetchone("SELECT 'a\\', ?", ["b"])
 

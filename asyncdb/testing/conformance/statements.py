@@ -88,7 +88,7 @@ class Statements(Chapter):
         assert -1 == cur.rowcount
 
     async def test_lastrowid(self, db: asyncdb.Connection, table: str) -> None:
-        """`lastrowid` is the key this very INSERT made, and None after anything else."""
+        """`lastrowid` is the key that this INSERT made, and None after all else."""
         identity = db.dialect.identity_column
         await db.execute(f"CREATE TABLE {table}_k (id {identity}, a INTEGER)")
         try:
@@ -124,7 +124,7 @@ class Statements(Chapter):
             first, rest = await cur.fetchone(), await cur.fetchmany(1)
             left, after = await cur.fetchall(), await cur.fetchone()
 
-            assert ((1,), [(2,)], [(3,)], None) == (first, rest, left, after)
+            assert [(1,), [(2,)], [(3,)], None] == [first, rest, left, after]
             await cur.execute(f"SELECT id FROM {people} ORDER BY id")
             assert [1, 2, 3] == [row.id async for row in cur]
             await cur.executemany(

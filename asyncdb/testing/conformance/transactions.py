@@ -21,7 +21,7 @@ class Transactions(Chapter):
         assert [1] == await ids(db, table)
 
     async def test_rolls_back(self, db: asyncdb.Connection, table: str) -> None:
-        """A block left by an exception leaves nothing, and the exception is the same."""
+        """A block left by an exception leaves nothing, and raises that exception."""
         with pytest.raises(ZeroDivisionError):
             async with db.transaction():
                 await db.execute(f"INSERT INTO {table} VALUES (1, 'a', 1)")
@@ -139,7 +139,7 @@ class Transactions(Chapter):
         assert [1, 2] == await ids(db, table)
 
     async def test_readonly(self, db: asyncdb.Connection, people: str) -> None:
-        """The database refuses writes in a read-only block, and takes them again after."""
+        """The database refuses writes in a read-only block, not after it."""
         with pytest.raises(asyncdb.ReadOnlyTransaction):
             async with db.transaction(readonly=True):
                 assert [1, 2, 3] == await ids(db, people)
