@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from asyncdb import errors
 from asyncdb._sql import (
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("asyncdb")
 
+_CLOSED: Final = "the connection is closed; open another one"
+
 
 class Guard:
     """A driver's session with its guard; `Connection` is the public coat over it."""
@@ -46,6 +49,7 @@ class Guard:
         "_lexis",
         "_loop",
         "_options",
+        "_process",
         "_session",
         "_stream",
         "_task",
@@ -60,6 +64,7 @@ class Guard:
         self._encoders = Encoders(session.dialect.encoders)
         self._lexis = session.lexis
         self._loop = asyncio.get_running_loop()
+        self._process = os.getpid()
         self._blocks: list[Transaction] = []
         self._stream: Stream | None = None
         self._task: asyncio.Task[Any] | None = None  # who is inside
@@ -68,18 +73,22 @@ class Guard:
 
     def _enter(self) -> DriverConnection:
         """Let one task in, if the connection can serve it."""
-        task = asyncio.current_task()
+        try:
+            task = asyncio.current_task()
+        except RuntimeError:  # no loop runs here: a forked process, or no coroutine
+            raise self._elsewhere() from None
         if self._task is not None or self._stream is not None:
             raise self._busy(task)
         session = self._session
         if session.is_closed():
-            message = "the connection is closed; open another one"
-            raise errors.ConnectionClosed(message)
+            raise errors.ConnectionClosed(getattr(session, "farewell", _CLOSED))
         if task is not None and task.get_loop() is not self._loop:
-            message = "a connection serves only the event loop that it was opened in"
-            raise errors.WrongLoop(message)
+            raise self._elsewhere()
         self._task = task
         return session
+
+    def _elsewhere(self) -> errors.WrongLoop:
+        return errors.WrongLoop(wrong_loop("connection", self._process))
 
     def _busy(self, task: asyncio.Task[Any] | None) -> errors.ConnectionBusy:
         if self._task is None:
@@ -264,3 +273,13 @@ def _unknown() -> errors.CommitUnknown:
         "COMMIT was sent and its answer never came: it may or may not have happened; "
         "look before you repeat it"
     )
+
+
+def wrong_loop(thing: str, process: int) -> str:
+    """Say why a thing that was made in `process` cannot be used here."""
+    if process != os.getpid():
+        return (
+            f"this {thing} belongs to the process {process} that this one was forked "
+            "from: open another one here"
+        )
+    return f"a {thing} serves only the event loop, and thread, that it was opened in"

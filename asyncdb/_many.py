@@ -14,7 +14,12 @@ from asyncdb import errors
 from asyncdb._bulk import Rows, chunks
 from asyncdb._guard import Guard
 from asyncdb._sql import arguments, quote_identifier, style_of
-from asyncdb.driver import DriverConnection, Result, SupportsLoad
+from asyncdb.driver import (
+    DriverConnection,
+    Result,
+    SupportsExactCount,
+    SupportsLoad,
+)
 from asyncdb.options import TransactionOptions
 
 _PLAIN = TransactionOptions()
@@ -25,14 +30,16 @@ class ManyRows(Guard):
 
     __slots__ = ()
 
-    async def _execute_many(self, sql: str, rows: Rows) -> Result:
+    async def _execute_many(
+        self, sql: str, rows: Rows, *, exact_rowcount: bool = False
+    ) -> Result:
         if not isinstance(sql, str):
             message = f"executemany() takes a str, not a {type(sql).__name__}"
             raise errors.InterfaceError(message)
 
         async def work(session: DriverConnection) -> int:
             async def send(batch: list[Any]) -> int:
-                return await self._send_many(session, sql, batch)
+                return await self._send_many(session, sql, batch, exact=exact_rowcount)
 
             return await self._in_pieces(session, rows, send)
 
@@ -96,13 +103,20 @@ class ManyRows(Guard):
         return total
 
     async def _send_many(
-        self, session: DriverConnection, sql: str, batch: list[Any]
+        self,
+        session: DriverConnection,
+        sql: str,
+        batch: list[Any],
+        *,
+        exact: bool = False,
     ) -> int:
         statement = self._prepare(sql, style_of(batch[0]))
         if statement.mode_sensitive:
             statement = await self._prepare_again(statement)
         values = [arguments(statement, row) for row in batch]
         encoded = self._encoders.encode_many(values, statement.order)
+        if exact and isinstance(session, SupportsExactCount):
+            return await session.execute_many_exactly(statement, encoded)
         return await session.execute_many(statement, encoded)
 
     async def _encoded(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -96,6 +97,8 @@ class Connection(ManyRows, Executor):
         It takes `close_timeout` seconds at most. Closing twice is harmless.
         """
         session = self._session
+        if self._process != os.getpid():  # a goodbye would end the parent's session
+            raise self._elsewhere()
         if session.is_closed():
             session.terminate()
             return
@@ -264,7 +267,7 @@ class Connection(ManyRows, Executor):
     def __del__(self) -> None:
         """Warn about a connection that nobody closed, and cut it."""
         session = getattr(self, "_session", None)
-        if session is None or session.is_closed():
+        if session is None or session.is_closed() or self._process != os.getpid():
             return
         message = f"{self!r} was never closed: use `async with`, or await close()"
         warnings.warn(message, ResourceWarning, source=self, stacklevel=1)

@@ -27,7 +27,9 @@ class Runner(Protocol):
 
     async def _execute(self, sql: Text, params: Params) -> Result: ...
 
-    async def _execute_many(self, sql: str, rows: Rows) -> Result: ...
+    async def _execute_many(
+        self, sql: str, rows: Rows, *, exact_rowcount: bool = False
+    ) -> Result: ...
 
 
 class Cursor:
@@ -73,12 +75,15 @@ class Cursor:
         self._result = await runner._execute(sql, params)
         return self
 
-    async def executemany(self, sql: str, rows: Rows) -> Self:
+    async def executemany(
+        self, sql: str, rows: Rows, *, exact_rowcount: bool = False
+    ) -> Self:
         """Run a statement for each of `rows`; see `Executor.executemany`.
 
         Args:
             sql: the statement.
             rows: an iterable of sequences or of mappings.
+            exact_rowcount: pay for a count where the fast way has none.
 
         Returns:
             The cursor itself.
@@ -88,7 +93,9 @@ class Cursor:
         """
         runner = self._bound()
         self._result, self._position = None, 0
-        self._result = await runner._execute_many(sql, rows)
+        self._result = await runner._execute_many(
+            sql, rows, exact_rowcount=exact_rowcount
+        )
         return self
 
     async def fetchone(self) -> Row | None:

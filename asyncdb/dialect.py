@@ -69,6 +69,12 @@ class Dialect:
         identifier_quote: the character around a quoted name.
         encoders: exact type of a parameter -> how its value goes to the driver;
             `None` as a function means as it is. Types that are not here are refused.
+        decoders: type that an annotation names -> exact types of the values that it is
+            made from, with the function for each (`None`: as it is): the engine's own
+            forms, over those that hold everywhere.
+        type_codes: a result column's type code -> the exact type that its values
+            certainly have where they are not NULL.
+        column_types: a name of the portable set -> the column type to declare.
         max_parameters: how many parameters one statement may have; 0 for no limit.
         empty_in: what `IN (...)` becomes for an empty list: false, also for NULL.
         empty_not_in: the same for NOT IN: true.
@@ -95,6 +101,9 @@ class Dialect:
     lexis: Lexis = field(default_factory=Lexis, repr=False)
     identifier_quote: str = '"'
     encoders: Mapping[type, Any] = field(default_factory=dict, repr=False)
+    decoders: Mapping[type, Mapping[type, Any]] = field(default_factory=dict, repr=False)
+    type_codes: Mapping[Any, type] = field(default_factory=dict, repr=False)
+    column_types: Mapping[str, str] = field(default_factory=dict, repr=False)
     max_parameters: int = 0
     empty_in: str = "IN (SELECT NULL WHERE 1 = 0)"
     empty_not_in: str = "NOT IN (SELECT NULL WHERE 1 = 0)"

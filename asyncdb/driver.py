@@ -177,6 +177,17 @@ class SupportsLoad(Protocol):
         """
 
 
+@runtime_checkable
+class SupportsExactCount(Protocol):
+    """A slower `execute_many` that counts; without it, `execute_many` counts always."""
+
+    @abstractmethod
+    async def execute_many_exactly(
+        self, statement: Statement, rows: Sequence[Sequence[Any]]
+    ) -> int:
+        """Like `execute_many`, and return how many rows it matched or inserted."""
+
+
 class Driver(Protocol):
     """What an entry point of the group `asyncdb.drivers` names."""
 

@@ -7,11 +7,16 @@ remembered; what has no encoder is refused: no `repr` ever becomes a column's va
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, time
+from decimal import Decimal
 from enum import Enum
+from itertools import repeat
+from operator import contains
 from typing import Any
 
-from asyncdb.errors import DataError
+from asyncdb.errors import DataError, InvalidDatetime, InvalidText, NumericOutOfRange
 
 # None instead of a function: the value goes as it is.
 Encoder = Callable[[Any], Any] | None
@@ -22,6 +27,8 @@ class Encoders(dict[type, Encoder]):
 
     Args:
         table: exact type -> how its values go to the driver.
+        own: exact type -> what makes of its values one that the table takes: a
+            connection's converters.
 
     Example:
         >>> from enum import Enum
@@ -30,8 +37,16 @@ class Encoders(dict[type, Encoder]):
         ['RED']
     """
 
-    def __init__(self, table: Mapping[type, Encoder]) -> None:
+    def __init__(
+        self,
+        table: Mapping[type, Encoder],
+        own: Mapping[type, Callable[[Any], Any]] | None = None,
+    ) -> None:
         super().__init__(table)
+        if own:
+            plain = Encoders(table)
+            for kind, convert in own.items():
+                self[kind] = _converted(convert, plain)
 
     def __missing__(self, kind: type) -> Encoder:
         """Find the encoder of a subclass, once."""
@@ -107,14 +122,24 @@ class Encoders(dict[type, Encoder]):
         changed = False
         for index, column in enumerate(columns):
             try:
-                plain = all(self[kind] is None for kind in set(map(type, column)))
-                if not plain:
+                if not self._all_fit(column):
                     columns[index] = [self.encode_one(value) for value in column]
                     changed = True
             except (LookupError, DataError):
                 self._blame(rows, keys)
                 raise
         return list(zip(*columns, strict=True)) if changed else rows
+
+    def _all_fit(self, column: Sequence[Any]) -> bool:
+        """Tell whether all values of a column go as they are."""
+        for kind in set(map(type, column)):
+            encoder = self[kind]
+            if encoder is None:
+                continue
+            fit = _ALL_FIT.get(encoder)
+            if fit is None or not fit(v for v in column if type(v) is kind):
+                return False
+        return True
 
     def _blame(self, rows: Sequence[Sequence[Any]], keys: Sequence[int | str]) -> None:
         for number, row in enumerate(rows, 1):
@@ -127,8 +152,7 @@ class Encoders(dict[type, Encoder]):
 
 def refused(value: Any, where: str = "") -> DataError:
     """Make the error for a value whose type has no encoder."""
-    kind = type(value)
-    name = f"{kind.__module__}.{kind.__qualname__}".removeprefix("builtins.")
+    name = type_name(type(value))
     return DataError(
         f"{where or 'a parameter'} is of type {name}, which cannot be sent to this "
         "database; convert it first"
@@ -141,6 +165,141 @@ def _name(keys: Sequence[int | str], index: int) -> str:
     key = keys[index]
     return f"parameter {key + 1}" if isinstance(key, int) else f"parameter :{key}"
 
+
+def type_name(kind: type) -> str:
+    """Return a type's name as a message shows it.
+
+    Example:
+        >>> type_name(int), type_name(Decimal)
+        ('int', 'decimal.Decimal')
+    """
+    return f"{kind.__module__}.{kind.__qualname__}".removeprefix("builtins.")
+
+
+def _converted(convert: Callable[[Any], Any], plain: Encoders) -> Encoder:
+    return lambda value: plain.encode_one(convert(value))
+
+
+# -- refusals that are the same on every engine ----------------------------------------
+
+
+def integer(value: int) -> int:
+    """Return an `int` of at most 64 bits.
+
+    Raises:
+        NumericOutOfRange: it is beyond; a `Decimal` is not.
+    """
+    if -(2**63) <= value < 2**63:
+        return value
+    message = "an int beyond 64 bits; send a Decimal"
+    raise NumericOutOfRange(message)
+
+
+def text(value: str) -> str:
+    """Return a `str` of characters that every engine has.
+
+    Raises:
+        InvalidText: it holds a NUL, which PostgreSQL lacks, or half a surrogate pair.
+    """
+    if "\0" in value:
+        message = "a str with a NUL character, which PostgreSQL cannot hold; send bytes"
+        raise InvalidText(message)
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            message = "a str with half a surrogate pair, which is no character"
+            raise InvalidText(message) from None
+    return value
+
+
+def naive_time(value: time) -> time:
+    """Return a `time` that has no zone.
+
+    Raises:
+        InvalidDatetime: it has one, and no column type of all engines has.
+    """
+    if value.tzinfo is not None:
+        message = "an aware time; send a naive one, or a datetime"
+        raise InvalidDatetime(message)
+    return value
+
+
+def instant(value: datetime) -> datetime:
+    """Return a `datetime` as it is when naive, else in UTC.
+
+    Raises:
+        InvalidDatetime: it is beyond year 1 or 9999 in UTC.
+    """
+    if value.tzinfo is None:
+        return value
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        message = "a datetime beyond year 1 or 9999 in UTC"
+        raise InvalidDatetime(message) from None
+
+
+def json_text(value: Any) -> str:
+    """Return the JSON of a dict or list of JSON's own types.
+
+    Raises:
+        DataError: it holds what JSON lacks (NaN, keys that are no `str`, other types)
+            or what `integer` and `text` refuse.
+    """
+    try:
+        _check_json(value)
+        return json.dumps(value, allow_nan=False, ensure_ascii=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        message = f"a {type_name(type(value))} that is not JSON: {_why(error)}"
+        raise DataError(message) from None
+
+
+def _check_json(value: Any) -> None:
+    # json.dumps would write the key 1 as "1", and lose one of the two.
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if not isinstance(key, str):
+                message = f"a key of type {type_name(type(key))}"
+                raise TypeError(message)
+            text(key)
+            _check_json(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            _check_json(item)
+    elif isinstance(value, str):
+        text(value)
+    elif isinstance(value, int):
+        integer(value)
+
+
+def _why(error: Exception) -> str:
+    # Ours and json's own words name types alone.
+    return str(error) if isinstance(error, TypeError) else type(error).__name__
+
+
+def _are_integers(values: Iterable[int]) -> bool:
+    found = list(values)
+    return -(2**63) <= min(found) and max(found) < 2**63
+
+
+def _are_texts(values: Iterable[str]) -> bool:
+    found = list(values)
+    return all(map(str.isascii, found)) and not any(
+        map(contains, found, repeat("\0"))
+    )
+
+
+def _are_naive(values: Iterable[time]) -> bool:
+    return all(value.tzinfo is None for value in values)
+
+
+# For encoders that only refuse: whether they refuse none of some values, quickly.
+_ALL_FIT: dict[Encoder, Callable[[Iterable[Any]], bool]] = {
+    integer: _are_integers,
+    text: _are_texts,
+    naive_time: _are_naive,
+}
 
 # How a value of a subclass becomes one of the plain type (an overridden __str__ or
 # __int__ is not asked).

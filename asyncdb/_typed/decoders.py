@@ -273,7 +273,7 @@ class Decoders:
 def opened(annotation: Any) -> Any:
     """Return what an annotation says under Annotated, NewType, aliases and the like."""
     while True:
-        if hasattr(annotation, "__value__"):  # type X = ...
+        if isinstance(annotation, typing_extensions.TypeAliasType):
             annotation = annotation.__value__
         elif isinstance(annotation, NewType):
             annotation = annotation.__supertype__

@@ -25,6 +25,7 @@ _ROUTINE_MISSING = 1305
 _ERROR_DURING_COMMIT = 1180
 _OPTION_PREVENTS = 1290
 _ISOLATION_TOO_LATE = 1568
+_USER_LIMIT = 1226
 
 # By the first two characters of SQLSTATE, for numbers without a line in the table.
 _CLASSES: dict[str, type[errors.DatabaseError]] = {
@@ -65,6 +66,7 @@ _AT_ROW = re.compile(
 )
 _VALUE_OF = re.compile(r"(?:Truncated incorrect|Incorrect) (?P<type>\w+) value")
 _TIMES = frozenset(["date", "time", "datetime", "timestamp", "year"])
+_OF_CONNECTIONS = re.compile(r"the 'max_(?:user_connections|connections_per_hour)' res")
 _NAMED = re.compile(r"'(?P<name>[^']*)'")
 
 
@@ -109,6 +111,8 @@ def _special(
             return errors.InvalidText
     if number == _ERROR_DURING_COMMIT and "error 149" in text:
         return errors.SerializationFailure  # group replication: lost to another node
+    if number == _USER_LIMIT and _OF_CONNECTIONS.search(text):
+        return errors.TooManyConnections
     if number == _OPTION_PREVENTS and "read-only" in text.replace("_", "-"):
         return errors.ReadOnlyTransaction
     return None

@@ -199,7 +199,9 @@ class AiomysqlConnection(DriverConnection):
         except MySQLError as error:
             if statement.multiple and error.args[0] == _SYNTAX:
                 message = "the text holds more than one statement; send them one by one"
-                raise MultipleStatements(message, code=_SYNTAX) from error
+                raise MultipleStatements(
+                    message, code=_SYNTAX, sqlstate="42000"
+                ) from error
             raise
         if self.autocommit_off and not self.wire.in_transaction:
             await self.restore_autocommit()

@@ -116,14 +116,22 @@ class AiosqliteConnection(DriverConnection):
             # SQLite refuses some at once, without its busy handler, which waits.
             await asyncio.sleep(0.002)
 
-    async def hop(self, function: Callable[..., Any], *args: Any) -> Any:
-        """Run a function in the connection's thread."""
+    async def hop(
+        self, function: Callable[..., Any], *args: Any, droppable: bool = True
+    ) -> Any:
+        """Run a function in the connection's thread.
+
+        Args:
+            function: what to run.
+            args: what it takes.
+            droppable: cancelled before its turn, it need not run at all.
+        """
         job = _Job(self._loop, function, args)
         self._queue.put_nowait((None, job))
         try:
             return await job.future
         except asyncio.CancelledError:
-            job.dropped = True
+            job.dropped = droppable
             await self._interrupt()
             raise
 
@@ -167,18 +175,13 @@ class AiosqliteConnection(DriverConnection):
         if not self._raw.in_transaction:
             message = "the transaction was already over: SQLite has rolled it back"
             raise TransactionError(message)
-        await self._patiently(_script, "COMMIT")
-        await self._writable_again()
+        await self._patiently(_end, "COMMIT")
+        self._query_only = False
 
     async def rollback(self) -> None:
         """Roll back."""
-        if self.in_transaction():
-            await self._patiently(_script, "ROLLBACK")
-        await self._writable_again()
-
-    async def _writable_again(self) -> None:
-        if self._query_only and not self._closed:
-            await self.hop(_script, self._raw, "PRAGMA query_only=OFF")
+        if self.in_transaction() or self._query_only:
+            await self.hop(_end, self._raw, "ROLLBACK", droppable=False)
             self._query_only = False
 
     def in_transaction(self) -> bool:
@@ -230,7 +233,8 @@ class AiosqliteCursor(DriverCursor):
     async def close(self) -> None:
         """Drop the cursor, and with it SQLite's read lock."""
         if not self._connection.is_closed():
-            await self._connection.hop(self._raw.close)
+            # Left open it would hold a lock, whatever became of who closes it.
+            await self._connection.hop(self._raw.close, droppable=False)
 
 
 # -- jobs: what runs in the thread --------------------------------------------------
@@ -357,3 +361,12 @@ def _open(
 def _script(raw: sqlite3.Connection, *texts: str) -> None:
     for text in texts:
         raw.execute(text)
+
+
+def _end(raw: sqlite3.Connection, text: str) -> None:
+    """End a transaction, if one is open, and allow writing again, in one job."""
+    if raw.in_transaction:
+        raw.execute(text)
+    while raw.execute("PRAGMA query_only").fetchone()[0]:
+        with contextlib.suppress(sqlite3.OperationalError):  # interrupted in between
+            raw.execute("PRAGMA query_only=OFF")

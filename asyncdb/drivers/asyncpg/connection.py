@@ -24,7 +24,8 @@ import asyncpg
 from asyncpg import exceptions
 from asyncpg.prepared_stmt import PreparedStatement
 
-from asyncdb._sql.statement import Statement
+from asyncdb._sql import Statement
+from asyncdb._sql.lexer import scan
 from asyncdb.dialect import Dialect, Lexis
 from asyncdb.dialects.postgresql import (
     DIALECT,
@@ -145,23 +146,45 @@ class AsyncpgConnection(DriverConnection):
         self, statement: Statement, rows: Sequence[Sequence[Any]]
     ) -> int:
         """Run a statement for each row, pipelined; asyncpg makes it atomic."""
-        fresh = statement.text not in self._kept
-        try:
-            kept = self._kept.get(statement.text) or await self._prepare(statement.text)
-            await kept.prepared.executemany(rows)
-        except _STALE:
-            self._kept.clear()
-            if fresh or self._native.is_in_transaction():
-                raise
-            return await self.execute_many(statement, rows)
-        except BaseException as error:
-            await self._settle(error, fresh=fresh)
-            raise
+        await self._many(statement.text, rows, counting=False)
         # The protocol's tags are lost in the pipeline. A plain INSERT that succeeded
         # has inserted each row; of anything else the number is unknown.
         words = statement.words
         plain = statement.verb == "INSERT" and words.isdisjoint(("CONFLICT", "SELECT"))
         return len(rows) if plain else -1
+
+    async def _many(
+        self, text: str, rows: Sequence[Sequence[Any]], *, counting: bool
+    ) -> int:
+        kept = self._kept.get(text)
+        fresh = kept is None
+        try:
+            if kept is None:
+                kept = await self._prepare(text)
+            if counting:
+                return len(await kept.prepared.fetchmany(rows))
+            await kept.prepared.executemany(rows)
+        except _STALE:
+            self._kept.clear()
+            if fresh or self._native.is_in_transaction():
+                raise
+            return await self._many(text, rows, counting=counting)
+        except BaseException as error:
+            await self._settle(error, fresh=fresh)
+            raise
+        return -1
+
+    async def execute_many_exactly(
+        self, statement: Statement, rows: Sequence[Sequence[Any]]
+    ) -> int:
+        """Count by having each row return something: its tag is lost in the pipeline."""
+        text = statement.text
+        if statement.words.isdisjoint(("INSERT", "UPDATE", "DELETE", "MERGE")):
+            return await self.execute_many(statement, rows)
+        if "RETURNING" not in statement.words:
+            ends = [start for kind, start, _ in scan(text, LEXIS) if kind == "semicolon"]
+            text = f"{text[: ends[0]] if ends else text}\nRETURNING 1"
+        return await self._many(text, rows, counting=True)
 
     async def load_rows(
         self,

@@ -27,13 +27,16 @@ _EXPECTED = re.compile(
 def translate(error: BaseException) -> errors.Error | None:
     """Return asyncdb's error for one of asyncpg's, or of the network's."""
     if isinstance(error, exceptions.PostgresError):
+        # asyncpg uses one class for the server's errors and for its own.
+        if isinstance(error, exceptions.DataError) and error.severity is None:
+            return _from_argument(error)
         return _from_server(error)
-    if isinstance(error, exceptions.DataError):
-        return _from_argument(error)
     if isinstance(error, OverflowError):  # from asyncpg's encoders of dates
         return database_error(errors.InvalidDatetime)
     if isinstance(error, exceptions.InternalClientError | AssertionError):
-        return database_error(errors.InternalError)
+        # The server has ended an idle session, and only its last words have come yet.
+        lost = "another operation (2)" in str(error)
+        return database_error(errors.ConnectionLost if lost else errors.InternalError)
     if isinstance(error, exceptions.InterfaceError):
         return _from_interface(error)
     if isinstance(error, OSError):  # TimeoutError too
@@ -82,6 +85,8 @@ def _from_argument(error: exceptions.DataError) -> errors.Error:
     match = _EXPECTED.search(str(error))
     number, why = (match["number"], match["why"]) if match else ("", None)
     kind: type[errors.DataError] = errors.DataError
+    if isinstance(error.__cause__, UnicodeEncodeError):
+        kind = errors.InvalidText
     if why and why.startswith("value out of"):
         kind = errors.NumericOutOfRange
     detail = f"parameter ${number} does not fit the type that the server expects there"

@@ -65,6 +65,16 @@ class Bulk(Chapter):
         rows = await db.fetchall(f"SELECT n FROM {people} ORDER BY id")
         assert [(1,), (None,), (3,)] == rows
 
+    async def test_exact_rowcount(self, db: asyncdb.Connection, people: str) -> None:
+        """`exact_rowcount=True` counts rows matched on every engine."""
+        sql = f"UPDATE {people} SET n = :n WHERE id <= :id ; -- RETURNING"
+        rows = [{"n": i, "id": i} for i in range(4)]
+        cur = await db.executemany(sql, rows, exact_rowcount=True)
+
+        assert 0 + 1 + 2 + 3 == cur.rowcount
+        found = await db.fetchall(f"SELECT n FROM {people} ORDER BY id")
+        assert [(3,), (3,), (3,)] == found
+
     @pytest.mark.parametrize("count", [10, 6000])
     async def test_all_or_nothing(
         self, db: asyncdb.Connection, table: str, count: int
