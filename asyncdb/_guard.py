@@ -24,6 +24,7 @@ from asyncdb._sql import (
     spread,
     style_of,
 )
+from asyncdb._typed import Decoding
 from asyncdb.values import Encoders
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class Guard:
     __slots__ = (
         "__weakref__",
         "_blocks",
+        "_decoding",
         "_driver",
         "_encoders",
         "_lexis",
@@ -61,7 +63,13 @@ class Guard:
         self._driver = driver
         self._session = session
         self._options = options
-        self._encoders = Encoders(session.dialect.encoders)
+        own = options.converters
+        self._encoders = Encoders(
+            session.dialect.encoders, {kind: encode for kind, (encode, _) in own.items()}
+        )
+        self._decoding = Decoding.of(
+            session.dialect, {kind: decode for kind, (_, decode) in own.items()}
+        )
         self._lexis = session.lexis
         self._loop = asyncio.get_running_loop()
         self._process = os.getpid()
@@ -144,6 +152,7 @@ class Guard:
         try:
             statement, args = await self._bind(session, sql, params)
             result = await session.execute(statement, args)
+            result.decoding = self._decoding
             if self._blocks and not session.in_transaction():
                 self._lose(None)
                 raise self._blocks[-1].refusal()
@@ -170,7 +179,7 @@ class Guard:
             statement = await self._prepare_again(statement)
         values = arguments(statement, params)
         dialect = session.dialect
-        if any(type(value) is Expand for value in values):
+        if Expand in map(type, values):
             statement, values = spread(statement, values, dialect)
         if dialect.max_parameters and len(values) > dialect.max_parameters:
             message = (

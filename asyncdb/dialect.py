@@ -13,6 +13,16 @@ from typing import Any, Literal
 
 Placeholder = Literal["qmark", "dollar", "format", "literal"]
 
+# What leaves no trace in a session in any SQL database, and what does in most.
+STANDARD_VERBS = frozenset(
+    (
+        *("SELECT", "VALUES", "WITH", "INSERT", "UPDATE", "DELETE", "MERGE"),
+        *("CREATE", "ALTER", "DROP", "GRANT", "REVOKE"),
+        *("BEGIN", "START", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE"),
+    )
+)
+STANDARD_WORDS = frozenset(["TEMP", "TEMPORARY"])
+
 
 # eq=False: a Lexis is compared and hashed by identity, which makes it a cheap key of
 # the statement cache. Make few of them, once, at import.
@@ -84,6 +94,11 @@ class Dialect:
         supports_transactional_ddl: CREATE TABLE can be rolled back.
         supports_concurrent_connections: two connections may see the same data.
         supports_isolation: the isolation levels that `transaction()` takes.
+        harmless_verbs: first words of statements that change nothing in the session
+            that outlives their transaction, unless one of `touching_words` is in them.
+            After any other statement a pool resets the session, or replaces it.
+        touching_words: words, such as names of functions, that leave something behind
+            in the session in whatever statement they stand.
         bends_bad_values: a value that does not fit a column is stored changed
             or as it is (SQLite without STRICT tables) instead of refused.
         typed_columns: an untyped read gives a column's declared type back.
@@ -113,5 +128,7 @@ class Dialect:
     supports_transactional_ddl: bool = False
     supports_concurrent_connections: bool = True
     supports_isolation: frozenset[str] = frozenset()
+    harmless_verbs: frozenset[str] = field(default=STANDARD_VERBS, repr=False)
+    touching_words: frozenset[str] = field(default=STANDARD_WORDS, repr=False)
     bends_bad_values: bool = False
     typed_columns: bool = True

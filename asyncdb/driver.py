@@ -25,6 +25,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from asyncdb._sql.statement import Statement
+from asyncdb._typed import Decoding
 from asyncdb.dialect import Dialect, Lexis
 from asyncdb.errors import Error
 from asyncdb.options import ConnectOptions, TransactionOptions
@@ -43,7 +44,9 @@ class Result:
         lastrowid: the key made by an INSERT of this very call, else `None`.
     """
 
-    __slots__ = ("columns", "lastrowid", "rowcount", "rows")
+    # `decoding` is the core's: how these rows are read `into=` something.
+    __slots__ = ("columns", "decoding", "lastrowid", "rowcount", "rows")
+    decoding: Decoding
 
     def __init__(
         self,
@@ -186,6 +189,24 @@ class SupportsExactCount(Protocol):
         self, statement: Statement, rows: Sequence[Sequence[Any]]
     ) -> int:
         """Like `execute_many`, and return how many rows it matched or inserted."""
+
+
+@runtime_checkable
+class SupportsReset(Protocol):
+    """A way to give a session back as new to a pool; without it the pool opens another.
+
+    It is called only when something may have touched the session (see
+    `Dialect.harmless_verbs`), when the driver's own connection was handed out, or when
+    the pool's option `reset` says always.
+    """
+
+    @abstractmethod
+    async def reset(self) -> bool:
+        """Bring the session back to the state it had after `connect()`.
+
+        No transaction is open. `False` says that it cannot be done, or costs more than
+        another session: then the pool closes this one. The core bounds its time.
+        """
 
 
 class Driver(Protocol):

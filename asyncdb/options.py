@@ -7,11 +7,16 @@ under the same name. A driver says which options it takes by naming its own subc
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
 
 Isolation = Literal[
     "read uncommitted", "read committed", "repeatable read", "serializable"
+]
+# Type -> what makes a value of the portable set of it, and it of what was read.
+Converters: TypeAlias = Mapping[
+    type, tuple[Callable[[Any], Any], Callable[[Any], Any]]
 ]
 TLSMode = Literal["disable", "prefer", "require", "verify-ca", "verify-full"]
 
@@ -26,12 +31,17 @@ class ConnectOptions:
         close_timeout: seconds a polite goodbye may take before the line is cut.
         statement_timeout: seconds a statement may run; `None` for no limit.
         lock_timeout: seconds to wait for a lock; `None` leaves the server's own.
+        converters: values of your own types: `{Point: (encode, decode)}`. `encode`
+            makes of a parameter one of the portable set, `decode` is called by `into=`
+            where an annotation says `Point`. What the parameter of `decode` is
+            annotated with is read first, so that it gets the same on every engine.
     """
 
     connect_timeout: float = 10.0
     close_timeout: float = 5.0
     statement_timeout: float | None = None
     lock_timeout: float | None = 5.0
+    converters: Converters = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)

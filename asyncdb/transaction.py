@@ -50,6 +50,8 @@ class Host(Protocol):
 
     async def _savepoint(self, sql: str) -> None: ...
 
+    async def _roll_back_to(self, name: str) -> None: ...
+
     def _has_transaction(self) -> bool: ...
 
     def _cut(self) -> None: ...
@@ -186,8 +188,13 @@ class Transaction:
             raise self.refusal()
         was_lost = self._state is _State.LOST
         self._state = _State.OVER
-        if not was_lost:
+        if was_lost:
+            return
+        try:
             await self._undo()
+        except BaseException:
+            self._host._cut()  # or what was to be undone would stay open
+            raise
 
     async def _finish(self, error: BaseException | None) -> None:
         if self._state is _State.OVER:
@@ -221,8 +228,7 @@ class Transaction:
 
     async def _undo(self) -> None:
         if self._name:
-            await self._host._savepoint(f"ROLLBACK TO SAVEPOINT {self._name}")
-            await self._host._savepoint(f"RELEASE SAVEPOINT {self._name}")
+            await self._host._roll_back_to(self._name)
         else:
             await self._host._rollback()
 

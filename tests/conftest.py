@@ -4,4 +4,4 @@ import pytest
 
 pytest.register_assert_rewrite("asyncdb.testing.conformance")
 
-pytest_plugins = ["tests.plugins.databases"]
+pytest_plugins = ["tests.plugins.databases", "tests.plugins.proxy"]

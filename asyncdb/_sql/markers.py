@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NoReturn
 
-from asyncdb._sql.lexer import Token
+from asyncdb._sql.lexer import Kind, Token
 from asyncdb._sql.refusals import refuse
 from asyncdb._sql.seams import seam
 from asyncdb._sql.statement import Style
@@ -21,6 +21,17 @@ Marker = tuple[int, int, str | None]
 
 _QUIET = frozenset({"word", "string", "name", "semicolon"})
 _SHOWN = 40  # characters of a marker that a message shows
+
+
+def marker_kind(style: Style) -> Kind:
+    """The kind of token that is a marker, where parameters are given in this style.
+
+    Example:
+        >>> from asyncdb._sql.markers import marker_kind
+        >>> marker_kind("positional"), marker_kind("named")
+        ('question', 'colon')
+    """
+    return "question" if style == "positional" else "colon"
 
 
 class MarkerReader:
@@ -64,7 +75,7 @@ class MarkerReader:
         Raises:
             ParameterError: the text cannot be bound for sure; says why and where.
         """
-        wanted = "question" if self._style == "positional" else "colon"
+        wanted = marker_kind(self._style)
         found: list[Marker] = []
         for kind, start, end in tokens:
             if kind == wanted and self._code < 0:

@@ -41,6 +41,7 @@ class Outline:
     Attributes:
         verb: the first word in upper case, "" where there is none.
         words: all words outside quotes and comments, in upper case.
+        names: all quoted names, in upper case, without their quotes.
         controls_transaction: one of the statements begins or ends a transaction.
         statements: how many there are; blanks and comments between `;` are none.
 
@@ -60,6 +61,7 @@ class Outline:
         "_object",
         "_plain",
         "controls_transaction",
+        "names",
         "sql",
         "statements",
         "verb",
@@ -70,6 +72,7 @@ class Outline:
         self.sql = sql
         self.verb = ""
         self.words: set[str] = set()
+        self.names: set[str] = set()
         self.controls_transaction = False
         self.statements = 0
         self._head: list[str] = []  # first words of the statement at hand
@@ -101,8 +104,11 @@ class Outline:
                 in_code = True
             elif kind == "end of code":
                 in_code = False
-            elif kind == "name" and sql[start + 1 : end - 1].upper() == "AUTOCOMMIT":
-                self._notice("AUTOCOMMIT")  # SET `autocommit` = 0
+            elif kind == "name":
+                name = sql[start + 1 : min(end - 1, start + LONGEST_WORD)].upper()
+                self.names.add(name)
+                if name == "AUTOCOMMIT":
+                    self._notice(name)  # SET `autocommit` = 0
             yield token
         if empty_from >= 0 and sql[empty_from:].strip():
             self._begin()

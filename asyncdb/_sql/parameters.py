@@ -14,7 +14,7 @@ from itertools import chain
 from typing import Any
 
 from asyncdb._sql.lexer import scan
-from asyncdb._sql.markers import Marker, MarkerReader, cut
+from asyncdb._sql.markers import Marker, MarkerReader, cut, marker_kind
 from asyncdb._sql.outline import Outline
 from asyncdb._sql.seams import Neighbours
 from asyncdb._sql.statement import Statement, Style
@@ -83,7 +83,7 @@ def _read(sql: str, style: Style, lexis: Lexis, placeholder: Placeholder) -> Sta
     if style == "none":
         deque(outline.watch(tokens), maxlen=0)
     else:
-        neighbours = Neighbours(sql)
+        neighbours = Neighbours(sql, marker_kind(style))
         if placeholder in ("literal", "format"):
             tokens = neighbours.watch(tokens)
         reader = MarkerReader(sql, style, lexis, placeholder)
@@ -104,6 +104,7 @@ def _read(sql: str, style: Style, lexis: Lexis, placeholder: Placeholder) -> Sta
         order=tuple(dict.fromkeys(keys)) if placeholder == "dollar" else keys,
         verb=outline.verb,
         words=frozenset(outline.words),
+        names=frozenset(outline.names),
         controls_transaction=outline.controls_transaction,
         multiple=outline.statements > 1,
         mode_sensitive="\\" in sql,

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from asyncdb._sql.lexer import Token
+from asyncdb._sql.lexer import Kind, Token
 from asyncdb._sql.refusals import refuse
 from asyncdb.dialect import Placeholder
 
@@ -22,7 +22,6 @@ _BLANKS = " \t\r\n\f\v"
 # "" is the text's beginning or end.
 _SAFE_BEFORE = frozenset(["", *_BLANKS, "(", "[", ","])
 _SAFE_AFTER = frozenset(["", *_BLANKS, ")", "]", ",", ";"])
-_MARKERS = frozenset({"question", "colon"})
 _QUOTED = frozenset({"string", "name"})
 _NO_TOKEN = frozenset({"comment", "code", "end of code"})
 
@@ -66,6 +65,10 @@ def seam(
 class Neighbours:
     """Finds markers with a quoted token or a marker beside them, but for comments.
 
+    Args:
+        sql: the text.
+        marker: the kind of token that is a marker in it, "question" or "colon".
+
     Attributes:
         beside: where those markers begin.
 
@@ -77,21 +80,22 @@ class Neighbours:
         >>> from asyncdb._sql.lexer import scan
         >>> from asyncdb._sql.seams import Neighbours
         >>> from asyncdb.dialect import Lexis
-        >>> neighbours = Neighbours("SELECT ?, ? /* as */ 'name'")
+        >>> neighbours = Neighbours("SELECT ?, ? /* as */ 'name'", "question")
         >>> rest = list(neighbours.watch(scan(neighbours.sql, Lexis())))
         >>> neighbours.beside
         {10}
     """
 
-    __slots__ = ("beside", "sql")
+    __slots__ = ("beside", "marker", "sql")
 
-    def __init__(self, sql: str) -> None:
+    def __init__(self, sql: str, marker: Kind) -> None:
         self.sql = sql
+        self.marker = marker
         self.beside: set[int] = set()
 
     def watch(self, tokens: Iterator[Token]) -> Iterator[Token]:
         """Look at each token and pass it on."""
-        sql = self.sql
+        sql, wanted = self.sql, self.marker
         before = ""  # the token before: "marker", "quoted", "introducer", or no matter
         marker = edge = 0  # where the last marker began, where the last token ended
         for token in tokens:
@@ -99,7 +103,7 @@ class Neighbours:
             if before and sql[edge:start].strip():
                 before = ""
             edge = end
-            if kind in _MARKERS:
+            if kind == wanted:
                 if before == "introducer":
                     message = "a marker after an introducer (the value brings its own)"
                     refuse(sql, start, message)

@@ -23,6 +23,7 @@ class Statement:
             itself, or each name once where a placeholder has a number.
         verb: the first word in upper case, or "" where there is none.
         words: all words outside quotes and comments, in upper case.
+        names: all quoted names, in upper case, without their quotes.
         controls_transaction: it would begin or end a transaction, unseen by us.
         multiple: there is a second statement after a `;`.
         mode_sensitive: it holds a backslash, whose meaning the session may change.
@@ -36,6 +37,7 @@ class Statement:
     order: tuple[int | str, ...]
     verb: str
     words: frozenset[str]
+    names: frozenset[str]
     controls_transaction: bool
     multiple: bool
     mode_sensitive: bool

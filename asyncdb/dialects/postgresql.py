@@ -8,7 +8,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from asyncdb import errors
-from asyncdb.dialect import Dialect, Lexis
+from asyncdb.dialect import STANDARD_VERBS, STANDARD_WORDS, Dialect, Lexis
 from asyncdb.options import ServerOptions
 
 LEXIS = Lexis(
@@ -35,6 +35,18 @@ _AS_IT_IS = (
     date, datetime, time, timedelta, UUID, dict, list, tuple, set, frozenset, range,
 )  # fmt: skip
 
+# Left alone, for they end with the transaction: LOCK, nextval, pg_advisory_xact_lock.
+_HARMLESS_VERBS = STANDARD_VERBS | {
+    *("TABLE", "EXPLAIN", "SHOW", "COPY", "TRUNCATE", "ANALYZE", "VACUUM", "REINDEX"),
+    *("CLUSTER", "REFRESH", "COMMENT", "LOCK", "NOTIFY", "CHECKPOINT", "END", "ABORT"),
+}
+_TOUCHING_WORDS = STANDARD_WORDS | {
+    *("PG_TEMP", "SET_CONFIG", "SETSEED", "PG_REPLICATION_ORIGIN_SESSION_SETUP"),
+    *("PG_ADVISORY_LOCK", "PG_ADVISORY_LOCK_SHARED"),
+    *("PG_TRY_ADVISORY_LOCK", "PG_TRY_ADVISORY_LOCK_SHARED"),
+    *("DBLINK_CONNECT", "DBLINK_CONNECT_U"),
+}
+
 DIALECT = Dialect(
     name="postgresql",
     placeholder="dollar",
@@ -51,6 +63,8 @@ DIALECT = Dialect(
     supports_isolation=frozenset(
         ["read uncommitted", "read committed", "repeatable read", "serializable"]
     ),
+    harmless_verbs=_HARMLESS_VERBS,
+    touching_words=_TOUCHING_WORDS,
 )
 
 

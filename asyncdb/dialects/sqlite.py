@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal
 from uuid import UUID
 
 from asyncdb import errors
-from asyncdb.dialect import Dialect, Lexis
+from asyncdb.dialect import STANDARD_VERBS, STANDARD_WORDS, Dialect, Lexis
 from asyncdb.dialects import database_error
 from asyncdb.options import ConnectOptions
 from asyncdb.rows import PositionedRow, row_class
@@ -103,6 +103,10 @@ DIALECT = Dialect(
     supports_isolation=frozenset(
         ["read uncommitted", "read committed", "repeatable read", "serializable"]
     ),
+    # Not PRAGMA, ATTACH, DETACH.
+    harmless_verbs=STANDARD_VERBS
+    | {"REPLACE", "EXPLAIN", "ANALYZE", "VACUUM", "REINDEX", "END"},
+    touching_words=STANDARD_WORDS | {"LOAD_EXTENSION"},
     bends_bad_values=True,
     typed_columns=False,
 )

@@ -1,4 +1,4 @@
-"""How each engine divides text, written a second time, beside the tests that need it."""
+"""How each engine divides text, written a second time for the tests of the lexer."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ POSTGRESQL = Lexis(
     question_operators=True,
     native_markers=r"\$\d+",
 )
-# standard_conforming_strings = off
+# with standard_conforming_strings off
 POSTGRESQL_BACKSLASH = Lexis(
     backslash="'",
     escape_strings=True,

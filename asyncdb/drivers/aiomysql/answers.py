@@ -34,6 +34,7 @@ class Answer:
 
     Args:
         data: bytes that came with the answer before.
+        first: the number of its first packet, which follows those of the command.
 
     Attributes:
         done: the answer is complete, an error packet included.
@@ -64,11 +65,11 @@ class Answer:
         "values",
     )
 
-    def __init__(self, data: bytes = b"") -> None:
+    def __init__(self, data: bytes = b"", first: int = 1) -> None:
         self._data = b""
         self._discarding = False
         self._position = 0
-        self._sequence = 1  # of the next packet
+        self._sequence = first & 255  # of the next packet
         # Unbound: a bound method would make a cycle of each answer.
         self._step: Callable[[Answer], bool] = Answer._head
         self._width = 0

@@ -90,8 +90,9 @@ async def _set_up(wire: Wire, options: MySQLOptions) -> Session:
 
 
 async def _ask(wire: Wire, text: str) -> Answer:
-    wire.send(QUERY + text.encode())
-    answer = await wire.answer()
+    payload = QUERY + text.encode()
+    wire.send(payload)
+    answer = await wire.answer(payload)
     if answer.error is not None:
         raise server_error(answer.error)
     return answer

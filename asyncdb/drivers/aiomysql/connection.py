@@ -29,7 +29,14 @@ from asyncdb.drivers.aiomysql.cursor import AiomysqlCursor
 from asyncdb.drivers.aiomysql.deadline import command_within
 from asyncdb.drivers.aiomysql.killing import kill_later, stop
 from asyncdb.drivers.aiomysql.shapes import Shape
-from asyncdb.drivers.aiomysql.wire import PING, QUERY, Target, Wire, server_error
+from asyncdb.drivers.aiomysql.wire import (
+    PING,
+    QUERY,
+    Target,
+    Wire,
+    packet_count,
+    server_error,
+)
 from asyncdb.errors import (
     ConnectionBusy,
     ConnectionClosed,
@@ -116,8 +123,8 @@ class AiomysqlConnection(DriverConnection):
         rest = b""
         try:
             wire.send(*payloads)
-            for _ in payloads:
-                answer = await wire.answer(rest)
+            for payload in payloads:
+                answer = await wire.answer(payload, rest)
                 rest = answer.rest
                 answers.append(answer)
         except BaseException as error:
@@ -234,7 +241,7 @@ class AiomysqlConnection(DriverConnection):
             await self._refresh()
         self.session.note(statement)
         payload = self.encode(render(statement, args))
-        cursor = AiomysqlCursor(self)
+        cursor = AiomysqlCursor(self, Answer(first=packet_count(payload)))
         wire = self.ready()
         self._outstanding = True
         try:

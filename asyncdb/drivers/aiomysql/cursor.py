@@ -22,13 +22,14 @@ class AiomysqlCursor(DriverCursor):
     """The cursor; its connection serves nothing else until it has finished.
 
     Args:
-        connection: the session, on which the statement was sent.
+        connection: the session, on which the statement is sent.
+        answer: its answer, of which nothing has come yet.
     """
 
-    def __init__(self, connection: AiomysqlConnection) -> None:
+    def __init__(self, connection: AiomysqlConnection, answer: Answer) -> None:
         self._connection = connection
         self._wire = connection.wire
-        self.answer = Answer()
+        self.answer = answer
         self._taken = 0  # values given out of `answer.values`
         self._finished = False
 
@@ -51,6 +52,8 @@ class AiomysqlCursor(DriverCursor):
             return []
         wanted = size * shape.width
         while len(answer.values) - self._taken < wanted and not answer.done:
+            del answer.values[: self._taken]
+            self._taken = 0
             try:
                 answer.feed(await self._wire.read(answer.missing))
             except BaseException as error:
@@ -60,9 +63,6 @@ class AiomysqlCursor(DriverCursor):
             await self.finish()
         values = answer.values[self._taken : self._taken + wanted]
         self._taken += len(values)
-        if self._taken == len(answer.values):
-            answer.values.clear()
-            self._taken = 0
         return await self._connection.rows(shape, values)
 
     async def finish(self) -> None:

@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator
 
 from asyncdb.dialects.mysql.literals import text
 from asyncdb.dialects.mysql.session import SERVER
+from asyncdb.drivers.aiomysql.answers import Answer
 from asyncdb.drivers.aiomysql.wire import QUERY, Target, Wire, open_wire
 
 # Seconds for all of it: it is an attempt, and somebody may be waiting.
@@ -43,13 +44,11 @@ async def kill(target: Target, wire: Wire, server: str, *, query: bool) -> bool:
     question = f"SELECT {SERVER} = {text(server)}"
     try:
         async with asyncio.timeout(LIMIT), _side(target) as side:
-            side.send(QUERY + question.encode())
-            answer = await side.answer()
+            answer = await _ask(side, question)
             if answer.error is not None or answer.values != [b"1"]:
                 _log.debug("not killed: another server answers at %r", target)
                 return False
-            side.send(QUERY + f"KILL {what}{wire.thread_id()}".encode())
-            answer = await side.answer()
+            answer = await _ask(side, f"KILL {what}{wire.thread_id()}")
             return answer.error is None
     except Exception as error:  # noqa: BLE001
         # No password: connection errors name user and host at most.
@@ -74,6 +73,12 @@ def kill_later(target: Target, wire: Wire, server: str) -> asyncio.Task[bool] | 
     _running.add(task)
     task.add_done_callback(_running.discard)
     return task
+
+
+async def _ask(side: Wire, statement: str) -> Answer:
+    payload = QUERY + statement.encode()
+    side.send(payload)
+    return await side.answer(payload)
 
 
 @contextlib.asynccontextmanager

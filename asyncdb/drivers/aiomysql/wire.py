@@ -194,13 +194,14 @@ class Wire(aiomysql.Connection):  # type: ignore[misc]  # it has no types
             raise ConnectionResetError("the server closed the connection")
         return data
 
-    async def answer(self, data: bytes = b"") -> Answer:
+    async def answer(self, payload: bytes, data: bytes = b"") -> Answer:
         """Read the answer to one command.
 
         Args:
+            payload: the command.
             data: what came after the answer before.
         """
-        answer = Answer(data)
+        answer = Answer(data, packet_count(payload))
         while not answer.done:
             answer.feed(await self.read(answer.missing))
         self.take_status(answer)
@@ -248,6 +249,11 @@ class Wire(aiomysql.Connection):  # type: ignore[misc]  # it has no types
                 await writer.wait_closed()
         finally:
             self.abort()
+
+
+def packet_count(payload: bytes) -> int:
+    """Return how many packets a payload takes."""
+    return len(payload) // _MAX_PAYLOAD + 1
 
 
 def server_error(packet: bytes) -> MySQLError:

@@ -18,9 +18,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any
 
 import aiosqlite
@@ -28,9 +28,10 @@ from aiosqlite.core import _STOP_RUNNING_SENTINEL as END_OF_THREAD
 
 from asyncdb._sql.statement import Statement
 from asyncdb.dialect import Dialect, Lexis
+from asyncdb.dialects import database_error
 from asyncdb.dialects.sqlite import DIALECT, LEXIS, LiteRow, SQLiteOptions, lite_row
 from asyncdb.driver import DriverConnection, DriverCursor, Result
-from asyncdb.errors import TransactionError
+from asyncdb.errors import StatementTimeout, TransactionError
 from asyncdb.options import TransactionOptions
 from asyncdb.rows import Row
 
@@ -84,22 +85,41 @@ class AiosqliteConnection(DriverConnection):
 
     async def execute(self, statement: Statement, args: Sequence[Any]) -> Result:
         """Run a statement and give its whole result, in one hop."""
-        result: Result = await self._patiently(_run, statement, args)
+        work = self._patiently(_run, statement, args)
+        result: Result = await self.within_limit(work)
         return result
 
     async def execute_many(
         self, statement: Statement, rows: Sequence[Sequence[Any]]
     ) -> int:
         """Run a statement for each row in one hop, in a transaction."""
-        count: int = await self._patiently(_run_many, statement, rows)
+        work = self._patiently(_run_many, statement, rows)
+        count: int = await self.within_limit(work)
         return count
 
     async def open_cursor(
         self, statement: Statement, args: Sequence[Any]
     ) -> DriverCursor:
         """Run a statement; its rows are fetched a batch a hop."""
-        raw = await self._patiently(_open, statement, args)
-        return AiosqliteCursor(self, raw)
+        opened: list[sqlite3.Cursor] = []
+        try:
+            await self._patiently(_open, statement, args, opened)
+        except BaseException:
+            if not self._closed:
+                await self.hop(_close_all, opened, droppable=False)
+            raise
+        return AiosqliteCursor(self, opened[0])
+
+    async def within_limit(self, work: Awaitable[Any]) -> Any:
+        """Await work for `statement_timeout` at most: SQLite has no such limit."""
+        limit = self._options.statement_timeout
+        if limit is None:
+            return await work
+        try:
+            async with asyncio.timeout(limit):
+                return await work
+        except TimeoutError as error:
+            raise database_error(StatementTimeout, code="SQLITE_INTERRUPT") from error
 
     async def _patiently(self, function: Callable[..., Any], *args: Any) -> Any:
         """Hop, again and again while another connection holds the lock."""
@@ -195,20 +215,26 @@ class AiosqliteConnection(DriverConnection):
         return self._closed
 
     async def close(self) -> None:
-        """Close the file and end the thread."""
+        """Close the file and end the thread, which may be in another task's job."""
         if not self._closed:
-            self._closed = True
-            await self._native.close()
+            closing = _Job(self._loop, self._raw.close, ())
+            self._end(closing)
+            # Whoever is cancelled here need not wait: the thread ends by itself.
+            await closing.future
 
     def terminate(self) -> None:
         """Stop the running statement; the thread closes the file behind it."""
         if not self._closed:
-            self._closed = True
-            self._raw.interrupt()
-            # Not aiosqlite's stop(), which would wake a loop that may be gone by then.
-            self._native._running = False
-            self._native._connection = None
-            self._queue.put_nowait((None, partial(_close_and_end, self._raw)))
+            self._end(self._raw.close)
+
+    def _end(self, closing: Callable[[], Any]) -> None:
+        self._closed = True
+        self._raw.interrupt()
+        # Not aiosqlite's stop(), which would wake a loop that may be gone by then.
+        self._native._running = False
+        self._native._connection = None
+        self._queue.put_nowait((None, closing))
+        self._queue.put_nowait((None, _end_thread))
 
 
 class AiosqliteCursor(DriverCursor):
@@ -227,7 +253,8 @@ class AiosqliteCursor(DriverCursor):
 
     async def fetch(self, size: int) -> list[Row]:
         """Return the next rows."""
-        rows: list[Row] = await self._connection.hop(self._raw.fetchmany, size)
+        work = self._connection.hop(self._raw.fetchmany, size)
+        rows: list[Row] = await self._connection.within_limit(work)
         return rows
 
     async def close(self) -> None:
@@ -280,8 +307,7 @@ class _Job:
             set_it(outcome)
 
 
-def _close_and_end(raw: sqlite3.Connection) -> object:
-    raw.close()
+def _end_thread() -> object:
     return END_OF_THREAD
 
 
@@ -349,13 +375,22 @@ def _run_many(
 
 
 def _open(
-    raw: sqlite3.Connection, statement: Statement, args: Sequence[Any]
-) -> sqlite3.Cursor:
-    cursor = raw.cursor()
-    cursor.execute(statement.text, args)
-    if cursor.description is not None:
-        cursor.row_factory = lite_row(tuple(d[0] for d in cursor.description))
-    return cursor
+    raw: sqlite3.Connection,
+    statement: Statement,
+    args: Sequence[Any],
+    opened: list[sqlite3.Cursor],
+) -> None:
+    _close_all(opened)  # of a try before
+    opened[:] = [raw.cursor()]
+    opened[0].execute(statement.text, args)
+    if opened[0].description is not None:
+        names = tuple(column[0] for column in opened[0].description)
+        opened[0].row_factory = lite_row(names)
+
+
+def _close_all(cursors: list[sqlite3.Cursor]) -> None:
+    for cursor in cursors:
+        cursor.close()
 
 
 def _script(raw: sqlite3.Connection, *texts: str) -> None:

@@ -124,6 +124,8 @@ class AsyncpgConnection(DriverConnection):
         try:
             if kept is None:
                 kept = await self._prepare(text)
+            else:
+                self._kept.move_to_end(text)
             rows = await kept.prepared.fetch(*args)
         except _STALE:
             self._kept.clear()

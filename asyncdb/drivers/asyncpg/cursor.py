@@ -8,6 +8,8 @@ from asyncdb.driver import DriverCursor
 from asyncdb.rows import Row, tuple_row
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     import asyncpg
     from asyncpg.cursor import Cursor as Portal
 
@@ -22,12 +24,14 @@ class AsyncpgCursor(DriverCursor):
         native: asyncpg.Connection[Any],
         kept: Kept,
         portal: Portal[Any],
+        settle: Callable[[BaseException], Awaitable[None]],
         *,
         own_transaction: bool,
     ) -> None:
         self._native = native
         self._kept = kept
         self._portal = portal
+        self._settle = settle
         self._own = own_transaction
         self._open = True
 
@@ -38,7 +42,11 @@ class AsyncpgCursor(DriverCursor):
 
     async def fetch(self, size: int) -> list[Row]:
         """Return the next rows."""
-        rows: list[Row] = await self._portal.fetch(size)
+        try:
+            rows: list[Row] = await self._portal.fetch(size)
+        except BaseException as error:
+            await self._settle(error)
+            raise
         if self._kept.duplicates:
             make = tuple_row(tuple(name for name, _ in self.columns))
             return [make(row) for row in rows]
@@ -53,8 +61,15 @@ class AsyncpgCursor(DriverCursor):
         if not self._open or self._native.is_closed():
             return
         self._open = False
-        if self._own:
-            await self._native.execute("COMMIT")
-        else:
-            # asyncpg has no public way to close a portal before its transaction ends.
-            await self._portal._close_portal(None)
+        try:
+            if self._own:
+                await self._native.execute("COMMIT")
+            else:
+                # asyncpg has no public way to close a portal before its transaction
+                # ends.
+                await self._portal._close_portal(None)
+        except BaseException as error:
+            await self._settle(error)
+            if self._own and self._native.is_in_transaction():
+                self._native.terminate()
+            raise

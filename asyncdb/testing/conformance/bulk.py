@@ -87,7 +87,7 @@ class Bulk(Chapter):
         assert [] == await ids(db, table)
         assert not db.in_transaction
 
-    async def test_inside_a_transaction(
+    async def test_many_inside_a_transaction(
         self, db: asyncdb.Connection, table: str
     ) -> None:
         """In a transaction it is part of it."""
@@ -105,7 +105,7 @@ class Bulk(Chapter):
         "rows",
         [[(1, "a")], [(1, "a", 1), (2,)], "abc", 5, [(1, object(), 1)], [5], {"id": 1}],
     )
-    async def test_mistakes(
+    async def test_rows_that_do_not_fit(
         self, db: asyncdb.Connection, table: str, rows: Any
     ) -> None:
         """Rows that do not fit are refused, and nothing is stored."""
