@@ -14,7 +14,9 @@ Example:
 """
 
 from asyncdb import errors
-from asyncdb._api import connect
+from asyncdb._api import connect, create_pool
+from asyncdb._pool_stats import PoolStats
+from asyncdb._retry import retry
 from asyncdb._sql import escape_like, expand, quote_identifier
 from asyncdb.connection import Connection
 from asyncdb.cursor import Cursor, Stream
@@ -22,6 +24,7 @@ from asyncdb.dialect import Dialect
 from asyncdb.errors import *  # noqa: F403  # the whole tree, by its __all__
 from asyncdb.executor import Executor
 from asyncdb.options import Isolation
+from asyncdb.pool import Pool
 from asyncdb.rows import Row
 from asyncdb.transaction import Transaction
 from asyncdb.url import DatabaseURL
@@ -35,13 +38,17 @@ __all__ = [  # noqa: PLE0604  # strings all
     "Dialect",
     "Executor",
     "Isolation",
+    "Pool",
+    "PoolStats",
     "Row",
     "Stream",
     "Transaction",
     "connect",
+    "create_pool",
     "escape_like",
     "expand",
     "quote_identifier",
+    "retry",
     *errors.__all__,
 ]
 

@@ -11,10 +11,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from asyncdb import errors
+from asyncdb._deadline import backstop, shorter, within
 from asyncdb._sql import (
     Expand,
     Template,
@@ -44,6 +45,7 @@ class Guard:
 
     __slots__ = (
         "__weakref__",
+        "_backstop",
         "_blocks",
         "_decoding",
         "_driver",
@@ -71,10 +73,11 @@ class Guard:
             session.dialect, {kind: decode for kind, (_, decode) in own.items()}
         )
         self._lexis = session.lexis
+        self._backstop = backstop(options, session.dialect)
         self._loop = asyncio.get_running_loop()
         self._process = os.getpid()
         self._blocks: list[Transaction] = []
-        self._stream: Stream | None = None
+        self._stream: Stream[Any] | None = None
         self._task: asyncio.Task[Any] | None = None  # who is inside
 
     # -- in and out ------------------------------------------------------------------
@@ -131,12 +134,13 @@ class Guard:
 
     async def _guarded(
         self,
-        work: Callable[[DriverConnection], Awaitable[Any]],
+        work: Callable[[DriverConnection], Coroutine[Any, Any, Any]],
         sql: Text | None = None,
+        seconds: float | None = None,
     ) -> Any:
         session = self._enter()
         try:
-            return await work(session)
+            return await within(seconds, work(session))
         except BaseException as error:
             found = self._failed(error, sql)
             if found is error:
@@ -147,11 +151,17 @@ class Guard:
 
     # -- statements ------------------------------------------------------------------
 
-    async def _execute(self, sql: Text, params: Params) -> Result:
+    async def _execute(
+        self, sql: Text, params: Params, timeout: float | None = None
+    ) -> Result:
         session = self._enter()
         try:
-            statement, args = await self._bind(session, sql, params)
-            result = await session.execute(statement, args)
+            if timeout is None and self._backstop is None:
+                statement, args = await self._bind(session, sql, params)
+                result = await session.execute(statement, args)
+            else:
+                seconds = shorter(timeout, self._backstop)
+                result = await within(seconds, self._send(session, sql, params))
             result.decoding = self._decoding
             if self._blocks and not session.in_transaction():
                 self._lose(None)
@@ -165,6 +175,12 @@ class Guard:
             return result
         finally:
             self._task = None
+
+    async def _send(
+        self, session: DriverConnection, sql: Text, params: Params
+    ) -> Result:
+        statement, args = await self._bind(session, sql, params)
+        return await session.execute(statement, args)
 
     async def _bind(
         self, session: DriverConnection, sql: Text, params: Params
@@ -235,7 +251,17 @@ class Guard:
             known = ", ".join(sorted(levels)) or "none"
             message = f"isolation {options.isolation!r} is not one of: {known}"
             raise errors.TransactionError(message)
-        await self._guarded(lambda session: session.begin(options))
+        await self._guarded(lambda session: self._begin_now(session, options))
+
+    async def _begin_now(
+        self, session: DriverConnection, options: TransactionOptions
+    ) -> None:
+        try:
+            await within(self._backstop, session.begin(options))
+        except BaseException:
+            if session.in_transaction():  # it began all the same, and for nobody
+                await self._roll_back_now(session)
+            raise
 
     async def _commit(self) -> None:
         await self._guarded(self._commit_now)
@@ -246,7 +272,20 @@ class Guard:
     async def _savepoint(self, sql: str) -> None:
         placeholder = self._session.dialect.placeholder
         statement = prepare(sql, "none", self._lexis, placeholder)
-        await self._guarded(lambda session: session.execute(statement, ()), sql)
+        await self._guarded(
+            lambda session: session.execute(statement, ()), sql, self._backstop
+        )
+
+    async def _roll_back_to(self, name: str) -> None:
+        placeholder = self._session.dialect.placeholder
+        texts = f"ROLLBACK TO SAVEPOINT {name}", f"RELEASE SAVEPOINT {name}"
+        both = [prepare(text, "none", self._lexis, placeholder) for text in texts]
+
+        async def work(session: DriverConnection) -> None:
+            for statement in both:
+                await session.execute(statement, ())
+
+        await self._guarded(lambda session: self._bounded(session, work(session)))
 
     def _has_transaction(self) -> bool:
         return self._session.in_transaction()
@@ -256,7 +295,11 @@ class Guard:
 
     async def _commit_now(self, session: DriverConnection) -> None:
         try:
-            await session.commit()
+            await within(self._backstop, session.commit())
+        except errors.StatementTimeout as error:  # ours: there was no answer
+            if not session.is_closed() and session.in_transaction():
+                raise
+            raise _unknown() from error
         except Exception as error:
             found = self._driver.translate(error)
             if isinstance(found, errors.ConnectionLost) or session.is_closed():
@@ -268,13 +311,20 @@ class Guard:
             raise error from _unknown()
 
     async def _roll_back_now(self, session: DriverConnection) -> None:
+        await self._bounded(session, session.rollback())
+
+    async def _bounded(
+        self, session: DriverConnection, work: Coroutine[Any, Any, None]
+    ) -> None:
         """Roll back in bounded time; a session that is cut is rolled back too."""
         try:
-            async with asyncio.timeout(self._options.close_timeout):
-                await session.rollback()
-        except TimeoutError:
+            await within(self._options.close_timeout, work)
+        except errors.StatementTimeout:
             logger.warning("no answer to ROLLBACK; the connection is cut")
             session.terminate()
+        except asyncio.CancelledError:
+            session.terminate()  # or the transaction would stay open
+            raise
 
 
 def _unknown() -> errors.CommitUnknown:

@@ -1,11 +1,11 @@
-"""What a pool lends: a session for a while, in a `Connection` that ends with the loan."""
+"""What a pool lends: a session for a while, in a `Connection` that ends with it."""
 
 from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from asyncdb import errors
 from asyncdb._guard import Guard
@@ -21,10 +21,12 @@ if TYPE_CHECKING:
     from asyncdb._sql import Statement, Style
     from asyncdb.cursor import Params, Stream, Text
     from asyncdb.dialect import Dialect
-    from asyncdb.driver import DriverConnection, DriverCursor
-    from asyncdb.options import TransactionOptions
-    from asyncdb.pool import Pool
+    from asyncdb.driver import Driver, DriverConnection, DriverCursor
+    from asyncdb.options import ConnectOptions, PoolOptions, TransactionOptions
     from asyncdb.rows import Row
+    from asyncdb.url import DatabaseURL
+
+T = TypeVar("T")
 
 # What belongs to one loan; all else of a connection is its session's.
 _OWN: Final = {"__weakref__", "_blocks", "_stream", "_task", "_manual", "_lexis"}
@@ -75,29 +77,31 @@ class Lent(Connection):
     _touched: bool
     # The line was cut while it was lent, by the other side.
     _lost: bool
-    _lease: Lease
+    # `None` for the connection that the pool's own verbs use.
+    _lease: Lease | None
+
+    def __init__(
+        self,
+        driver: Driver,
+        session: DriverConnection,
+        url: DatabaseURL,
+        options: ConnectOptions,
+    ) -> None:
+        super().__init__(driver, session, url, options)
+        self._touched = self._lost = False
+        self._lease = None
 
     @classmethod
-    def first(cls, connection: Connection) -> Lent:
-        """Take over what `connection` has opened; it is not to be used any more."""
-        return cls._copy(connection, connection._session)
-
-    @classmethod
-    def again(cls, lease: Lease) -> Lent:
+    def of(cls, lease: Lease) -> Lent:
         """Make a connection for one loan: a coat, for the session is there."""
-        db = cls._copy(lease.db, lease.session)
-        db._lease = lease
-        return db
-
-    @classmethod
-    def _copy(cls, other: Connection, session: DriverConnection) -> Lent:
         db = cls.__new__(cls)
-        for name, value in zip(_SHARED, _shared(other), strict=True):
+        for name, value in zip(_SHARED, _shared(lease.db), strict=True):
             setattr(db, name, value)
         db._blocks = []
         db._stream = db._task = db._manual = None
-        db._lexis = session.lexis
+        db._lexis = lease.session.lexis
         db._touched = db._lost = False
+        db._lease = lease
         return db
 
     @property
@@ -108,7 +112,13 @@ class Lent(Connection):
 
     def end(self) -> None:
         """Refuse all use from now on."""
+        assert self._lease is not None  # noqa: S101  # it was lent
         self._session = self._lease.returned
+
+    def __del__(self) -> None:
+        """Warn about a connection that nobody gave back; the pool warns of its own."""
+        if getattr(self, "_lease", None) is not None:
+            super().__del__()
 
     def _prepare(self, sql: str, style: Style) -> Statement:
         statement = super()._prepare(sql, style)
@@ -125,12 +135,13 @@ class Lent(Connection):
 
 def touches(statement: Statement, dialect: Dialect) -> bool:
     """Tell whether a statement may leave something behind in its session."""
-    words = dialect.touching_words
+    words, mark = dialect.touching_words, dialect.touching_mark
     return (
         statement.verb not in dialect.harmless_verbs
         or statement.multiple
         or not words.isdisjoint(statement.words)
         or not words.isdisjoint(statement.names)
+        or (mark != "" and mark in statement.sql)
     )
 
 
@@ -139,6 +150,7 @@ class Lease:
     """A session in a pool, and what the pool remembers of it.
 
     Args:
+        owner: the pool's keeper.
         db: the connection that the pool's own verbs use; nobody else gets it.
         session: the driver's session.
         expires: when it has lived long enough, on the loop's clock.
@@ -146,6 +158,7 @@ class Lease:
         idle_since: when it was last used.
     """
 
+    owner: object
     db: Lent
     session: DriverConnection
     expires: float
@@ -167,7 +180,17 @@ class Lease:
         self.can_reset = isinstance(self.session, SupportsReset)
 
 
-# -- what the pool hands out besides connections -----------------------------------------
+# -- what the pool hands out besides connections ---------------------------------------
+
+
+class Lender(Protocol):
+    """What these stand on: the pool."""
+
+    _options: PoolOptions
+
+    async def _borrow(self, timeout: float | None) -> Lent: ...  # noqa: ASYNC109
+
+    async def _give_back(self, db: Lent, error: BaseException | None) -> None: ...
 
 
 class Acquiring:
@@ -175,7 +198,7 @@ class Acquiring:
 
     __slots__ = ("_db", "_pool", "_timeout")
 
-    def __init__(self, pool: Pool, timeout: float | None) -> None:
+    def __init__(self, pool: Lender, timeout: float | None) -> None:
         self._pool = pool
         self._timeout = timeout
         self._db: Lent | None = None
@@ -206,7 +229,7 @@ class PoolTransaction:
 
     __slots__ = ("_db", "_options", "_pool", "_tx")
 
-    def __init__(self, pool: Pool, options: TransactionOptions) -> None:
+    def __init__(self, pool: Lender, options: TransactionOptions) -> None:
         self._pool = pool
         self._options = options
         self._db: Lent | None = None
@@ -252,16 +275,20 @@ class PoolStreamer:
 
     __slots__ = ("_db", "_pool")
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Lender) -> None:
         self._pool = pool
         self._db: Lent | None = None
 
     async def _open_stream(
-        self, stream: Stream, sql: Text, params: Params
+        self, stream: Stream[Any], sql: Text, params: Params
     ) -> DriverCursor:
         db = await self._pool._borrow(self._pool._options.acquire_timeout)
         self._db = db
-        return await self._or_give_back(db, lambda: db._open_stream(stream, sql, params))
+
+        def work() -> Awaitable[DriverCursor]:
+            return db._open_stream(stream, sql, params)
+
+        return await self._or_give_back(db, work)
 
     async def _read_stream(self, cursor: DriverCursor, size: int) -> list[Row]:
         assert self._db is not None  # noqa: S101  # it was opened
@@ -273,7 +300,7 @@ class PoolStreamer:
         await self._or_give_back(db, lambda: db._close_stream(cursor))
         await self._pool._give_back(db, None)
 
-    async def _or_give_back(self, db: Lent, work: Callable[[], Awaitable[Any]]) -> Any:
+    async def _or_give_back(self, db: Lent, work: Callable[[], Awaitable[T]]) -> T:
         try:
             return await work()
         except BaseException as error:

@@ -11,6 +11,7 @@ from contextlib import aclosing
 from typing import Any
 
 from asyncdb import errors
+from asyncdb._deadline import shorter
 from asyncdb._bulk import Rows, chunks
 from asyncdb._guard import Guard
 from asyncdb._sql import arguments, quote_identifier, style_of
@@ -31,7 +32,12 @@ class ManyRows(Guard):
     __slots__ = ()
 
     async def _execute_many(
-        self, sql: str, rows: Rows, *, exact_rowcount: bool = False
+        self,
+        sql: str,
+        rows: Rows,
+        *,
+        exact_rowcount: bool = False,
+        timeout: float | None = None,
     ) -> Result:
         if not isinstance(sql, str):
             message = f"executemany() takes a str, not a {type(sql).__name__}"
@@ -43,7 +49,7 @@ class ManyRows(Guard):
 
             return await self._in_pieces(session, rows, send)
 
-        return Result(None, [], await self._guarded(work, sql))
+        return Result(None, [], await self._guarded(work, sql, shorter(timeout, None)))
 
     async def _load_rows(
         self, table: str | Sequence[str], columns: Sequence[str], rows: Rows

@@ -14,8 +14,8 @@ Rules:
 4. A failure to make goes to the first who waits; the next one is served by another try.
 
 Theory of operation: `take()` gives an idle resource at once, without a task, a future
-or a timer. Only when it gives `None` is there something to wait for, and `wait()` queues
-a future. `put()` hands a resource to the first in the queue, or makes it idle.
+or a timer. Only when it gives `None` is there something to wait for, and `wait()` puts
+a future in the line. `put()` hands a resource to the first in it, or makes it idle.
 """
 
 from __future__ import annotations
@@ -94,6 +94,7 @@ class Resources(Generic[T]):
         self.size = 0
         self._making = 0
         self._mending = 0
+        self._closing = 0
         # What each task still has to put down in the books when it ends, because it
         # was cancelled before its first step and its body never ran.
         self._tasks: dict[asyncio.Task[None], _Work | None] = {}
@@ -107,18 +108,19 @@ class Resources(Generic[T]):
         return len(self._idle)
 
     @property
-    def making(self) -> int:
-        """How many are being made."""
-        return self._making
+    def in_use(self) -> int:
+        """How many are lent."""
+        return len(self._lent)
 
     @property
-    def coming(self) -> int:
-        """How many are being made or mended: they will be free soon."""
-        return self._making + self._mending
+    def lacking(self) -> int:
+        """How many wait for somebody to give one back: for them none is on its way."""
+        slots = max(0, self.max_size - self.size)
+        return len(self._waiters) - self._making - self._mending - slots
 
     @property
     def waiting(self) -> int:
-        """How many wait."""
+        """How many wait in line."""
         return len(self._waiters)
 
     @property
@@ -179,10 +181,6 @@ class Resources(Generic[T]):
 
     # -- giving back -------------------------------------------------------------------
 
-    def is_lent(self, resource: T) -> bool:
-        """Tell whether somebody has it."""
-        return resource in self._lent
-
     def put(self, resource: T) -> None:
         """Take a resource back that is fit to be lent again."""
         self._lent.remove(resource)
@@ -191,6 +189,8 @@ class Resources(Generic[T]):
     def put_to_mend(self, resource: T) -> asyncio.Task[None]:
         """Take a resource back that must be mended; the task ends when it is."""
         self._lent.remove(resource)
+        if self.is_closed:
+            return self._begin_closing(resource)
         return self._begin_mending(resource)
 
     def put_to_close(self, resource: T) -> asyncio.Task[None]:
@@ -198,9 +198,14 @@ class Resources(Generic[T]):
         self._lent.remove(resource)
         return self._begin_closing(resource)
 
+    def forget(self, resource: T) -> None:
+        """Take a resource back that is nothing any more, after `abandon()`."""
+        self._lent.remove(resource)
+        self.size -= 1
+
     def _hand_over(self, resource: T) -> None:
         """Serve the first who waits, or let it rest."""
-        if self.is_closed or self.size > self.max_size:
+        if self.is_closed or self.size - self._closing > self.max_size:
             self._begin_closing(resource)
             return
         while self._waiters:
@@ -222,7 +227,7 @@ class Resources(Generic[T]):
     def resize(self, max_size: int) -> None:
         """Change the limit; what is lent beyond it is closed when it comes back."""
         self.max_size = max_size
-        while self._idle and self.size > max_size:
+        while self._idle and self.size - self._closing > max_size:
             self._begin_closing(self._idle.popleft())
         self._grow()
 
@@ -259,6 +264,7 @@ class Resources(Generic[T]):
         return self._spawn(self._run_mending(resource), _Work.MENDING)
 
     def _begin_closing(self, resource: T) -> asyncio.Task[None]:
+        self._closing += 1
         return self._spawn(self._run_closing(resource), _Work.CLOSING)
 
     def _spawn(
@@ -305,6 +311,7 @@ class Resources(Generic[T]):
         work, self._tasks[task] = self._tasks[task], None
         self._making -= work is _Work.MAKING
         self._mending -= work is _Work.MENDING
+        self._closing -= work is _Work.CLOSING
         self.size -= gone
 
     def _ended(self, task: asyncio.Task[None]) -> None:
@@ -334,6 +341,9 @@ class Resources(Generic[T]):
                 waiter.set_exception(refusal())
         while self._idle:
             self._begin_closing(self._idle.popleft())
+        for task, work in self._tasks.items():
+            if work is _Work.MAKING:
+                task.cancel()
         self._check_empty()
 
     async def emptied(self) -> None:
@@ -341,18 +351,17 @@ class Resources(Generic[T]):
         await self._emptied.wait()
 
     def abandon(self, refusal: Callable[[], Exception]) -> None:
-        """Close, wait for nobody, forget what is lent, and stop the tasks.
+        """Close and stop all tasks; nobody has to wait for what is lent.
 
         The caller has made all resources useless itself: a task that is stopped before
         its first step closes nothing.
         """
-        self.is_closed = True
-        self.size -= len(self._idle) + len(self._lent)
+        self.size -= len(self._idle)
         self._idle.clear()
-        self._lent.clear()
         self.close(refusal)
         for task in self._tasks:
             task.cancel()
+        self._emptied.set()
 
     def _check_empty(self) -> None:
         if self.is_closed and not self._tasks and not self._lent:

@@ -8,6 +8,12 @@ from asyncdb.options import ServerOptions, TLSMode
 
 _LOCAL = frozenset(["localhost", "127.0.0.1", "::1"])
 
+# What to say when TLS is wanted and cannot be had.
+NO_TLS = (
+    "the server offers no TLS, or somebody in between took the offer away; no password "
+    'was sent (tls="disable" connects without, for a network that you trust)'
+)
+
 
 def tls_mode(options: ServerOptions, host: str | None) -> TLSMode:
     """Return the mode in force: the option, or the default for this host.
@@ -18,12 +24,12 @@ def tls_mode(options: ServerOptions, host: str | None) -> TLSMode:
 
     Returns:
         The mode; without an option `"disable"` for this machine (there is nobody in
-        between, and throw-away servers have no certificates), else `"prefer"`.
+        between, and throw-away servers have no certificates), else `"verify-full"`.
     """
     if options.tls is not None:
         return options.tls
     local = host is None or host in _LOCAL or host.startswith("/")
-    return "disable" if local else "prefer"
+    return "disable" if local else "verify-full"
 
 
 def tls_context(options: ServerOptions, host: str | None) -> ssl.SSLContext | None:

@@ -9,6 +9,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from asyncdb import errors
+from asyncdb._deadline import shorter
 from asyncdb._many import ManyRows
 from asyncdb.cursor import Cursor, Params, Stream, Text
 from asyncdb.executor import Executor
@@ -121,9 +122,8 @@ class Connection(ManyRows, Executor):
         """
         return Cursor(self)
 
-    def stream(self, sql: Text, params: Params = None, *, batch: int = 1000) -> Stream:
-        """Read a result in batches; see `Executor.stream`."""
-        return Stream(self, sql, params, batch)
+    def _streamer(self) -> Self:
+        return self
 
     def transaction(
         self,
@@ -223,34 +223,42 @@ class Connection(ManyRows, Executor):
     # -- streams ---------------------------------------------------------------------
 
     async def _open_stream(
-        self, stream: Stream, sql: Text, params: Params
+        self, stream: Stream[Any], sql: Text, params: Params
     ) -> DriverCursor:
         async def work(session: DriverConnection) -> DriverCursor:
             statement, args = await self._bind(session, sql, params)
             return await session.open_cursor(statement, args)
 
-        cursor: DriverCursor = await self._guarded(work, sql)
+        seconds = shorter(stream.timeout, self._backstop)
+        cursor: DriverCursor = await self._guarded(work, sql, seconds)
         self._stream = stream
+        stream.decoding = self._decoding
         return cursor
 
     async def _read_stream(self, cursor: DriverCursor, size: int) -> list[Row]:
-        with self._inside_stream():
-            rows: list[Row] = await self._guarded(lambda _: cursor.fetch(size))
+        with self._inside_stream() as stream:
+            rows: list[Row] = await self._guarded(
+                lambda _: cursor.fetch(size),
+                stream._sql,
+                shorter(stream.timeout, self._backstop),
+            )
         return rows
 
     async def _close_stream(self, cursor: DriverCursor) -> None:
         self._stream = None
         if self._session.is_closed():
             return
-        await self._guarded(lambda _: cursor.close())
+        limit = self._options.close_timeout
+        await self._guarded(lambda _: cursor.close(), seconds=limit)
 
     @contextlib.contextmanager
-    def _inside_stream(self) -> Iterator[None]:
+    def _inside_stream(self) -> Iterator[Stream[Any]]:
         if self._task is not None:
             raise self._busy(asyncio.current_task())
         stream, self._stream = self._stream, None
+        assert stream is not None  # noqa: S101  # it reads by this one
         try:
-            yield
+            yield stream
         finally:
             self._stream = stream
 

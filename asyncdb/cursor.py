@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, overload
+
+from typing_extensions import TypeForm, TypeVar
 
 from asyncdb._bulk import Rows
 from asyncdb._sql import Template
 from asyncdb.errors import InterfaceError
+from asyncdb.rows import Row
 
 if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from asyncdb._typed import Decoding
     from asyncdb.driver import DriverCursor, Result
-    from asyncdb.rows import Row
 
+T = TypeVar("T")
+RowT = TypeVar("RowT", default=Row)
 Text: TypeAlias = str | Template
+Seconds: TypeAlias = float | None
 Params: TypeAlias = Sequence[Any] | Mapping[str, Any] | None
 # PEP 249: name, type code, display size, internal size, precision, scale, null ok.
 Description: TypeAlias = tuple[tuple[str, Any, None, None, None, None, None], ...]
@@ -25,10 +31,17 @@ Description: TypeAlias = tuple[tuple[str, Any, None, None, None, None, None], ..
 class Runner(Protocol):
     """What a cursor runs on: a connection."""
 
-    async def _execute(self, sql: Text, params: Params) -> Result: ...
+    async def _execute(
+        self, sql: Text, params: Params, timeout: Seconds = None
+    ) -> Result: ...
 
     async def _execute_many(
-        self, sql: str, rows: Rows, *, exact_rowcount: bool = False
+        self,
+        sql: str,
+        rows: Rows,
+        *,
+        exact_rowcount: bool = False,
+        timeout: Seconds = None,
     ) -> Result: ...
 
 
@@ -57,12 +70,15 @@ class Cursor:
         self._position = 0
         self.arraysize = 1
 
-    async def execute(self, sql: Text, params: Params = None) -> Self:
+    async def execute(
+        self, sql: Text, params: Params = None, *, timeout: Seconds = None
+    ) -> Self:
         """Run a statement and hold its result; see `Executor.execute`.
 
         Args:
             sql: the statement.
             params: a sequence for `?`, a mapping for `:name`, or `None`.
+            timeout: seconds for the answer.
 
         Returns:
             The cursor itself.
@@ -72,11 +88,16 @@ class Cursor:
         """
         runner = self._bound()
         self._result, self._position = None, 0
-        self._result = await runner._execute(sql, params)
+        self._result = await runner._execute(sql, params, timeout)
         return self
 
     async def executemany(
-        self, sql: str, rows: Rows, *, exact_rowcount: bool = False
+        self,
+        sql: str,
+        rows: Rows,
+        *,
+        exact_rowcount: bool = False,
+        timeout: Seconds = None,
     ) -> Self:
         """Run a statement for each of `rows`; see `Executor.executemany`.
 
@@ -84,6 +105,7 @@ class Cursor:
             sql: the statement.
             rows: an iterable of sequences or of mappings.
             exact_rowcount: pay for a count where the fast way has none.
+            timeout: seconds for all rows together.
 
         Returns:
             The cursor itself.
@@ -94,42 +116,70 @@ class Cursor:
         runner = self._bound()
         self._result, self._position = None, 0
         self._result = await runner._execute_many(
-            sql, rows, exact_rowcount=exact_rowcount
+            sql, rows, exact_rowcount=exact_rowcount, timeout=timeout
         )
         return self
 
-    async def fetchone(self) -> Row | None:
-        """Return the next row, `None` after the last."""
-        rows = self._held().rows
-        if self._position >= len(rows):
-            return None
-        self._position += 1
-        return rows[self._position - 1]
+    @overload
+    async def fetchone(self) -> Row | None: ...
+    @overload
+    async def fetchone(self, *, into: TypeForm[T]) -> T | None: ...
+    async def fetchone(self, *, into: Any = None) -> Any:
+        """Return the next row, `None` after the last; see `Executor.fetchone`."""
+        found = self._next(1)
+        return next(iter(found if into is None else self._read(into, found)), None)
 
-    async def fetchmany(self, size: int | None = None) -> list[Row]:
+    @overload
+    async def fetchmany(self, size: int | None = None) -> list[Row]: ...
+    @overload
+    async def fetchmany(
+        self, size: int | None = None, *, into: TypeForm[T]
+    ) -> list[T]: ...
+    async def fetchmany(
+        self, size: int | None = None, *, into: Any = None
+    ) -> list[Any]:
         """Return the next rows.
 
         Args:
             size: how many at most; `arraysize` when `None`.
+            into: what a row is to become; see `Executor.fetchall`.
 
         Returns:
             The rows; an empty list after the last.
         """
-        end = self._position + (self.arraysize if size is None else size)
-        rows = self._held().rows[self._position : end]
-        self._position += len(rows)
-        return rows
+        found = self._next(self.arraysize if size is None else size)
+        return found if into is None else self._read(into, found)
 
-    async def fetchall(self) -> list[Row]:
-        """Return all rows that are left."""
-        rows = self._held().rows[self._position :]
-        self._position += len(rows)
-        return rows
+    @overload
+    async def fetchall(self) -> list[Row]: ...
+    @overload
+    async def fetchall(self, *, into: TypeForm[T]) -> list[T]: ...
+    async def fetchall(self, *, into: Any = None) -> list[Any]:
+        """Return all rows that are left; see `Executor.fetchall`."""
+        found = self._next(None)
+        return found if into is None else self._read(into, found)
 
-    async def fetchval(self) -> Any:
+    @overload
+    async def fetchval(self) -> Any: ...
+    @overload
+    async def fetchval(self, *, into: TypeForm[T]) -> T | None: ...
+    async def fetchval(self, *, into: Any = None) -> Any:
         """Return the first value of the next row, `None` after the last."""
-        row = await self.fetchone()
-        return None if row is None else row[0]
+        found = self._next(1)
+        if into is None or not found:
+            return found[0][0] if found else None
+        return read_value(self._held(), into, found[0])
+
+    def _next(self, size: int | None) -> list[Row]:
+        """Step over the next rows; a row that does not fit `into` is past, too."""
+        position = self._position
+        end = None if size is None else position + size
+        found = self._held().rows[position:end]
+        self._position = position + len(found)
+        return found
+
+    def _read(self, into: Any, rows: list[Row]) -> list[Any]:
+        return read_rows(self._held(), into, rows)
 
     @property
     def description(self) -> Description | None:
@@ -200,19 +250,33 @@ class Cursor:
         return self._runner
 
 
+def read_rows(result: Result, into: Any, rows: list[Row]) -> list[Any]:
+    """Make rows of a result into what `into` names."""
+    if result.columns is None:
+        message = "the statement gives no rows that could be read `into` something"
+        raise InterfaceError(message)
+    return result.decoding.rows(into, result.columns, rows)
+
+
+def read_value(result: Result, into: Any, row: Row) -> Any:
+    """Make the first value of a row into what `into` names."""
+    return result.decoding.value(into, result.columns or (), row)
+
+
 class Streamer(Protocol):
     """What a stream reads through: a connection, which guards and translates."""
 
     async def _open_stream(
-        self, stream: Stream, sql: Text, params: Params
-    ) -> DriverCursor: ...
+        self, stream: Stream[Any], sql: Text, params: Params
+    ) -> DriverCursor:
+        """Run the statement, and set the stream's `decoding`."""
 
     async def _read_stream(self, cursor: DriverCursor, size: int) -> list[Row]: ...
 
     async def _close_stream(self, cursor: DriverCursor) -> None: ...
 
 
-class Stream:
+class Stream(Generic[RowT]):
     """A result read in batches, in constant memory: `async with db.stream(...)`.
 
     While it is open the connection serves nothing else. It may be left at any row:
@@ -228,9 +292,21 @@ class Stream:
         [1, 2]
     """
 
-    __slots__ = ("_batch", "_cursor", "_host", "_params", "_sql")
+    __slots__ = (
+        *("_batch", "_cursor", "_host", "_into", "_params", "_sql"),
+        *("decoding", "timeout"),
+    )
+    decoding: Decoding  # how its rows are read `into` something; the host sets it
 
-    def __init__(self, host: Streamer, sql: Text, params: Params, batch: int) -> None:
+    def __init__(
+        self,
+        host: Streamer,
+        sql: Text,
+        params: Params,
+        batch: int,
+        into: TypeForm[RowT] | None = None,
+        timeout: Seconds = None,
+    ) -> None:
         if batch < 1:
             message = f"batch must be at least 1, not {batch}"
             raise InterfaceError(message)
@@ -238,6 +314,8 @@ class Stream:
         self._sql = sql
         self._params = params
         self._batch = batch
+        self._into = into
+        self.timeout = timeout  # for each answer; the host keeps it
         self._cursor: DriverCursor | None = None
 
     async def __aenter__(self) -> Self:
@@ -269,18 +347,18 @@ class Stream:
         return tuple((n, code, None, None, None, None, None) for n, code in columns)
 
     # An async generator: one coroutine step a batch, none a row.
-    async def __aiter__(self) -> AsyncIterator[Row]:
+    async def __aiter__(self) -> AsyncIterator[RowT]:
         """Iterate over the rows."""
-        while rows := await self._host._read_stream(self._open(), self._batch):
+        while rows := await self.fetchmany():
             for row in rows:
                 yield row
 
-    async def batches(self) -> AsyncIterator[list[Row]]:
+    async def batches(self) -> AsyncIterator[list[RowT]]:
         """Iterate over the rows a batch at a time: lists of at most `batch` rows."""
-        while rows := await self._host._read_stream(self._open(), self._batch):
+        while rows := await self.fetchmany():
             yield rows
 
-    async def fetchmany(self, size: int | None = None) -> list[Row]:
+    async def fetchmany(self, size: int | None = None) -> list[RowT]:
         """Return the next rows.
 
         Args:
@@ -289,7 +367,11 @@ class Stream:
         Returns:
             The rows; an empty list at the end.
         """
-        return await self._host._read_stream(self._open(), size or self._batch)
+        cursor = self._open()
+        rows: list[Any] = await self._host._read_stream(cursor, size or self._batch)
+        if self._into is None or not rows:
+            return rows
+        return self.decoding.rows(self._into, cursor.columns, rows)
 
     def _open(self) -> DriverCursor:
         if self._cursor is None:

@@ -88,7 +88,14 @@ class Dialect:
         max_parameters: how many parameters one statement may have; 0 for no limit.
         empty_in: what `IN (...)` becomes for an empty list: false, also for NULL.
         empty_not_in: the same for NOT IN: true.
-        identity_column: how a column whose keys the database makes is declared.
+        text_column: how text of at most `{length}` characters is declared so that it
+            may be unique: compared character by character, sorted by code points.
+        identity_column: how a column whose keys the database makes is declared; the
+            key of a row that was deleted never comes back.
+        upsert: what follows VALUES (...) to change the row that is there already:
+            `{keys}` are the columns that say which, `{changes}` what SET takes. MySQL
+            finds a row by any of its unique keys.
+        upsert_value: in `{changes}`, the value for `{column}` that was to be inserted.
         supports_lastrowid: the engine tells the key that an INSERT made.
         supports_returning: INSERT ... RETURNING gives rows.
         supports_transactional_ddl: CREATE TABLE can be rolled back.
@@ -99,6 +106,8 @@ class Dialect:
             After any other statement a pool resets the session, or replaces it.
         touching_words: words, such as names of functions, that leave something behind
             in the session in whatever statement they stand.
+        touching_mark: the same for a character, anywhere in the text (MySQL's `@`).
+        supports_statement_timeout: the server keeps `statement_timeout` itself.
         bends_bad_values: a value that does not fit a column is stored changed
             or as it is (SQLite without STRICT tables) instead of refused.
         typed_columns: an untyped read gives a column's declared type back.
@@ -122,7 +131,10 @@ class Dialect:
     max_parameters: int = 0
     empty_in: str = "IN (SELECT NULL WHERE 1 = 0)"
     empty_not_in: str = "NOT IN (SELECT NULL WHERE 1 = 0)"
+    text_column: str = "VARCHAR({length})"
     identity_column: str = "INTEGER PRIMARY KEY"
+    upsert: str = "ON CONFLICT ({keys}) DO UPDATE SET {changes}"
+    upsert_value: str = "excluded.{column}"
     supports_lastrowid: bool = False
     supports_returning: bool = False
     supports_transactional_ddl: bool = False
@@ -130,5 +142,7 @@ class Dialect:
     supports_isolation: frozenset[str] = frozenset()
     harmless_verbs: frozenset[str] = field(default=STANDARD_VERBS, repr=False)
     touching_words: frozenset[str] = field(default=STANDARD_WORDS, repr=False)
+    touching_mark: str = ""
+    supports_statement_timeout: bool = False
     bends_bad_values: bool = False
     typed_columns: bool = True

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from abc import abstractmethod
 from contextlib import AbstractAsyncContextManager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
-from asyncdb._bulk import Rows
-from asyncdb.cursor import Cursor, Params, Stream, Text
+from typing_extensions import TypeForm
+
+from asyncdb._writing import Writer
+from asyncdb.cursor import (
+    Params,
+    Seconds,
+    Stream,
+    Streamer,
+    T,
+    Text,
+    read_rows,
+    read_value,
+)
 
 if TYPE_CHECKING:
     from asyncdb.dialect import Dialect
-    from asyncdb.driver import Result
     from asyncdb.options import Isolation
     from asyncdb.rows import Row
 
 
-class Executor(ABC):
+class Executor(Writer):
     """A connection or a pool: what a repository asks for.
 
     Every verb takes a text and its parameters: a sequence binds `?`, a mapping binds
@@ -47,20 +56,37 @@ class Executor(ABC):
         """Facts about the database: `name`, `flavor`, `server_version`, ..."""
 
     @abstractmethod
-    async def _execute(self, sql: Text, params: Params) -> Result: ...
+    def _streamer(self) -> Streamer:
+        """What a stream reads through."""
 
-    @abstractmethod
-    async def _execute_many(
-        self, sql: str, rows: Rows, *, exact_rowcount: bool = False
-    ) -> Result: ...
-
-    @abstractmethod
-    async def _load_rows(
-        self, table: str | Sequence[str], columns: Sequence[str], rows: Rows
-    ) -> int: ...
-
-    @abstractmethod
-    def stream(self, sql: Text, params: Params = None, *, batch: int = 1000) -> Stream:
+    @overload
+    def stream(
+        self,
+        sql: Text,
+        params: Params = None,
+        *,
+        batch: int = 1000,
+        timeout: Seconds = None,
+    ) -> Stream: ...
+    @overload
+    def stream(
+        self,
+        sql: Text,
+        params: Params = None,
+        *,
+        into: TypeForm[T],
+        batch: int = 1000,
+        timeout: Seconds = None,
+    ) -> Stream[T]: ...
+    def stream(
+        self,
+        sql: Text,
+        params: Params = None,
+        *,
+        into: Any = None,
+        batch: int = 1000,
+        timeout: Seconds = None,
+    ) -> Stream[Any]:
         """Read a result in batches, in constant memory.
 
         On PostgreSQL a transaction is held for the life of the block when none is
@@ -69,11 +95,23 @@ class Executor(ABC):
         Args:
             sql: the statement.
             params: its parameters.
+            into: what a row is to become; see `fetchall`.
             batch: rows read at a time.
+            timeout: seconds for the answer to each batch; see `execute`.
 
         Returns:
             An async context manager; inside, an async iterator of rows.
+
+        Example:
+            >>> import asyncio, asyncdb
+            >>> async def main():
+            ...     async with asyncdb.connect("sqlite://") as db:
+            ...         async with db.stream("VALUES (1), (2)", into=int) as numbers:
+            ...             return [number async for number in numbers]
+            >>> asyncio.run(main())
+            [1, 2]
         """
+        return Stream(self._streamer(), sql, params, batch, into, timeout)
 
     @abstractmethod
     def transaction(
@@ -94,95 +132,34 @@ class Executor(ABC):
             An async context manager.
         """
 
-    async def execute(self, sql: Text, params: Params = None) -> Cursor:
-        """Run a statement.
-
-        Args:
-            sql: the statement.
-            params: a sequence for `?`, a mapping for `:name`, or `None`.
-
-        Returns:
-            A cursor that holds the whole result: `rowcount`, `lastrowid`, the rows.
-
-        Example:
-            >>> import asyncio, asyncdb
-            >>> async def main():
-            ...     async with asyncdb.connect("sqlite://") as db:
-            ...         await db.execute("CREATE TABLE t (id INTEGER PRIMARY KEY)")
-            ...         cur = await db.execute("INSERT INTO t VALUES (:id)", {"id": 7})
-            ...         return cur.rowcount, cur.lastrowid
-            >>> asyncio.run(main())
-            (1, 7)
-        """
-        return Cursor(None, await self._execute(sql, params))
-
-    async def executemany(
-        self, sql: str, rows: Rows, *, exact_rowcount: bool = False
-    ) -> Cursor:
-        """Run a statement for each of `rows`, in as few round trips as possible.
-
-        All or nothing: a failure leaves no row behind.
-
-        Args:
-            sql: the statement.
-            rows: an iterable or async iterable of sequences (for `?`) or of mappings
-                (for `:name`), which is not held in memory.
-            exact_rowcount: pay for a count where the fast way has none: PostgreSQL,
-                for anything but a plain INSERT (a fifth slower).
-
-        Returns:
-            A cursor with `rowcount`, the sum over all rows; -1 when unknown.
-
-        Example:
-            >>> import asyncio, asyncdb
-            >>> async def main():
-            ...     async with asyncdb.connect("sqlite://") as db:
-            ...         await db.execute("CREATE TABLE t (a INTEGER, b TEXT)")
-            ...         rows = ((i, str(i)) for i in range(1000))
-            ...         return await db.executemany("INSERT INTO t VALUES (?, ?)", rows)
-            >>> asyncio.run(main()).rowcount
-            1000
-        """
-        found = await self._execute_many(sql, rows, exact_rowcount=exact_rowcount)
-        return Cursor(None, found)
-
-    async def load_rows(
-        self, table: str | Sequence[str], columns: Sequence[str], rows: Rows
-    ) -> int:
-        """Load rows into a table the fastest way there is: COPY on PostgreSQL.
-
-        All or nothing, in constant memory, with the same rules for values as
-        everywhere.
-
-        Args:
-            table: its name, or `("schema", "table")`; quoted, so its case counts.
-            columns: the names of the columns that a row has values for.
-            rows: an iterable or async iterable of sequences.
-
-        Returns:
-            The number of rows loaded.
-
-        Raises:
-            ParameterError: a row does not have a value for each column.
-
-        Example:
-            >>> import asyncio, asyncdb
-            >>> async def main():
-            ...     async with asyncdb.connect("sqlite://") as db:
-            ...         await db.execute("CREATE TABLE t (a INTEGER, b TEXT)")
-            ...         rows = ((i, str(i)) for i in range(10_000))
-            ...         return await db.load_rows("t", ["a", "b"], rows)
-            >>> asyncio.run(main())
-            10000
-        """
-        return await self._load_rows(table, columns, rows)
-
-    async def fetchone(self, sql: Text, params: Params = None) -> Row | None:
+    @overload
+    async def fetchone(
+        self, sql: Text, params: Params = None, *, timeout: Seconds = None
+    ) -> Row | None: ...
+    @overload
+    async def fetchone(
+        self,
+        sql: Text,
+        params: Params = None,
+        *,
+        into: TypeForm[T],
+        timeout: Seconds = None,
+    ) -> T | None: ...
+    async def fetchone(
+        self,
+        sql: Text,
+        params: Params = None,
+        *,
+        into: Any = None,
+        timeout: Seconds = None,
+    ) -> Any:
         """Run a statement and return its first row.
 
         Args:
             sql: the statement.
             params: a sequence for `?`, a mapping for `:name`, or `None`.
+            into: what the row is to become; see `fetchall`.
+            timeout: seconds for the answer; see `execute`.
 
         Returns:
             The row, `None` when there is none.
@@ -195,18 +172,48 @@ class Executor(ABC):
             >>> asyncio.run(main())
             Row(a=1, b=2)
         """
-        rows = (await self._execute(sql, params)).rows
-        return rows[0] if rows else None
+        result = await self._execute(sql, params, timeout)
+        found = result.rows[:1]
+        if into is not None:
+            found = read_rows(result, into, found)
+        return found[0] if found else None
 
+    @overload
     async def fetchmany(
-        self, sql: Text, params: Params = None, *, size: int = 100
-    ) -> list[Row]:
+        self,
+        sql: Text,
+        params: Params = None,
+        *,
+        size: int = 100,
+        timeout: Seconds = None,
+    ) -> list[Row]: ...
+    @overload
+    async def fetchmany(
+        self,
+        sql: Text,
+        params: Params = None,
+        *,
+        into: TypeForm[T],
+        size: int = 100,
+        timeout: Seconds = None,
+    ) -> list[T]: ...
+    async def fetchmany(
+        self,
+        sql: Text,
+        params: Params = None,
+        *,
+        into: Any = None,
+        size: int = 100,
+        timeout: Seconds = None,
+    ) -> list[Any]:
         """Run a statement and return its first rows; the rest is not read.
 
         Args:
             sql: the statement.
             params: a sequence for `?`, a mapping for `:name`, or `None`.
+            into: what a row is to become; see `fetchall`.
             size: how many rows at most.
+            timeout: seconds for the answer; see `execute`.
 
         Returns:
             The rows.
@@ -219,15 +226,45 @@ class Executor(ABC):
             >>> [row[0] for row in asyncio.run(main())]
             [1, 2]
         """
-        async with self.stream(sql, params, batch=size) as rows:
+        opened = self.stream(sql, params, into=into, batch=size, timeout=timeout)
+        async with opened as rows:
             return await rows.fetchmany()
 
-    async def fetchall(self, sql: Text, params: Params = None) -> list[Row]:
+    @overload
+    async def fetchall(
+        self, sql: Text, params: Params = None, *, timeout: Seconds = None
+    ) -> list[Row]: ...
+    @overload
+    async def fetchall(
+        self,
+        sql: Text,
+        params: Params = None,
+        *,
+        into: TypeForm[T],
+        timeout: Seconds = None,
+    ) -> list[T]: ...
+    async def fetchall(
+        self,
+        sql: Text,
+        params: Params = None,
+        *,
+        into: Any = None,
+        timeout: Seconds = None,
+    ) -> list[Any]:
         """Run a statement and return all its rows.
+
+        With `into`, columns are matched to fields by name, and annotations say what a
+        value becomes: a `UUID` is one on every engine. A value that does not fit raises
+        `DataError`, columns that do not fit `InterfaceError`; neither harms an open
+        transaction, for the database has done its part.
 
         Args:
             sql: the statement.
             params: a sequence for `?`, a mapping for `:name`, or `None`.
+            into: what a row is to become: a dataclass, `NamedTuple`, `TypedDict`, a
+                class of attrs, msgspec or pydantic, `dict`, `tuple`, `tuple[int, str]`,
+                or for one column its type: `int`, `UUID | None`, `list[int]`, ...
+            timeout: seconds for the answer; see `execute`.
 
         Returns:
             The rows, a list of your own.
@@ -239,15 +276,49 @@ class Executor(ABC):
             ...         return await db.fetchall("SELECT ? AS n UNION SELECT 2", [1])
             >>> asyncio.run(main())
             [Row(n=1), Row(n=2)]
-        """
-        return (await self._execute(sql, params)).rows
 
-    async def fetchval(self, sql: Text, params: Params = None) -> Any:
+            >>> from dataclasses import dataclass
+            >>> @dataclass
+            ... class User:
+            ...     id: int
+            ...     active: bool
+            >>> async def main():
+            ...     async with asyncdb.connect("sqlite://") as db:
+            ...         return await db.fetchall("SELECT 7 AS id, 1 AS active", into=User)
+            >>> asyncio.run(main())
+            [User(id=7, active=True)]
+        """
+        result = await self._execute(sql, params, timeout)
+        return result.rows if into is None else read_rows(result, into, result.rows)
+
+    @overload
+    async def fetchval(
+        self, sql: Text, params: Params = None, *, timeout: Seconds = None
+    ) -> Any: ...
+    @overload
+    async def fetchval(
+        self,
+        sql: Text,
+        params: Params = None,
+        *,
+        into: TypeForm[T],
+        timeout: Seconds = None,
+    ) -> T | None: ...
+    async def fetchval(
+        self,
+        sql: Text,
+        params: Params = None,
+        *,
+        into: Any = None,
+        timeout: Seconds = None,
+    ) -> Any:
         """Run a statement and return the first column of its first row.
 
         Args:
             sql: the statement.
             params: a sequence for `?`, a mapping for `:name`, or `None`.
+            into: the type of the value.
+            timeout: seconds for the answer; see `execute`.
 
         Returns:
             The value, `None` when there is no row.
@@ -260,5 +331,7 @@ class Executor(ABC):
             >>> asyncio.run(main())
             2
         """
-        rows = (await self._execute(sql, params)).rows
-        return rows[0][0] if rows else None
+        result = await self._execute(sql, params, timeout)
+        if into is None or not result.rows:
+            return result.rows[0][0] if result.rows else None
+        return read_value(result, into, result.rows[0])

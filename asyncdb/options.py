@@ -15,9 +15,7 @@ Isolation = Literal[
     "read uncommitted", "read committed", "repeatable read", "serializable"
 ]
 # Type -> what makes a value of the portable set of it, and it of what was read.
-Converters: TypeAlias = Mapping[
-    type, tuple[Callable[[Any], Any], Callable[[Any], Any]]
-]
+Converters: TypeAlias = Mapping[type, tuple[Callable[[Any], Any], Callable[[Any], Any]]]
 TLSMode = Literal["disable", "prefer", "require", "verify-ca", "verify-full"]
 
 
@@ -80,3 +78,39 @@ class TransactionOptions:
     isolation: Isolation | None = None
     readonly: bool = False
     deferrable: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class PoolOptions:
+    """What every pool understands.
+
+    Args:
+        min_size: connections that are kept open even when nobody needs them.
+        max_size: connections that are open at most, on this pool's account.
+        acquire_timeout: seconds to wait for a connection; `None` waits for ever.
+        max_waiting: tasks that may wait for one; more are refused with `PoolFull`.
+            `None` for no limit.
+        max_lifetime: seconds after which a connection is replaced by a new one, less
+            up to a tenth, so that those opened together do not end together; `None`
+            for never.
+        max_idle: seconds after which an idle connection beyond `min_size` is closed;
+            `None` for never.
+        health_check_after_idle: seconds after which an idle connection is asked for a
+            sign of life before it is lent; `None` for never.
+        reset: `"auto"` resets a session that a statement may have changed; `"always"`
+            any, which costs a round trip each time and also undoes what functions and
+            procedures have hidden; `"never"` none, and leaves SET, temporary tables
+            and locks to the next borrower.
+        leak_warning: seconds after which a connection that is still borrowed is logged
+            with who borrowed it; `None` for never.
+    """
+
+    min_size: int = 1
+    max_size: int = 10
+    acquire_timeout: float | None = 30.0
+    max_waiting: int | None = None
+    max_lifetime: float | None = 3600.0
+    max_idle: float | None = 600.0
+    health_check_after_idle: float | None = 30.0
+    reset: Literal["auto", "always", "never"] = "auto"
+    leak_warning: float | None = None

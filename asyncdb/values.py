@@ -10,9 +10,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, time
-from decimal import Decimal
 from enum import Enum
 from itertools import repeat
+from math import isnan
 from operator import contains
 from typing import Any
 
@@ -170,6 +170,7 @@ def type_name(kind: type) -> str:
     """Return a type's name as a message shows it.
 
     Example:
+        >>> from decimal import Decimal
         >>> type_name(int), type_name(Decimal)
         ('int', 'decimal.Decimal')
     """
@@ -210,6 +211,18 @@ def text(value: str) -> str:
         except UnicodeEncodeError:
             message = "a str with half a surrogate pair, which is no character"
             raise InvalidText(message) from None
+    return value
+
+
+def not_nan(value: float) -> float:
+    """Return a `float` that is a number, or infinite.
+
+    Raises:
+        NumericOutOfRange: it is NaN.
+    """
+    if isnan(value):
+        message = "a float that is not a number"
+        raise NumericOutOfRange(message)
     return value
 
 
@@ -285,9 +298,7 @@ def _are_integers(values: Iterable[int]) -> bool:
 
 def _are_texts(values: Iterable[str]) -> bool:
     found = list(values)
-    return all(map(str.isascii, found)) and not any(
-        map(contains, found, repeat("\0"))
-    )
+    return all(map(str.isascii, found)) and not any(map(contains, found, repeat("\0")))
 
 
 def _are_naive(values: Iterable[time]) -> bool:
@@ -298,6 +309,7 @@ def _are_naive(values: Iterable[time]) -> bool:
 _ALL_FIT: dict[Encoder, Callable[[Iterable[Any]], bool]] = {
     integer: _are_integers,
     text: _are_texts,
+    not_nan: lambda values: not any(map(isnan, values)),
     naive_time: _are_naive,
 }
 

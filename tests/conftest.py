@@ -4,4 +4,9 @@ import pytest
 
 pytest.register_assert_rewrite("asyncdb.testing.conformance")
 
-pytest_plugins = ["tests.plugins.databases", "tests.plugins.proxy"]
+pytest_plugins = [
+    "tests.plugins.certificates",
+    "tests.plugins.databases",
+    "tests.plugins.proxy",
+    "tests.plugins.scale",
+]

@@ -51,11 +51,8 @@ def utc(value: str) -> datetime:
     return found if found.tzinfo is None else found.astimezone(UTC)
 
 
-def zero_or_one(value: int) -> bool:
-    """Return the `bool` of an engine without one."""
-    if value not in (0, 1):
-        raise MisfitError
-    return value == 1
+# The `bool` of an engine without one: no Python code for each value.
+zero_or_one: Convert = {0: False, 1: True}.__getitem__
 
 
 def microseconds(value: int) -> timedelta:
@@ -120,17 +117,32 @@ PORTABLE: Mapping[type, Sources] = {
 JSON_TEXT: Mapping[type, Sources] = {dict: {str: json_object}, list: {str: json_array}}
 
 
-class Found(dict[type, Convert | None]):
-    """The sources of one type, completed by the subclasses met on the way."""
+def _same(value: Any) -> Any:
+    return value
 
-    def __missing__(self, kind: type) -> Convert | None:
+
+class Found(dict[type, Convert]):
+    """The sources of one type, completed by the subclasses met on the way.
+
+    `None` may stand for a function there: the value fits as it is.
+    """
+
+    def __init__(self, sources: Sources) -> None:
+        super().__init__()
+        self.add(sources)
+
+    def add(self, sources: Sources) -> None:
+        """Take in more, which go before those that are there."""
+        self.update({kind: how or _same for kind, how in sources.items()})
+
+    def __missing__(self, kind: type) -> Convert:
         """Find how a driver's own subclass of a type converts, once."""
         if kind is bool or kind is datetime:
             raise MisfitError  # neither a number nor a date, whatever its bases say
         for base in kind.__mro__[1:-1]:
             if base in self.keys():
                 convert = self[base]
-                if convert is None and base is UUID:
+                if convert is _same and base is UUID:
                     convert = plain_uuid
                 self[kind] = convert
                 return convert
@@ -141,5 +153,5 @@ def table_of(decoders: Mapping[type, Sources]) -> dict[type, Found]:
     """Complete a dialect's decoders by what holds everywhere."""
     table = {kind: Found(sources) for kind, sources in PORTABLE.items()}
     for kind, sources in decoders.items():
-        table.setdefault(kind, Found()).update(sources)
+        table.setdefault(kind, Found({})).add(sources)
     return table

@@ -22,7 +22,7 @@ from typing import (
 import typing_extensions
 
 from asyncdb._typed.conversions import Convert, Found, MisfitError
-from asyncdb.errors import InterfaceError
+from asyncdb.errors import DataError, InterfaceError
 from asyncdb.values import type_name
 
 _WRAPPERS = (
@@ -35,6 +35,10 @@ _WRAPPERS = (
 _ABSTRACT: dict[Any, type] = {Mapping: dict, Sequence: list}
 
 
+# A value does not fit.
+FAILURES = (MisfitError, ValueError, ArithmeticError, TypeError, LookupError, DataError)
+
+
 class Decoder:
     """How a value becomes what an annotation asks for.
 
@@ -44,9 +48,11 @@ class Decoder:
         null: `None` passes too.
         convert: from any other value; it raises when the value does not fit. `None`
             lets every value pass as it is.
+        sources: the same by the value's exact type, where `convert` does only that:
+            saves a call for each value.
     """
 
-    __slots__ = ("convert", "exact", "null", "shown")
+    __slots__ = ("convert", "exact", "null", "shown", "sources")
 
     def __init__(
         self,
@@ -55,11 +61,13 @@ class Decoder:
         *,
         exact: type | None = None,
         null: bool = False,
+        sources: Mapping[type, Convert] | None = None,
     ) -> None:
         self.shown = shown
         self.convert = convert
         self.exact = exact
         self.null = null
+        self.sources = sources
 
     def __call__(self, value: Any) -> Any:
         """Decode one value.
@@ -149,9 +157,10 @@ class Decoders:
         kind = _ABSTRACT.get(kind, kind)
         sources = self._table.get(kind)
         if sources is not None:
-            return Decoder(shown, _from(sources), exact=kind)
+            return Decoder(shown, _from(sources), exact=kind, sources=sources)
         if issubclass(kind, Enum):
-            return Decoder(shown, self._member(kind))
+            member = self._member(kind)
+            return Decoder(shown, member, sources=_Members(kind, member))
         record = self._record(kind)
         if record is not None:
             return Decoder(shown, record)
@@ -170,7 +179,7 @@ class Decoders:
             for reader in readers:
                 try:
                     return kind(reader(value))
-                except (ValueError, ArithmeticError):
+                except FAILURES:
                     continue
             raise MisfitError
 
@@ -183,7 +192,7 @@ class Decoders:
             for reader, choice in readers:
                 try:
                     found = reader(value)
-                except (ValueError, ArithmeticError):
+                except FAILURES:
                     continue
                 if type(found) is type(choice) and found == choice:
                     return choice
@@ -197,7 +206,9 @@ class Decoders:
         if len(readers) == 1:
             only = readers[0]
             null = null or only.null
-            return Decoder(shown, only.convert, exact=only.exact, null=null)
+            return Decoder(
+                shown, only.convert, exact=only.exact, null=null, sources=only.sources
+            )
 
         def choose(value: Any) -> Any:
             # As it is where that fits, else as the only member that takes it.
@@ -207,7 +218,7 @@ class Decoders:
                     return value
                 try:
                     found.append(reader(value))
-                except (ValueError, ArithmeticError, TypeError):
+                except FAILURES:
                     continue
             if len(found) == 1:
                 return found[0]
@@ -216,9 +227,7 @@ class Decoders:
         free = any(reader.convert is None for reader in readers)
         return Decoder(shown, None if free else choose, null=null)
 
-    def _container(
-        self, shown: str, origin: type, args: tuple[Any, ...]
-    ) -> Decoder:
+    def _container(self, shown: str, origin: type, args: tuple[Any, ...]) -> Decoder:
         sources = self._table.get(origin)
         if sources is None:
             return self._class(shown, origin)
@@ -229,7 +238,9 @@ class Decoders:
             def mapping(value: Any) -> Any:
                 found = value if type(value) is dict else read(value)
                 return dict(
-                    zip(keys.each([*found]), values.each([*found.values()]), strict=True)
+                    zip(
+                        keys.each([*found]), values.each([*found.values()]), strict=True
+                    )
                 )
 
             return Decoder(shown, mapping)
@@ -245,7 +256,7 @@ class Decoders:
         element = self.of(args[0])
 
         def several(value: Any) -> Any:
-            found = value if type(value) is origin else read(value)
+            found: Any = value if type(value) is origin else read(value)
             return origin(element.each(list(found)))
 
         return Decoder(shown, several)
@@ -285,12 +296,23 @@ def opened(annotation: Any) -> Any:
             return annotation
 
 
-def _from(sources: Found) -> Convert:
-    def convert(value: Any) -> Any:
-        how = sources[type(value)]
-        return value if how is None else how(value)
+def _from(sources: Mapping[type, Convert]) -> Convert:
+    return lambda value: sources[type(value)](value)
 
-    return convert
+
+class _Members(dict[type, Convert]):
+    """How the members of an Enum are found: by C where nothing speaks against it."""
+
+    def __init__(self, kind: type[Enum], slow: Convert) -> None:
+        super().__init__()
+        self._slow = slow
+        types = {type(member.value) for member in kind}
+        own = kind._missing_.__func__ is not Enum._missing_.__func__  # type: ignore[attr-defined]
+        if types in ({str}, {int}) and not own:
+            self[types.pop()] = {member.value: member for member in kind}.__getitem__
+
+    def __missing__(self, kind: type) -> Convert:
+        return self._slow
 
 
 def _is_enum(annotation: Any) -> bool:

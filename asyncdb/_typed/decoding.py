@@ -46,7 +46,7 @@ class Decoding:
             found = _shared[key] = cls(dialect, {})
         return found
 
-    def rows(self, into: Any, columns: Columns | None, rows: Sequence[Any]) -> list[Any]:
+    def rows(self, into: Any, columns: Columns, rows: Sequence[Any]) -> list[Any]:
         """Make rows into what `into` names.
 
         Args:
@@ -58,15 +58,10 @@ class Decoding:
             InterfaceError: the columns do not fit `into`.
             DataError: a value does not.
         """
-        if columns is None:
-            message = "the statement gives no rows that could be read `into` something"
-            raise InterfaceError(message)
         return self._keep((into, columns), lambda: self._shaper(into, columns))(rows)
 
-    def value(self, into: Any, columns: Columns | None, row: Any) -> Any:
+    def value(self, into: Any, columns: Columns, row: Any) -> Any:
         """Make the first value of a row into what `into` names."""
-        if columns is None:
-            return self.rows(into, columns, [row])
         first = columns[:1]
         shaper = self._keep(
             ("value", into, first), lambda: self._single(into, first, "")
@@ -83,6 +78,8 @@ class Decoding:
             shaper = kept[key] = make()
             if len(kept) > _MOST:
                 kept.popitem(last=False)
+        else:
+            kept.move_to_end(key)
         return shaper
 
     # -- shapes ----------------------------------------------------------------------
@@ -102,7 +99,9 @@ class Decoding:
             if args and opened(args[0]) not in (str, Any):
                 message = f"the keys of a row's dict are str, not {args[0]!r}"
                 raise InterfaceError(message)
-            return shaping.dicts(self._columns("a dict", columns, [value] * len(columns)))
+            return shaping.dicts(
+                self._columns("a dict", columns, [value] * len(columns))
+            )
         if origin is tuple:
             hints = _of_tuple(args, len(columns))
             return shaping.tuples(self._columns("a tuple", columns, hints))

@@ -13,8 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from keyword import iskeyword
 from typing import Any, NamedTuple
 
-from asyncdb._typed.conversions import MisfitError
-from asyncdb._typed.decoders import Decoder
+from asyncdb._typed.decoders import FAILURES, Decoder
 from asyncdb._typed.targets import Field, Target
 from asyncdb.errors import DataError, InterfaceError
 from asyncdb.values import type_name
@@ -76,7 +75,9 @@ def distinct(shown: str, columns: Columns) -> None:
     Raises:
         InterfaceError: some do.
     """
-    twice = [n for n, times in Counter(name for name, _ in columns).items() if times > 1]
+    twice = [
+        n for n, times in Counter(name for name, _ in columns).items() if times > 1
+    ]
     if twice:
         message = f"the result does not fit {shown}: it has more than one column"
         raise InterfaceError(f"{message} {_listed(twice)}")
@@ -96,7 +97,9 @@ def objects(
             )
             items.append(f"k{i}: {_value(i, column, names)}")
         made = f"{{{', '.join(items)}}}"
-        return _compiled(made if target.make is None else f"make({made})", columns, names)
+        return _compiled(
+            made if target.make is None else f"make({made})", columns, names
+        )
     at = {field.name: i for i, field in fields.items() if field is not None}
     arguments = []
     gap = False
@@ -166,22 +169,35 @@ def _compiled(
 def _told(column: Column) -> Callable[[Any], Any]:
     """Wrap a decoder so that its failures say where."""
     decode, name, where = column.decoder, column.name, column.where
+    sources = decode.sources
+
+    def quick(value: Any) -> Any:
+        try:
+            return sources[type(value)](value)  # type: ignore[index]
+        except FAILURES:
+            pass  # what it says may hold the value
+        raise misfit(value)
 
     def told(value: Any) -> Any:
         try:
             return decode(value)
         except DataError:
-            raise
-        except (MisfitError, ValueError, ArithmeticError, TypeError, LookupError):
+            raise  # of a class inside
+        except FAILURES:
             pass
+        raise misfit(value)
+
+    def misfit(value: Any) -> DataError:
         if value is None:
-            message = f"{where}: NULL does not fit {decode.shown}; say {decode.shown} | None"
+            message = (
+                f"{where}: NULL does not fit {decode.shown}; say {decode.shown} | None"
+            )
         else:
             kind = type_name(type(value))
             message = f"{where}: a value of type {kind} does not fit {decode.shown}"
-        raise DataError(message, columns=(name,))
+        return DataError(message, columns=(name,))
 
-    return told
+    return told if sources is None else quick
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -11,6 +11,7 @@ import dataclasses
 import inspect
 from collections.abc import Callable, Mapping
 from typing import (
+    Annotated,
     Any,
     ClassVar,
     NamedTuple,
@@ -80,7 +81,7 @@ def find_target(annotation: Any) -> Target | None:
     kind = get_origin(annotation) or annotation
     if not isinstance(kind, type):
         return None
-    shown = type_name(kind)
+    shown = kind.__name__
     if typing_extensions.is_typeddict(kind):
         return _typed_dict(shown, annotation, kind)
     if hasattr(kind, "__pydantic_validator__"):
@@ -132,7 +133,9 @@ def _refuse_init_vars(shown: str, kind: Any) -> None:
     for name, field in kind.__dataclass_fields__.items():
         # There is no public way to see one: fields() leaves them out.
         if field._field_type is dataclasses._FIELD_INITVAR:  # type: ignore[attr-defined]
-            message = f"{shown}.{name} is an InitVar: it is no field that a column fills"
+            message = (
+                f"{shown}.{name} is an InitVar: it is no field that a column fills"
+            )
             raise InterfaceError(message)
 
 
@@ -149,13 +152,26 @@ def _typed_dict(shown: str, annotation: Any, kind: Any) -> Target:
         Field(
             name,
             hint,
-            required=name in kind.__required_keys__,
+            required=_is_required(hint, name in kind.__required_keys__),
             keyword=False,
             columns=(name,),
         )
         for name, hint in hints.items()
     ]
     return Target(shown, tuple(fields), None, mapping=True)
+
+
+def _is_required(hint: Any, unless_said: bool) -> bool:
+    """Look into a key's annotation: the class sees only those that are no strings."""
+    while (origin := get_origin(hint)) is not None:
+        if origin is typing_extensions.Required:
+            return True
+        if origin is typing_extensions.NotRequired:
+            return False
+        if origin not in (Annotated, typing_extensions.ReadOnly):
+            break
+        hint = get_args(hint)[0]
+    return unless_said
 
 
 # -- pydantic -------------------------------------------------------------------------
@@ -170,13 +186,11 @@ def _pydantic(shown: str, kind: Any) -> Target:
     config = getattr(kind, "model_config", None) or getattr(
         kind, "__pydantic_config__", {}
     )
-    by_name = bool(
-        config.get("populate_by_name") or config.get("validate_by_name")
-    )
+    by_name = bool(config.get("populate_by_name") or config.get("validate_by_name"))
     fields = []
     for name, info in found.items():
         alias = info.validation_alias or info.alias
-        names = (name,) if alias is None else (str(alias),)
+        names: tuple[str, ...] = (name if alias is None else str(alias),)
         if alias is not None and by_name:
             names = (str(alias), name)
         fields.append(
@@ -232,7 +246,9 @@ def _hints(shown: str, annotation: Any, kind: Any) -> dict[str, Any]:
     try:
         hints = get_type_hints(kind, include_extras=True)
     except NameError as error:
-        message = f"an annotation of {shown} names {error.name}, which is not known there"
+        message = (
+            f"an annotation of {shown} names {error.name}, which is not known there"
+        )
         raise InterfaceError(f"{message}: define it at the module's level") from None
     values = _arguments(annotation, kind)
     return {

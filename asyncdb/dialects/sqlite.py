@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from sqlite3 import Row as NativeRow
@@ -14,10 +13,12 @@ from typing import Any, ClassVar, Literal
 from uuid import UUID
 
 from asyncdb import errors
+from asyncdb._typed.conversions import JSON_TEXT, Sources, microseconds, zero_or_one
 from asyncdb.dialect import STANDARD_VERBS, STANDARD_WORDS, Dialect, Lexis
 from asyncdb.dialects import database_error
 from asyncdb.options import ConnectOptions
 from asyncdb.rows import PositionedRow, row_class
+from asyncdb.values import instant, integer, json_text, naive_time, not_nan, text
 
 LEXIS = Lexis(
     names='"`', brackets="name", native_markers=r"\?\d+|[@$][A-Za-z_\u0080-\uffff]\w*"
@@ -29,22 +30,6 @@ LEXIS = Lexis(
 # integer: see docs/reference/types.md.
 
 
-def _text(value: str) -> str:
-    if "\0" in value:
-        message = (
-            "text holds a NUL character, which PostgreSQL cannot store; send bytes"
-        )
-        raise errors.InvalidText(message)
-    return value
-
-
-def _float(value: float) -> float:
-    if value != value:  # noqa: PLR0124  # the one float that differs from itself
-        message = "SQLite stores NaN as NULL; it cannot hold it"
-        raise errors.NumericOutOfRange(message)
-    return value
-
-
 def _decimal(value: Decimal) -> str:
     if not value.is_finite():
         message = "a Decimal must be finite"
@@ -54,40 +39,60 @@ def _decimal(value: Decimal) -> str:
 
 def _datetime(value: datetime) -> str:
     # In UTC, so that equal instants are equal texts and the order of texts is time's.
-    if value.tzinfo is not None:
-        value = value.astimezone(UTC)
-    return value.isoformat(" ")
+    return instant(value).isoformat(" ")
+
+
+def _time(value: time) -> str:
+    return naive_time(value).isoformat()
 
 
 def _timedelta(value: timedelta) -> int:
-    return value // timedelta(microseconds=1)
-
-
-def _json(value: Any) -> str:
-    try:
-        return json.dumps(value, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        message = f"a {type(value).__name__} that is not JSON: {type(error).__name__}"
-        raise errors.DataError(message) from None
+    found = value // timedelta(microseconds=1)
+    if not -(2**63) <= found < 2**63:
+        message = "a timedelta beyond 64 bits of microseconds"
+        raise errors.InvalidDatetime(message)
+    return found
 
 
 ENCODERS: dict[type, Callable[[Any], Any] | None] = {
     type(None): None,
     bool: int,
-    int: None,
-    float: _float,
+    int: integer,
+    float: not_nan,
     Decimal: _decimal,
-    str: _text,
+    str: text,
     bytes: None,
     bytearray: bytes,
     memoryview: bytes,
     date: date.isoformat,
     datetime: _datetime,
-    time: time.isoformat,
+    time: _time,
     timedelta: _timedelta,
     UUID: str,
-    dict: _json,
-    list: _json,
+    dict: json_text,
+    list: json_text,
+}
+# Back again, where an annotation asks for it; texts are read on every engine.
+DECODERS: dict[type, Sources] = {
+    bool: {int: zero_or_one},
+    timedelta: {int: microseconds},
+    **JSON_TEXT,
+}
+# Types that STRICT tables have too.
+COLUMN_TYPES = {
+    "bool": "INTEGER",
+    "int": "INTEGER",
+    "float": "REAL",
+    "Decimal": "TEXT",
+    "str": "TEXT",
+    "bytes": "BLOB",
+    "date": "TEXT",
+    "time": "TEXT",
+    "datetime, naive": "TEXT",
+    "datetime, aware": "TEXT",
+    "timedelta": "INTEGER",
+    "UUID": "TEXT",
+    "dict, list": "TEXT",
 }
 
 DIALECT = Dialect(
@@ -95,6 +100,10 @@ DIALECT = Dialect(
     placeholder="qmark",
     lexis=LEXIS,
     encoders=ENCODERS,
+    decoders=DECODERS,
+    column_types=COLUMN_TYPES,
+    text_column="TEXT",
+    identity_column="INTEGER PRIMARY KEY AUTOINCREMENT",
     max_parameters=32766,
     supports_lastrowid=True,
     supports_returning=True,

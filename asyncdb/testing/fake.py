@@ -35,11 +35,19 @@ Order: TypeAlias = BaseException | Callable[[], Awaitable[Any]]
 # -- dialect facts --------------------------------------------------------------------
 
 DIALECT = replace(SQLITE, name="fake", supports_concurrent_connections=False)
+CONCURRENT = replace(DIALECT, supports_concurrent_connections=True)
 
 
 @dataclass(frozen=True, kw_only=True)
 class FakeOptions(ConnectOptions):
-    """The fake takes what every driver takes."""
+    """The fake takes what every driver takes.
+
+    Args:
+        concurrent: claim that there may be several connections, though each has a
+            database of its own: for tests of a pool.
+    """
+
+    concurrent: bool = False
 
 
 # -- orders ---------------------------------------------------------------------------
@@ -147,7 +155,8 @@ class FakeCursor(DriverCursor):
 class FakeConnection(DriverConnection):
     """A session: sqlite3 in memory, without a thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, dialect: Dialect = DIALECT) -> None:
+        self._dialect = dialect
         self._raw = sqlite3.connect(":memory:", isolation_level=None)
         self._raw.execute("PRAGMA foreign_keys=ON")
         self._closed = False
@@ -157,7 +166,7 @@ class FakeConnection(DriverConnection):
     @property
     def dialect(self) -> Dialect:
         """The fake's facts."""
-        return DIALECT
+        return self._dialect
 
     @property
     def native(self) -> sqlite3.Connection:
@@ -286,11 +295,12 @@ class FakeDriver(Driver):
         return FakeOptions
 
     async def connect(
-        self, _url: DatabaseURL, _options: ConnectOptions
+        self, _url: DatabaseURL, options: ConnectOptions
     ) -> DriverConnection:
         """Open an empty database."""
         await _current.at("connect")
-        return FakeConnection()
+        concurrent = isinstance(options, FakeOptions) and options.concurrent
+        return FakeConnection(CONCURRENT if concurrent else DIALECT)
 
     def translate(self, error: BaseException) -> errors.Error | None:
         """Return asyncdb's error for sqlite3's, or for an ordered one."""

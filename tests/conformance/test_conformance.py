@@ -5,15 +5,13 @@ from __future__ import annotations
 import pytest
 
 from asyncdb.testing.conformance import Conformance
-from tests.plugins.databases import ENGINES_AND_FAKE
+from tests.plugins.databases import ENGINES_AND_FAKE, SECOND_DRIVERS, engine_url
 
 
 class TestConformance(Conformance):
     """All chapters."""
 
-    @pytest.fixture(params=ENGINES_AND_FAKE)
+    @pytest.fixture(params=(*ENGINES_AND_FAKE, *SECOND_DRIVERS))
     def database_url(self, request: pytest.FixtureRequest) -> str:
         """A database of each engine in turn."""
-        if request.param == "fake":
-            return "fake://"
-        return str(request.getfixturevalue(f"{request.param}_url"))
+        return engine_url(request, request.param)

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import random
 import tracemalloc
@@ -91,7 +92,7 @@ def shouted(count: int) -> list[str]:
     ]
 
 
-# -- values are literals ----------------------------------------------------------------
+# -- values are literals ---------------------------------------------------------------
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -145,7 +146,10 @@ VALUES: list[tuple[str, Any]] = [
     ("DOUBLE", 1e308),
     ("DOUBLE", 5e-324),
     ("DOUBLE", 0.1),
-    ("DECIMAL(65, 30)", Decimal("-12345678901234567890.000000000000000000000000000001")),
+    (
+        "DECIMAL(65, 30)",
+        Decimal("-12345678901234567890.000000000000000000000000000001"),
+    ),
     ("VARCHAR(20)", "it's \\ 中🎉"),
     ("VARBINARY(20)", b"\x00'\\\xff"),
     ("DATE", date(1, 1, 1)),
@@ -252,7 +256,7 @@ async def test_plain_text_goes_where_the_grammar_takes_no_other(
 async def test_a_date_that_is_none_leaves_the_session_clean(
     db: Connection, table: str
 ) -> None:
-    """A value that Python has not is a DataError, and the next query gets its answer."""
+    """What Python has not is a DataError, and the next query gets its answer."""
     await db.execute("SET sql_mode = ''")
     await db.execute(f"CREATE TABLE {table} (id INT, a DATE)")
     await db.execute(f"INSERT INTO {table} VALUES (1, '0000-00-00'), (2, NULL)")
@@ -266,7 +270,7 @@ async def test_a_date_that_is_none_leaves_the_session_clean(
     assert 6 == await db.fetchval("SELECT 6")
 
 
-# -- the session ------------------------------------------------------------------------
+# -- the session -----------------------------------------------------------------------
 
 
 async def test_the_session_is_the_portable_one(db: Connection) -> None:
@@ -339,9 +343,8 @@ async def test_lastrowid_is_of_an_insert_of_this_call(
     await db.execute(
         f"CREATE TABLE {table} (id INT AUTO_INCREMENT PRIMARY KEY, k INT UNIQUE, v INT)"
     )
-    upsert = (
-        f"INSERT INTO {table} (k, v) VALUES (1, ?) ON DUPLICATE KEY UPDATE v = VALUES(v)"
-    )
+    insert = f"INSERT INTO {table} (k, v) VALUES (1, ?)"
+    upsert = f"{insert} ON DUPLICATE KEY UPDATE v = VALUES(v)"
 
     assert (1, 1) == await counts(db, upsert, [1])
     assert (1, None) == await counts(db, upsert, [1])
@@ -355,9 +358,7 @@ async def test_lastrowid_is_of_an_insert_of_this_call(
     assert (1, None) == await counts(db, f"INSERT INTO {table} VALUES (0, 3, 3)", [])
 
 
-async def counts(
-    db: Connection, sql: str, params: list[Any]
-) -> tuple[int, int | None]:
+async def counts(db: Connection, sql: str, params: list[Any]) -> tuple[int, int | None]:
     """What a statement says that it did."""
     cursor = await db.execute(sql, params)
     return cursor.rowcount, cursor.lastrowid
@@ -399,6 +400,38 @@ async def test_shapes_are_learned_once(db: Connection) -> None:
     await db.fetchall(sql)
 
     assert known == SHAPES._known
+
+
+@pytest.mark.parametrize("pipeline", [True, False])
+async def test_a_session_is_given_back_as_new(
+    database_url: str, table: str, pipeline: bool
+) -> None:
+    """A reset takes back all that SQL can do to a session."""
+    async with asyncdb.connect(database_url, pipeline=pipeline) as db:
+        before = await db.fetchone("SELECT @@sql_mode, @@time_zone, DATABASE()")
+        await db.execute(f"CREATE TEMPORARY TABLE {table} (a INT)")
+        await db.execute("SET @mine = 5, sql_mode = '', time_zone = '+01:00'")
+        await db.execute("SET NAMES latin1")
+        await db.fetchval("SELECT GET_LOCK(?, 0)", [table])
+        await db.execute("USE mysql")
+
+        assert await db._session.reset()
+        assert before == await db.fetchone("SELECT @@sql_mode, @@time_zone, DATABASE()")
+        assert (None, "é", 1) == await db.fetchone(
+            "SELECT @mine, 'é', IS_FREE_LOCK(?)", [table]
+        )
+        with pytest.raises(asyncdb.UndefinedTable):
+            await db.execute(f"SELECT * FROM {table}")
+        assert facts.LEXIS is db._session.lexis
+
+
+async def test_a_session_without_a_database_stays_so(database_url: str) -> None:
+    """Where there is no way back, the reset says so."""
+    url = asyncdb.DatabaseURL(database_url).replace(database=None)
+    async with asyncdb.connect(url) as db:
+        assert await db._session.reset()
+        await db.execute("USE mysql")
+        assert not await db._session.reset()
 
 
 # -- errors, and what is left after them -----------------------------------------------
@@ -576,7 +609,7 @@ async def test_errors_have_classes_and_names(
         assert f"{table}_n" == error.constraint
 
 
-# -- many rows --------------------------------------------------------------------------
+# -- many rows ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("pipeline", [True, False])
@@ -584,9 +617,11 @@ async def test_errors_have_classes_and_names(
 async def test_many_updates_are_all_or_nothing(
     table: str, database_url: str, pipeline: bool, inside: bool
 ) -> None:
-    """A failure in the middle of a batch undoes all of it, and autocommit is on again."""
+    """A failure amid a batch undoes all of it, and autocommit is on again."""
     async with asyncdb.connect(database_url, pipeline=pipeline) as db:
-        await db.execute(f"CREATE TABLE {table} (id INT PRIMARY KEY, a INT CHECK (a < 9))")
+        await db.execute(
+            f"CREATE TABLE {table} (id INT PRIMARY KEY, a INT CHECK (a < 9))"
+        )
         rows = [(i, 1) for i in range(1000)]
         await db.executemany(f"INSERT INTO {table} VALUES (?, ?)", rows)
         update = f"UPDATE {table} SET a = ? WHERE id = ?"
@@ -633,9 +668,7 @@ async def test_a_deadlock_in_a_batch_commits_nothing_of_it(
 ) -> None:
     """What a batch does after its transaction is gone is undone as well."""
     await db.execute(f"CREATE TABLE {table} (id INT PRIMARY KEY, a INT)")
-    await db.executemany(
-        f"INSERT INTO {table} VALUES (?, 0)", [[i] for i in range(50)]
-    )
+    await db.executemany(f"INSERT INTO {table} VALUES (?, 0)", [[i] for i in range(50)])
     async with asyncdb.connect(database_url) as other:
         async with other.transaction():
             # The heavier transaction survives.
@@ -644,9 +677,7 @@ async def test_a_deadlock_in_a_batch_commits_nothing_of_it(
             async def batch() -> None:
                 async with db.transaction():
                     rows = [[5], [20], *([i] for i in range(6, 10))]
-                    await db.executemany(
-                        f"UPDATE {table} SET a = 7 WHERE id = ?", rows
-                    )
+                    await db.executemany(f"UPDATE {table} SET a = 7 WHERE id = ?", rows)
 
             task = asyncio.ensure_future(batch())
             await asyncio.sleep(0.2)
@@ -684,7 +715,8 @@ async def test_inserts_of_many_pieces_are_one(db: Connection, table: str) -> Non
     assert 0 == (await db.executemany(insert, [])).rowcount
 
 
-# -- streams ------------------------------------------------------------------------------
+# -- streams --------------------------------------------------------------------------
+
 
 async def a_million_rows(db: Connection, table: str) -> str:
     """A query of a million rows that come at once."""
@@ -745,9 +777,7 @@ async def test_a_stream_takes_no_memory(db: Connection, table: str) -> None:
     assert peak < 8 << 20
 
 
-async def test_a_stream_of_a_statement_without_rows(
-    db: Connection, table: str
-) -> None:
+async def test_a_stream_of_a_statement_without_rows(db: Connection, table: str) -> None:
     """There is nothing to read, and the statement has run."""
     await db.execute(f"CREATE TABLE {table} (n INT)")
     async with db.stream(f"INSERT INTO {table} VALUES (1)") as rows:
@@ -772,14 +802,14 @@ async def test_closing_in_a_stream_stops_it(
     assert await eventually(stopped)
 
 
-# -- cancelled, cut, killed ---------------------------------------------------------------
+# -- cancelled, cut, killed ------------------------------------------------------------
 
 
 @pytest.mark.parametrize("what", ["cancel", "timeout", "many", "stream", "terminate"])
 async def test_work_that_nobody_waits_for_ends(
     db: Connection, table: str, database_url: str, what: str
 ) -> None:
-    """Whoever stops waiting is free at once, and the server stops within two seconds."""
+    """Whoever stops waiting is free at once, and the server stops in two seconds."""
     mark = f"/* {table} */"
     sql = f"SELECT SLEEP(30) {mark}"
     other = await asyncdb.connect(database_url)
@@ -796,7 +826,8 @@ async def test_work_that_nobody_waits_for_ends(
     task = asyncio.ensure_future(run())
 
     async def running() -> bool:
-        return 0 < await db.fetchval(f"{SLEEPS} AND command <> 'Sleep'", [f"%30%{mark}%"])
+        awake = f"{SLEEPS} AND command <> 'Sleep'"
+        return 0 < await db.fetchval(awake, [f"%30%{mark}%"])
 
     async def stopped() -> bool:
         return 1 >= await db.fetchval(SLEEPS, [f"%{table}%"])
@@ -818,17 +849,15 @@ async def test_work_that_nobody_waits_for_ends(
 
 
 async def test_random_cancellations_mix_no_answers_up(database_url: str) -> None:
-    """After a cancel at any moment the next answer is right, or the connection closed."""
+    """After a cancel at any moment the next answer is right, or there is none."""
     db = await asyncdb.connect(database_url)
     for i in range(150):
         task = asyncio.ensure_future(db.fetchval("SELECT ?", [-i]))
         for _ in range(random.randrange(6)):
             await asyncio.sleep(0)
         task.cancel()
-        try:
+        with contextlib.suppress(asyncio.CancelledError):
             assert -i == await task
-        except asyncio.CancelledError:
-            pass
         if db.is_closed:
             await db.close()
             db = await asyncdb.connect(database_url)

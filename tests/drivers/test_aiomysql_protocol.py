@@ -232,7 +232,7 @@ def test_a_farewell_is_no_answer() -> None:
     assert 1053 == caught.value.code
 
 
-# -- a server that does as it is told -------------------------------------------------
+# -- a server that does as it is told --------------------------------------------------
 
 
 def greeting(
@@ -296,7 +296,7 @@ Script = Callable[[Peer], Awaitable[Any]]
 
 @asynccontextmanager
 async def fake(*scripts: Script) -> AsyncIterator[tuple[str, list[Any]]]:
-    """A server whose connections follow the scripts; gives its URL and their results."""
+    """A server whose connections follow the scripts; gives its URL, their results."""
     results: list[Any] = []
     waiting = list(scripts)
     done = asyncio.Event()
@@ -635,6 +635,28 @@ async def test_an_unanswered_commit_is_unknown() -> None:
             await db.commit()
 
 
+async def test_a_rollback_may_come_too_late() -> None:
+    """Galera refuses the ROLLBACK of what it has taken back: that is no error."""
+
+    async def script(peer: Peer) -> bytes:
+        await peer.serve()
+        await peer.command()
+        peer.send(packets(ok(0, 0, 3)))
+        await peer.command()
+        peer.send(packets(error(1213, state="40001")))
+        await peer.command()
+        peer.send(packets(ok(0, 0, 2)))
+        return await peer.everything()
+
+    async with fake(script) as (url, results), asyncdb.connect(url) as db:
+        await db.begin()
+        await db.rollback()
+        assert not db.in_transaction
+        assert not db.is_closed
+
+    assert b"ROLLBACK" in results[0]
+
+
 async def test_a_statement_too_long_is_not_sent() -> None:
     """What is over the server's limit is refused here; the connection lives."""
 
@@ -645,11 +667,10 @@ async def test_a_statement_too_long_is_not_sent() -> None:
         peer.send(packets(ok()))
         return await peer.everything()
 
-    async with fake(script) as (url, results):
-        async with asyncdb.connect(url) as db:
-            with pytest.raises(asyncdb.ResourceLimit, match="max_allowed_packet"):
-                await db.execute("INSERT INTO t VALUES (?)", ["x" * 1000])
-            await db.execute("DO 1")
+    async with fake(script) as (url, results), asyncdb.connect(url) as db:
+        with pytest.raises(asyncdb.ResourceLimit, match="max_allowed_packet"):
+            await db.execute("INSERT INTO t VALUES (?)", ["x" * 1000])
+        await db.execute("DO 1")
 
     assert b"INSERT" not in results[0]
 

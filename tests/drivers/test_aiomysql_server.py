@@ -94,7 +94,8 @@ async def test_work_is_stopped_through_tls_too(own: servers.Server) -> None:
     async with asyncdb.connect(own.url, tls="require") as db:
         await db.execute("CREATE OR REPLACE VIEW three AS SELECT 1 AS n UNION SELECT 2")
         async with db.stream(
-            "SELECT REPEAT('x', 1000) FROM " + ", ".join(f"three t{i}" for i in range(18))
+            "SELECT REPEAT('x', 1000) FROM "
+            + ", ".join(f"three t{i}" for i in range(18))
         ) as rows:
             assert 1000 == len(await rows.fetchmany(1000))
         assert 1 == await db.fetchval("SELECT 1")

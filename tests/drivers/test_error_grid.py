@@ -10,9 +10,9 @@ import pytest
 import pytest_asyncio
 
 import asyncdb
-from asyncdb import DatabaseURL
+from asyncdb import DatabaseURL, errors
 from tests.drivers.error_grid.cases import Case, Situation, World
-from tests.drivers.error_grid.grid import COLUMNS
+from tests.drivers.error_grid.grid import COLUMNS, PAGE, markdown, on_the_page
 from tests.drivers.error_grid.scenes import WRONG
 from tests.drivers.error_grid.situations import SCHEMA, SITUATIONS
 from tests.plugins.databases import ENGINES
@@ -110,3 +110,22 @@ def _found(error: asyncdb.Error) -> dict[str, Any]:
         **{name: getattr(error, name, None) for name in fields},
         "columns": getattr(error, "columns", ()),
     }
+
+
+def test_the_page_has_the_grid() -> None:
+    """docs/reference/errors.md says what these tests see."""
+    assert markdown() == on_the_page(), "run python -m tests.drivers.error_grid"
+
+
+def test_the_grid_has_no_holes() -> None:
+    """Every situation has a cell for every engine."""
+    holes = {engine: SITUATIONS.keys() ^ column for engine, column in COLUMNS.items()}
+
+    assert set() == set().union(*holes.values())
+
+
+def test_the_page_names_every_class() -> None:
+    """docs/reference/errors.md has each class of the tree."""
+    page = PAGE.read_text()
+
+    assert [] == [name for name in errors.__all__ if f"`{name}`" not in page]

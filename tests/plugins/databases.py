@@ -8,6 +8,7 @@ when the first test asks for it, else the test is skipped and says why.
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import os
 import re
 import secrets
@@ -35,16 +36,23 @@ _MYSQL = bool(os.environ.get(VARIABLES["mysql"]) or os.environ.get("ASYNCDB_MYSQ
 SERVERS = ("postgresql", "mariadb", "mysql") if _MYSQL else ("postgresql", "mariadb")
 ENGINES = ("sqlite", *SERVERS)
 ENGINES_AND_FAKE = ("fake", *ENGINES)
+# A second driver for a server: in the kit only where its library is installed.
+_ASYNCMY = importlib.util.find_spec("asyncmy") is not None
+SECOND_DRIVERS = tuple(
+    f"{engine}+asyncmy" for engine in SERVERS if _ASYNCMY and engine != "postgresql"
+)
 
 
 def engines(*names: str, fixture: str = "database_url") -> pytest.MarkDecorator:
     """Run a test (or, as `pytestmark`, a file) on these engines alone.
 
     Args:
-        names: such as `"mariadb", "mysql"`; those outside the matrix are left out.
+        names: such as `"mariadb", "mysql"`, or with a second driver
+            `"mariadb+asyncmy"`; those outside the matrix are left out.
         fixture: `"database_url"`, which `db` and `table` follow, or `"server"`.
     """
-    chosen = [name for name in names if name in ENGINES_AND_FAKE]
+    known = (*ENGINES_AND_FAKE, *SECOND_DRIVERS)
+    chosen = [name for name in names if name in known]
     return pytest.mark.parametrize(fixture, chosen, indirect=True)
 
 
@@ -232,10 +240,16 @@ def mysql_url(databases: Databases) -> str:
 @pytest.fixture(params=ENGINES)
 def database_url(request: pytest.FixtureRequest) -> str:
     """A database on each engine in turn."""
-    if request.param == "fake":
+    return engine_url(request, request.param)
+
+
+def engine_url(request: pytest.FixtureRequest, engine: str) -> str:
+    """The URL for one id of the matrix, such as `"mariadb+asyncmy"`."""
+    if engine == "fake":
         return "fake://"
-    url: str = request.getfixturevalue(f"{request.param}_url")
-    return url
+    server, _, driver = engine.partition("+")
+    url: str = request.getfixturevalue(f"{server}_url")
+    return url.replace("://", f"+{driver}://", 1) if driver else url
 
 
 @pytest_asyncio.fixture

@@ -230,8 +230,8 @@ def taken_apart(sql: str, lexis: Lexis = LEXIS) -> MultiRow | None:
         (
             "INSERT INTO t VALUES (?, '%s)', ?) ON DUPLICATE KEY UPDATE a = VALUES(a)",
             (
-                "INSERT INTO t VALUES (1, '%s)', 2),(3, '%s)', 4) ON DUPLICATE KEY UPDATE"
-                " a = VALUES(a)"
+                "INSERT INTO t VALUES (1, '%s)', 2),(3, '%s)', 4)"
+                " ON DUPLICATE KEY UPDATE a = VALUES(a)"
             ),
         ),
         (
@@ -351,8 +351,8 @@ def test_every_error_number_has_a_place() -> None:
         (
             1366,
             (
-                "Incorrect integer value: 'x' for column `d`.`t`.`c` at row 1' for column"
-                " `d`.`t`.`n` at row 1"
+                "Incorrect integer value: 'x' for column `d`.`t`.`c` at row 1'"
+                " for column `d`.`t`.`n` at row 1"
             ),
             errors.InvalidText,
             (None, "t", ("n",)),

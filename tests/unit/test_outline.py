@@ -162,6 +162,14 @@ def test_words() -> None:
     assert expected == read(text, POSTGRESQL, "positional").words
 
 
+def test_names() -> None:
+    """Quoted names are told apart from words, in upper case."""
+    statement = read('SELECT "pg_sleep"(1), \'c\', x FROM "t" -- "d"', POSTGRESQL)
+    assert {"PG_SLEEP", "T"} == statement.names
+    assert {"SELECT", "X", "FROM"} == statement.words
+    assert {"A B", "C"} == read("SELECT [a b], `c`", SQLITE).names
+
+
 def test_words_in_code_comments() -> None:
     """Words in /*! */ count, since a server may run them."""
     assert {"SELECT", "GET_LOCK"} == read("SELECT /*! GET_LOCK() */ 1", MYSQL).words

@@ -14,7 +14,12 @@ from asyncdb.errors import MultipleStatements, ParameterError
 from tests.unit.lexes import ALL, MYSQL, MYSQL_DEFAULT, POSTGRESQL, SQLITE
 
 PG, MY, MYD, SL = POSTGRESQL, MYSQL, MYSQL_DEFAULT, SQLITE
-PLACEHOLDERS = {PG: "dollar", MY: "literal", MYD: "literal", SL: "qmark"}
+PLACEHOLDERS: dict[Lexis, Any] = {
+    PG: "dollar",
+    MY: "literal",
+    MYD: "literal",
+    SL: "qmark",
+}
 
 
 def read(text: str, style: Any, lexis: Lexis, placeholder: Any = None) -> Statement:

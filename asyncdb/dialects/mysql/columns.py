@@ -187,6 +187,16 @@ _DECIMAL = Decoder(Decimal, from_text=True)
 _INSTANT = Decoder(_instant, from_text=True)
 _DAY = Decoder(date.fromisoformat, from_text=True)
 _MOMENT = Decoder(datetime.fromisoformat, from_text=True)
+# The types that tell what Python type their values have, whatever the character set.
+TYPES: dict[int, type] = {
+    **dict.fromkeys(_INTEGERS, int),
+    **dict.fromkeys(_FLOATS, float),
+    **dict.fromkeys(_DECIMALS, Decimal),
+    **dict.fromkeys((_DATE, _NEW_DATE), date),
+    **dict.fromkeys((_DATETIME, TIMESTAMP), datetime),
+    _TIME: timedelta,
+    _BIT: int,
+}
 _DATED = (_DAY, _MOMENT, _INSTANT)
 _OTHERS: dict[int, Decoder] = {
     **dict.fromkeys(_FLOATS, _FLOAT),

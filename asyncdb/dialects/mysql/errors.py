@@ -136,9 +136,10 @@ def _names(number: int, text: str) -> tuple[str | None, str | None, tuple[str, .
     if number == _CHECK_MARIADB:
         match = _CONSTRAINT.search(text)
         if match:
-            # A check written with a column is called table.column.
-            name = _plain(match["name"])
-            return name, _plain(match["table"]), ()
+            name, table = _plain(match["name"]), _plain(match["table"])
+            # A check that was written with a column is called like it.
+            column = name.removeprefix(f"{table}.")
+            return column, table, (column,) if column != name else ()
     if number == _CHECK_MYSQL:
         match = _CHECK.match(text)
         return match["name"] if match else None, None, ()

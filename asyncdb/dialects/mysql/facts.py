@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from datetime import time, timedelta
 
-from asyncdb.dialect import Dialect, Lexis
+from asyncdb._typed.conversions import JSON_TEXT, time_of_day, zero_or_one
+from asyncdb.dialect import STANDARD_VERBS, STANDARD_WORDS, Dialect, Lexis
+from asyncdb.dialects.mysql.columns import TYPES
 from asyncdb.dialects.mysql.literals import ENCODERS, ENCODERS_LOCAL
 
 # Four ways to read a text, by two switches of `sql_mode`: whether "..." is a name
@@ -35,6 +38,31 @@ LEXIS_QUOTES_BACKSLASH = Lexis(
     code_comments=True,
 )
 
+HARMLESS_VERBS = STANDARD_VERBS | {
+    *("TABLE", "REPLACE", "TRUNCATE", "EXPLAIN", "DESCRIBE", "DESC", "SHOW"),
+    *("ANALYZE", "OPTIMIZE", "CHECK", "CHECKSUM", "RENAME"),
+}
+TOUCHING_WORDS = STANDARD_WORDS | {
+    *("GET_LOCK", "RELEASE_LOCK", "RELEASE_ALL_LOCKS", "SQL_CALC_FOUND_ROWS"),
+    "ATOMIC",  # BEGIN NOT ATOMIC: a block of statements, SET among them (MariaDB)
+}
+
+COLUMN_TYPES = {
+    "bool": "BOOLEAN",
+    "int": "BIGINT",
+    "float": "DOUBLE",
+    "Decimal": "DECIMAL(65, 30)",
+    "str": "LONGTEXT",
+    "bytes": "LONGBLOB",
+    "date": "DATE",
+    "time": "TIME(6)",
+    "datetime, naive": "DATETIME(6)",
+    "datetime, aware": "TIMESTAMP(6)",
+    "timedelta": "TIME(6)",
+    "UUID": "CHAR(36)",
+    "dict, list": "JSON",
+}
+
 DIALECT = Dialect(
     name="mysql",
     placeholder="literal",
@@ -43,13 +71,31 @@ DIALECT = Dialect(
     # in which even a backslash could end it. The backtick means one thing in all modes.
     identifier_quote="`",
     encoders=ENCODERS,
+    # A BOOL is a number and a TIME an interval; JSON may be text.
+    decoders={bool: {int: zero_or_one}, time: {timedelta: time_of_day}, **JSON_TEXT},
+    type_codes=TYPES,
+    column_types=COLUMN_TYPES,
+    # In other collations 'a' equals 'A', 'á' or 'a ', also in unique keys.
+    text_column="VARCHAR({length}) CHARACTER SET utf8mb4 COLLATE utf8mb4_0900_bin",
     identity_column="BIGINT PRIMARY KEY AUTO_INCREMENT",
+    upsert="AS excluded ON DUPLICATE KEY UPDATE {changes}",
     supports_lastrowid=True,
     supports_isolation=frozenset(
         ["read uncommitted", "read committed", "repeatable read", "serializable"]
     ),
+    supports_statement_timeout=True,
+    harmless_verbs=HARMLESS_VERBS,
+    touching_words=TOUCHING_WORDS,
+    touching_mark="@",  # a user variable, which any statement may set
 )
-MARIADB = replace(DIALECT, flavor="mariadb", supports_returning=True)
+MARIADB = replace(
+    DIALECT,
+    flavor="mariadb",
+    text_column="VARCHAR({length}) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin",
+    upsert="ON DUPLICATE KEY UPDATE {changes}",
+    upsert_value="VALUES({column})",
+    supports_returning=True,
+)
 
 # MariaDB 10 and 11 say 5.5.5 first, for the sake of old replicas.
 _VERSION = re.compile(

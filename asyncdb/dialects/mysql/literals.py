@@ -12,7 +12,6 @@ Rules:
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -20,9 +19,12 @@ from typing import Any, NoReturn
 from uuid import UUID
 
 from asyncdb.errors import DataError, InvalidDatetime, InvalidText, NumericOutOfRange
+from asyncdb.values import json_text
 
 _INT_MIN, _INT_MAX = -(2**63), 2**63 - 1
 _MICROSECOND = timedelta(microseconds=1)
+# DECIMAL has 65 digits; 1E+999999999 would be a gigabyte of zeros.
+_DIGITS = 100
 # TIME's range in MySQL; MariaDB would take a fraction more.
 _TIME_MAX = timedelta(hours=838, minutes=59, seconds=59)
 
@@ -59,8 +61,8 @@ def _float(value: float) -> str:
 
 
 def _decimal(value: Decimal) -> str:
-    if not value.is_finite():
-        _refuse(NumericOutOfRange, "a Decimal that is not finite")
+    if not value.is_finite() or abs(value.adjusted()) > _DIGITS:
+        _refuse(NumericOutOfRange, "a Decimal that is not finite, or so large or small")
     return format(value, "f")
 
 
@@ -110,11 +112,7 @@ def _timedelta(value: timedelta) -> str:
 
 
 def _json(value: Any) -> str:
-    try:
-        return text(json.dumps(value, allow_nan=False, ensure_ascii=False))
-    except (TypeError, ValueError, RecursionError) as error:
-        reason = type(error).__name__
-        _refuse(DataError, f"a {type(value).__name__} that is not JSON ({reason})")
+    return text(json_text(value))
 
 
 def _refuse(kind: type[DataError], what: str) -> NoReturn:

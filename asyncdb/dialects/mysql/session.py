@@ -9,7 +9,7 @@ from typing import Any
 
 from asyncdb._sql.statement import Statement
 from asyncdb.dialect import Dialect
-from asyncdb.dialects.mysql.facts import in_local_time
+from asyncdb.dialects.mysql.facts import HARMLESS_VERBS, TOUCHING_WORDS, in_local_time
 from asyncdb.dialects.mysql.literals import text
 from asyncdb.options import ServerOptions
 
@@ -41,18 +41,9 @@ SESSION_QUERY = (
     "SELECT @@sql_mode, @@time_zone, @@system_time_zone, @@character_set_client,"
     f" @@max_allowed_packet, {SERVER}"
 )
-# Statements that cannot change how the session reads texts and tells times, unless
-# they name what they change. A routine gives `sql_mode` back when it ends, but may
-# leave another time zone; EXECUTE may do anything.
-_HARMLESS = frozenset(
-    (
-        *("SELECT", "VALUES", "TABLE", "WITH", "EXPLAIN", "SHOW", "ANALYZE"),
-        *("INSERT", "REPLACE", "UPDATE", "DELETE", "TRUNCATE"),
-        *("CREATE", "ALTER", "DROP"),
-        *("START", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE"),
-    )
-)
-_NAMES = frozenset(["SQL_MODE", "TIME_ZONE", "CHARACTER_SET_CLIENT"])
+# Words of statements that may change how the session reads texts and tells times.
+# (A routine gives `sql_mode` back when it ends, but may leave another time zone.)
+_TOUCHING = TOUCHING_WORDS | {"SQL_MODE", "TIME_ZONE", "CHARACTER_SET_CLIENT"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,6 +124,7 @@ class Session:
         dialect: the same, or the one for sessions not in UTC.
         utc: TIMESTAMP values are in UTC.
         sure: nothing ran since that may have changed the session.
+        moved: another database may be in use.
         touched: somebody has the library's own connection: nothing is sure again.
         max_packet: the longest statement that the server takes, in bytes.
         server: which server this is, should another connection reach another one.
@@ -147,6 +139,7 @@ class Session:
         self.utc = _is_utc(zone, system)
         self.dialect = dialect if self.utc else in_local_time(dialect)
         self.sure = True
+        self.moved = False
         self.touched = False
 
     def refresh(self, row: Sequence[Any]) -> None:
@@ -157,7 +150,10 @@ class Session:
 
     def note(self, statement: Statement) -> None:
         """Remember that a statement was sent."""
-        if statement.verb not in _HARMLESS or not _NAMES.isdisjoint(statement.words):
+        if statement.verb not in HARMLESS_VERBS:
+            self.sure = False
+            self.moved |= statement.verb == "USE"
+        elif not _TOUCHING.isdisjoint(statement.words):
             self.sure = False
 
 

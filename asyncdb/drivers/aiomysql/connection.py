@@ -5,7 +5,8 @@ Rules that come from the protocol and the servers:
 * An answer is read to its end, or the wire is cut: nothing of it can meet the next one.
   Whoever is cancelled in between cuts, and the session is killed on the server.
 * An error packet does not tell whether the transaction is still open (1213 ends it,
-  1062 does not): a ping after it does.
+  1062 does not): an idle statement after it does. (Not a ping: Galera answers that with
+  OK when it has taken a transaction back, and then COMMIT with OK as well.)
 * The status of the last OK or EOF packet is what `in_transaction` says.
 """
 
@@ -21,7 +22,12 @@ from asyncdb._sql.statement import Statement
 from asyncdb.dialect import Dialect, Lexis
 from asyncdb.dialects.mysql.error_numbers import ERRORS
 from asyncdb.dialects.mysql.facts import lexis_for
-from asyncdb.dialects.mysql.session import SESSION_QUERY, MySQLOptions, Session
+from asyncdb.dialects.mysql.session import (
+    SESSION_QUERY,
+    MySQLOptions,
+    Session,
+    setup_statement,
+)
 from asyncdb.driver import DriverConnection, DriverCursor, Result
 from asyncdb.drivers.aiomysql import bulk
 from asyncdb.drivers.aiomysql.answers import Answer, server_values
@@ -30,8 +36,9 @@ from asyncdb.drivers.aiomysql.deadline import command_within
 from asyncdb.drivers.aiomysql.killing import kill_later, stop
 from asyncdb.drivers.aiomysql.shapes import Shape
 from asyncdb.drivers.aiomysql.wire import (
-    PING,
+    INIT_DB,
     QUERY,
+    RESET,
     Target,
     Wire,
     packet_count,
@@ -55,6 +62,7 @@ _INSERTS = frozenset(["INSERT", "REPLACE"])
 # Statements that open no transaction, and leave none open when they fail.
 _PLAIN = _COUNTED | {"SELECT"}
 _SYNTAX = 1064
+_IDLE = "DO 0"
 _NOT_KILLED = (OSError, EOFError, ConnectionLost)  # there is nobody any more
 
 
@@ -74,7 +82,7 @@ class AiomysqlConnection(DriverConnection):
         self.wire = wire
         self.target = target
         self.session = session
-        self._pipeline = options.pipeline
+        self._options = options
         # MariaDB limits all statements itself, MySQL none but SELECT.
         limited = session.dialect.flavor != "mariadb"
         self._limit = options.statement_timeout if limited else None
@@ -174,13 +182,17 @@ class AiomysqlConnection(DriverConnection):
         except UnicodeEncodeError:
             message = "the text holds a lone surrogate, which is no character"
             raise InvalidText(message) from None
-        if len(payload) > self.session.max_packet:
+        if len(payload) >= self.session.max_packet:
             message = (
-                f"the statement with its values has {len(payload)} bytes; the server's "
-                f"max_allowed_packet is {self.session.max_packet}"
+                f"the statement with its values has {len(payload)} bytes; the server "
+                f"takes less than max_allowed_packet={self.session.max_packet}"
             )
             raise ResourceLimit(message)
         return payload
+
+    async def idle(self) -> None:
+        """Hear how the session is."""
+        await self.command(_IDLE)
 
     async def settle(self, error: bytes, *, plain: bool = False) -> None:
         """Learn what an error has left of the transaction and of the session."""
@@ -189,7 +201,9 @@ class AiomysqlConnection(DriverConnection):
             self.wire.abort()
         elif self.wire.in_transaction or not plain:
             with contextlib.suppress(*_NOT_KILLED):
-                await self.ask(PING)
+                (answer,) = await self.ask(self.encode(_IDLE))
+                if answer.error is not None:  # this one took the transaction away
+                    await self.ask(self.encode(_IDLE))
 
     # -- statements --------------------------------------------------------------------
 
@@ -230,7 +244,9 @@ class AiomysqlConnection(DriverConnection):
         """Run a statement for each row."""
         self.session.note(statement)
         texts = (render(statement, row) for row in rows)
-        count = await bulk.run(self, statement, rows, texts, pipeline=self._pipeline)
+        count = await bulk.run(
+            self, statement, rows, texts, pipeline=self._options.pipeline
+        )
         return count if statement.verb in _COUNTED else -1
 
     async def open_cursor(
@@ -291,7 +307,12 @@ class AiomysqlConnection(DriverConnection):
         if self.wire.is_gone:
             self.wire.abort()
             return
-        await self.command("ROLLBACK")
+        try:
+            await self.command("ROLLBACK")
+        except MySQLError:
+            # Galera says in this way that it had taken the transaction back before.
+            if self.wire.is_gone or self.wire.in_transaction:
+                raise
         await self.restore_autocommit()
 
     async def restore_autocommit(self) -> None:
@@ -307,6 +328,26 @@ class AiomysqlConnection(DriverConnection):
     def in_transaction(self) -> bool:
         """Whether a transaction is open."""
         return not self.wire.is_gone and self.wire.in_transaction
+
+    async def reset(self) -> bool:
+        """Bring the session back as new: all of it in one round trip."""
+        session, database = self.session, self.target.database
+        if database is None and (session.moved or session.touched):
+            return False  # there is no way back to no database
+        setup = setup_statement(self._options, self.dialect)
+        commands = [RESET, QUERY + setup.encode(), QUERY + SESSION_QUERY.encode()]
+        if database is not None:
+            commands.insert(1, INIT_DB + database.encode())
+        if self._options.pipeline:
+            answers = await self.ask(*commands)
+        else:
+            answers = [(await self.ask(command))[0] for command in commands]
+        if any(answer.error is not None for answer in answers):
+            return False
+        self.session = Session(server_values(answers[-1]), self.dialect)
+        self.session.dialect = session.dialect
+        self.autocommit_off = False
+        return self.session.utc == session.utc
 
     # -- the end -------------------------------------------------------------------
 

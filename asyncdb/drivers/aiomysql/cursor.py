@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from asyncdb.driver import DriverCursor
 from asyncdb.drivers.aiomysql.answers import Answer
 from asyncdb.drivers.aiomysql.killing import LIMIT, kill
-from asyncdb.drivers.aiomysql.wire import PING, server_error
+from asyncdb.drivers.aiomysql.wire import server_error
 from asyncdb.rows import Row
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ class AiomysqlCursor(DriverCursor):
         self._wire.take_status(self.answer)
         self._connection.finished()
         # An error packet (1317, most likely) says nothing of the transaction.
-        await self._connection.ask(PING)
+        await self._connection.idle()
 
     async def _drained(self, seconds: float) -> bool:
         """Read on; whether that came to an end in time."""

@@ -21,8 +21,9 @@ from pymysql.err import MySQLError, raise_mysql_exception
 from asyncdb.drivers.aiomysql.answers import IN_TRANSACTION, Answer
 from asyncdb.errors import AuthenticationFailed, ConnectionFailed
 
+RESET = b"\x1f"  # COM_RESET_CONNECTION, which PyMySQL does not name
+INIT_DB: bytes = COMMAND.COM_INIT_DB.to_bytes(1, "little")
 QUERY: bytes = COMMAND.COM_QUERY.to_bytes(1, "little")
-PING: bytes = COMMAND.COM_PING.to_bytes(1, "little")
 _QUIT: bytes = COMMAND.COM_QUIT.to_bytes(1, "little")
 
 _CLEAR, _OLD = "mysql_clear_password", "mysql_old_password"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 import time
@@ -14,6 +15,7 @@ from asyncdb.dialect import Dialect
 from asyncdb.dialects.sqlite import DIALECT, SQLiteOptions, from_code
 from asyncdb.driver import Driver, DriverConnection
 from asyncdb.drivers.aiosqlite.connection import BUSY_SLICE, AiosqliteConnection, busy
+from asyncdb.drivers.aiosqlite.writing import turn
 from asyncdb.options import ConnectOptions
 from asyncdb.url import DatabaseURL
 
@@ -73,7 +75,8 @@ class AiosqliteDriver(Driver):
         except BaseException:
             opener.abandon()
             raise
-        return AiosqliteConnection(native, options)
+        place = turn(opener.real_path) if opener.real_path else None
+        return AiosqliteConnection(native, options, place)
 
     def translate(self, error: BaseException) -> errors.Error | None:
         """Return asyncdb's error for sqlite3's."""
@@ -111,6 +114,7 @@ class _Opener:
         self._lock = threading.Lock()  # protects the two below
         self._abandoned = False
         self._raw: sqlite3.Connection | None = None
+        self.real_path = ""  # of a file, once it is open
 
     def __call__(self) -> sqlite3.Connection:
         raw = sqlite3.connect(
@@ -125,6 +129,8 @@ class _Opener:
         except BaseException:
             raw.close()
             raise
+        if self._path != ":memory:":
+            self.real_path = os.path.realpath(self._path)
         with self._lock:
             if not self._abandoned:
                 self._raw = raw

@@ -18,9 +18,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import aiosqlite
@@ -28,10 +28,11 @@ from aiosqlite.core import _STOP_RUNNING_SENTINEL as END_OF_THREAD
 
 from asyncdb._sql.statement import Statement
 from asyncdb.dialect import Dialect, Lexis
-from asyncdb.dialects import database_error
 from asyncdb.dialects.sqlite import DIALECT, LEXIS, LiteRow, SQLiteOptions, lite_row
 from asyncdb.driver import DriverConnection, DriverCursor, Result
-from asyncdb.errors import StatementTimeout, TransactionError
+from asyncdb.drivers.aiosqlite.resetting import reset
+from asyncdb.drivers.aiosqlite.writing import Turn, writes
+from asyncdb.errors import TransactionError
 from asyncdb.options import TransactionOptions
 from asyncdb.rows import Row
 
@@ -39,6 +40,7 @@ BUSY_SLICE = 0.02  # seconds
 _SETTLE = 0.4  # seconds a job may take to notice an interrupt
 _BUSY, _BUSY_SNAPSHOT = 5, 517
 _DIALECT = replace(DIALECT, server_version=sqlite3.sqlite_version_info)
+_IN_MEMORY = replace(_DIALECT, supports_concurrent_connections=False)
 
 
 def busy(error: sqlite3.Error) -> bool:
@@ -50,22 +52,26 @@ def busy(error: sqlite3.Error) -> bool:
 class AiosqliteConnection(DriverConnection):
     """The session."""
 
-    def __init__(self, native: aiosqlite.Connection, options: SQLiteOptions) -> None:
+    def __init__(
+        self, native: aiosqlite.Connection, options: SQLiteOptions, turn: Turn | None
+    ) -> None:
         self._native = native
         self._options = options
+        self._turn = turn  # among those who write to the file; `None` in memory
         self._closed = False
         self._query_only = False
         self._loop = asyncio.get_running_loop()
         # aiosqlite's own way in costs a coroutine more and cannot be interrupted.
         self._raw: sqlite3.Connection = native._conn
         self._queue = native._tx
+        self._in_block = False  # the turn is kept until the transaction ends
 
     # -- facts ---------------------------------------------------------------------
 
     @property
     def dialect(self) -> Dialect:
         """SQLite's facts with the library's version."""
-        return _DIALECT
+        return _IN_MEMORY if self._turn is None else _DIALECT
 
     @property
     def native(self) -> aiosqlite.Connection:
@@ -85,16 +91,15 @@ class AiosqliteConnection(DriverConnection):
 
     async def execute(self, statement: Statement, args: Sequence[Any]) -> Result:
         """Run a statement and give its whole result, in one hop."""
-        work = self._patiently(_run, statement, args)
-        result: Result = await self.within_limit(work)
+        run = self._in_turn if writes(statement) else self._patiently
+        result: Result = await run(_run, statement, args)
         return result
 
     async def execute_many(
         self, statement: Statement, rows: Sequence[Sequence[Any]]
     ) -> int:
         """Run a statement for each row in one hop, in a transaction."""
-        work = self._patiently(_run_many, statement, rows)
-        count: int = await self.within_limit(work)
+        count: int = await self._in_turn(_run_many, statement, rows)
         return count
 
     async def open_cursor(
@@ -103,27 +108,32 @@ class AiosqliteConnection(DriverConnection):
         """Run a statement; its rows are fetched a batch a hop."""
         opened: list[sqlite3.Cursor] = []
         try:
-            await self._patiently(_open, statement, args, opened)
+            run = self._in_turn if writes(statement) else self._patiently
+            await run(_open, statement, args, opened)
         except BaseException:
             if not self._closed:
                 await self.hop(_close_all, opened, droppable=False)
             raise
         return AiosqliteCursor(self, opened[0])
 
-    async def within_limit(self, work: Awaitable[Any]) -> Any:
-        """Await work for `statement_timeout` at most: SQLite has no such limit."""
-        limit = self._options.statement_timeout
-        if limit is None:
-            return await work
+    async def _in_turn(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Hop when it is this connection's turn to write, until it stops writing."""
+        turn, seconds = self._turn, self._options.lock_timeout or 0
+        if turn is None or turn.held or self._raw.in_transaction:
+            return await self._patiently(function, *args)
+        deadline = self._loop.time() + seconds
+        await turn.take(seconds)
         try:
-            async with asyncio.timeout(limit):
-                return await work
-        except TimeoutError as error:
-            raise database_error(StatementTimeout, code="SQLITE_INTERRUPT") from error
+            return await self._patiently(function, *args, deadline=deadline)
+        finally:
+            self._in_block = self.in_transaction()
+            if not self._in_block:
+                turn.give()
 
-    async def _patiently(self, function: Callable[..., Any], *args: Any) -> Any:
+    async def _patiently(
+        self, function: Callable[..., Any], *args: Any, deadline: float | None = None
+    ) -> Any:
         """Hop, again and again while another connection holds the lock."""
-        deadline = None
         while True:
             try:
                 return await self.hop(function, self._raw, *args)
@@ -154,6 +164,9 @@ class AiosqliteConnection(DriverConnection):
             job.dropped = droppable
             await self._interrupt()
             raise
+        finally:
+            if self._in_block and not self.in_transaction():
+                self._leave_block()
 
     async def _interrupt(self) -> None:
         """Stop the running job and wait until the thread is free, or give up on it."""
@@ -185,7 +198,7 @@ class AiosqliteConnection(DriverConnection):
                 self._query_only = True
                 await self._patiently(_script, "PRAGMA query_only=ON", "BEGIN")
             else:
-                await self._patiently(_script, "BEGIN IMMEDIATE")
+                await self._in_turn(_script, "BEGIN IMMEDIATE")
         except BaseException:
             await self.rollback()  # cancelled, it may have begun all the same
             raise
@@ -227,8 +240,23 @@ class AiosqliteConnection(DriverConnection):
         if not self._closed:
             self._end(self._raw.close)
 
+    def _leave_block(self) -> None:
+        self._in_block = False
+        if self._turn is not None:
+            self._turn.give()
+
+    async def reset(self) -> bool:
+        """Clean up a session in memory; a file is opened again as fast."""
+        if self._turn is not None:
+            return False
+        await self.hop(
+            partial(reset, foreign_keys=self._options.foreign_keys), self._raw
+        )
+        return True
+
     def _end(self, closing: Callable[[], Any]) -> None:
         self._closed = True
+        self._leave_block()
         self._raw.interrupt()
         # Not aiosqlite's stop(), which would wake a loop that may be gone by then.
         self._native._running = False
@@ -253,8 +281,7 @@ class AiosqliteCursor(DriverCursor):
 
     async def fetch(self, size: int) -> list[Row]:
         """Return the next rows."""
-        work = self._connection.hop(self._raw.fetchmany, size)
-        rows: list[Row] = await self._connection.within_limit(work)
+        rows: list[Row] = await self._connection.hop(self._raw.fetchmany, size)
         return rows
 
     async def close(self) -> None:

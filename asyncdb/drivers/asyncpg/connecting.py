@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
 from typing import Any, cast
 
 import asyncpg
 
 from asyncdb import errors
-from asyncdb._tls import tls_context
+from asyncdb._tls import tls_context, tls_mode
 from asyncdb.dialect import Dialect
 from asyncdb.dialects.postgresql import DIALECT, PostgreSQLOptions
 from asyncdb.driver import Driver, DriverConnection
 from asyncdb.drivers.asyncpg.connection import AsyncpgConnection, PgRow
 from asyncdb.drivers.asyncpg.translation import translate, translate_connecting
+from asyncdb.drivers.asyncpg.watching import WatchedLoop
 from asyncdb.options import ConnectOptions
 from asyncdb.url import DatabaseURL
+from asyncdb.values import json_text
 
 
 class AsyncpgDriver(Driver):
@@ -40,7 +44,7 @@ class AsyncpgDriver(Driver):
         """
         options = cast("PostgreSQLOptions", options)
         try:
-            native = await asyncpg.connect(**_arguments(url, options))
+            native = await _open(url, options)
         except Exception as error:
             found = translate_connecting(error)
             if found is None:
@@ -59,11 +63,41 @@ class AsyncpgDriver(Driver):
         return translate(error)
 
 
+async def _open(url: DatabaseURL, options: PostgreSQLOptions) -> Any:
+    """Connect and log in, by TLS first where that is wanted."""
+    arguments = _arguments(url, options)
+    # Without a host asyncpg looks one up by itself, which decides about TLS, too.
+    host = arguments.get("host") or os.environ.get("PGHOST")
+    # A socket cannot be listened to, and asyncpg speaks no TLS over it.
+    context = None if _is_socket(host) else tls_context(options, host)
+    if context is not None:
+        try:
+            return await asyncpg.connect(**arguments, ssl=context)
+        except ConnectionError as error:
+            # asyncpg's own; it has sent nothing but the question.
+            refused = "rejected SSL upgrade" in str(error)
+            if not refused or tls_mode(options, host) != "prefer":
+                raise
+    watched = WatchedLoop(asyncio.get_running_loop())
+    try:
+        return await asyncpg.connect(**arguments, ssl=False, loop=watched)
+    except Exception as error:
+        if watched.refused:
+            message = (
+                "the server asks for the password in clear text, and the line is not "
+                "encrypted; it was not sent"
+            )
+            raise errors.AuthenticationFailed(message) from error
+        raise
+
+
+def _is_socket(host: str | None) -> bool:
+    return host is not None and host.startswith("/")
+
+
 def _arguments(url: DatabaseURL, options: PostgreSQLOptions) -> dict[str, Any]:
-    host = options.unix_socket or url.host
-    context = tls_context(options, host)
     arguments = {
-        "host": host,
+        "host": options.unix_socket or url.host,
         "port": url.port,
         "user": url.user,
         "password": url.password,
@@ -71,7 +105,6 @@ def _arguments(url: DatabaseURL, options: PostgreSQLOptions) -> dict[str, Any]:
         # The core bounds the whole of connecting; asyncpg's own 60 s would only add
         # a second, different error.
         "timeout": 10 * options.connect_timeout,
-        "ssl": "prefer" if options.tls == "prefer" else context or False,
         "statement_cache_size": 0 if options.pgbouncer else 100,
         "record_class": PgRow,
         "server_settings": {} if options.pgbouncer else _settings(options),
@@ -102,7 +135,7 @@ async def _speak_json(native: Any, kind: str, version: bytes) -> None:
 
     def encode(value: Any) -> bytes:
         # A str is JSON's text on every engine; anything else becomes it.
-        text = value if isinstance(value, str) else json.dumps(value, allow_nan=False)
+        text = value if isinstance(value, str) else json_text(value)
         return version + text.encode()
 
     def decode(data: bytes) -> Any:

@@ -25,6 +25,7 @@ from asyncpg import exceptions
 from asyncpg.prepared_stmt import PreparedStatement
 
 from asyncdb._sql import Statement
+from asyncdb._sql import quote_identifier as quoted
 from asyncdb._sql.lexer import scan
 from asyncdb.dialect import Dialect, Lexis
 from asyncdb.dialects.postgresql import (
@@ -34,6 +35,7 @@ from asyncdb.dialects.postgresql import (
     PostgreSQLOptions,
 )
 from asyncdb.driver import DriverConnection, DriverCursor, Result
+from asyncdb.drivers.asyncpg.arguments import ENCODERS, aware, instants
 from asyncdb.drivers.asyncpg.cursor import AsyncpgCursor
 from asyncdb.errors import TransactionError
 from asyncdb.options import TransactionOptions
@@ -57,6 +59,13 @@ _UNREADABLE = (
     exceptions.UnsupportedClientFeatureError,
 )
 
+# Everything but statements prepared by SQL, which the last one counts: DEALLOCATE ALL
+# would take ours too.
+_RESET = """\
+CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; UNLISTEN *;
+SELECT pg_advisory_unlock_all(); DISCARD TEMP; DISCARD SEQUENCES;
+SELECT name FROM pg_prepared_statements WHERE from_sql"""
+
 
 class PgRow(Row, asyncpg.Record):  # type: ignore[misc]  # it has no types
     """asyncpg's record as a Row."""
@@ -67,7 +76,7 @@ class PgRow(Row, asyncpg.Record):  # type: ignore[misc]  # it has no types
 class Kept:
     """A prepared statement and what is known of its result."""
 
-    __slots__ = ("columns", "duplicates", "prepared")
+    __slots__ = ("columns", "duplicates", "instants", "prepared")
 
     def __init__(self, prepared: PreparedStatement[Any]) -> None:
         self.prepared = prepared
@@ -76,6 +85,7 @@ class Kept:
             tuple((a.name, a.type.oid) for a in attributes) or None
         )
         self.duplicates = len({a.name for a in attributes}) != len(attributes)
+        self.instants = instants([p.oid for p in prepared.get_parameters()])
 
 
 class AsyncpgConnection(DriverConnection):
@@ -85,10 +95,15 @@ class AsyncpgConnection(DriverConnection):
         self, native: asyncpg.Connection[PgRow], options: PostgreSQLOptions
     ) -> None:
         self._native = native
-        self._limit = 0 if options.pgbouncer else options.statement_cache_size
+        self._pgbouncer = options.pgbouncer
+        self._limit = 0 if self._pgbouncer else options.statement_cache_size
         self._kept: OrderedDict[str, Kept] = OrderedDict()
         version = native.get_server_version()
-        self._dialect = replace(DIALECT, server_version=(version.major, version.minor))
+        self._dialect = replace(
+            DIALECT,
+            encoders=ENCODERS,
+            server_version=(version.major, version.minor),
+        )
 
     # -- facts ---------------------------------------------------------------------
 
@@ -126,7 +141,7 @@ class AsyncpgConnection(DriverConnection):
                 kept = await self._prepare(text)
             else:
                 self._kept.move_to_end(text)
-            rows = await kept.prepared.fetch(*args)
+            rows = await kept.prepared.fetch(*aware(args, kept.instants))
         except _STALE:
             self._kept.clear()
             if fresh or self._native.is_in_transaction():
@@ -163,6 +178,8 @@ class AsyncpgConnection(DriverConnection):
         try:
             if kept is None:
                 kept = await self._prepare(text)
+            if kept.instants:
+                rows = [aware(row, kept.instants) for row in rows]
             if counting:
                 return len(await kept.prepared.fetchmany(rows))
             await kept.prepared.executemany(rows)
@@ -199,9 +216,13 @@ class AsyncpgConnection(DriverConnection):
         async def records() -> AsyncIterator[Sequence[Any]]:
             async for batch in batches:
                 for row in batch:
-                    yield row
+                    yield aware(row, found) if found else row
 
         try:
+            names = ", ".join(quoted(name, self._dialect) for name in columns)
+            text = f"SELECT {names} FROM {quoted(table, self._dialect)}"
+            kept = self._kept.get(text) or await self._prepare(text)
+            found = instants([oid for _, oid in kept.columns or ()])
             tag = await self._native.copy_records_to_table(
                 table[-1],
                 schema_name=table[-2] if len(table) > 1 else None,
@@ -218,18 +239,20 @@ class AsyncpgConnection(DriverConnection):
     ) -> DriverCursor:
         """Bind a portal, which lives in a transaction: the open one, or its own."""
         own = not self._native.is_in_transaction()
-        if own:
-            await self._native.execute("BEGIN")
         try:
+            if own:
+                await self._native.execute("BEGIN")
             kept = self._kept.get(statement.text) or await self._prepare(statement.text)
-            portal = await kept.prepared.cursor(*args)
+            portal = await kept.prepared.cursor(*aware(args, kept.instants))
         except BaseException as error:
             if own:
                 await self._undo()
             else:
                 await self._settle(error, fresh=True)
             raise
-        return AsyncpgCursor(self._native, kept, portal, own_transaction=own)
+        return AsyncpgCursor(
+            self._native, kept, portal, self._settle, own_transaction=own
+        )
 
     async def _prepare(self, text: str) -> Kept:
         kept = Kept(await self._native.prepare(text))
@@ -239,13 +262,17 @@ class AsyncpgConnection(DriverConnection):
                 self._kept.popitem(last=False)
         return kept
 
-    async def _settle(self, error: BaseException, *, fresh: bool) -> None:
-        """Leave the session clean, or closed, after a statement failed."""
+    async def _settle(self, error: BaseException, *, fresh: bool = False) -> None:
+        """Leave the session clean, or closed, after a statement failed.
+
+        After a cancellation too: only an answer tells that the work has stopped, and
+        whether a transaction is open.
+        """
         if self._native.is_closed():
             return
         if isinstance(error, _UNREADABLE):
             self._native.terminate()
-        elif fresh and not isinstance(error, exceptions.PostgresError):
+        elif not _answered(error) and (fresh or not isinstance(error, Exception)):
             await self._undo("SELECT")
 
     async def _undo(self, text: str = "ROLLBACK") -> None:
@@ -253,6 +280,10 @@ class AsyncpgConnection(DriverConnection):
         try:
             async with asyncio.timeout(_SETTLE):
                 await self._native.execute(text)
+        except exceptions.PostgresError:
+            pass  # it answers, that the transaction has failed
+        except Exception:  # noqa: BLE001  # the first error is the one to be told
+            self._native.terminate()
         except BaseException:
             self._native.terminate()
             raise
@@ -266,11 +297,19 @@ class AsyncpgConnection(DriverConnection):
             "READ ONLY" if options.readonly else "",
             "DEFERRABLE" if options.deferrable else "",
         ]
-        await self._native.execute(" ".join(["BEGIN", *filter(None, modes)]))
+        try:
+            await self._native.execute(" ".join(["BEGIN", *filter(None, modes)]))
+        except BaseException as error:
+            await self._settle(error)  # the core rolls back what has begun
+            raise
 
     async def commit(self) -> None:
         """Commit: the server answers a failed transaction's COMMIT with ROLLBACK."""
-        tag = await self._native.execute("COMMIT")
+        try:
+            tag = await self._native.execute("COMMIT")
+        except BaseException as error:
+            await self._settle(error)
+            raise
         if tag != "COMMIT":
             raise TransactionError(
                 f"the server answered COMMIT with {tag}: nothing was committed"
@@ -287,6 +326,18 @@ class AsyncpgConnection(DriverConnection):
 
     # -- the end -------------------------------------------------------------------
 
+    async def reset(self) -> bool:
+        """Go back to the settings of the start-up packet, in one round trip.
+
+        Behind PgBouncer there is no session of ours to reset.
+        """
+        if self._pgbouncer:
+            return True
+        # asyncpg's own reset forgets roles and temporary tables.
+        self._native._listeners.clear()
+        self._native._log_listeners.clear()
+        return await self._native.execute(_RESET) == "SELECT 0"
+
     def is_closed(self) -> bool:
         """Whether the session is over."""
         return bool(self._native.is_closed())
@@ -298,6 +349,11 @@ class AsyncpgConnection(DriverConnection):
     def terminate(self) -> None:
         """Cut the line."""
         self._native.terminate()
+
+
+def _answered(error: BaseException) -> bool:
+    """Tell whether the server has said so: asyncpg uses its classes for its own, too."""
+    return isinstance(error, exceptions.PostgresError) and error.severity is not None
 
 
 def _count(tag: str | None) -> int:

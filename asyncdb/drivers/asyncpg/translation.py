@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import ssl
 
 from asyncpg import exceptions
 
 from asyncdb import errors
+from asyncdb._tls import NO_TLS
 from asyncdb.dialects import database_error
 from asyncdb.dialects.postgresql import CLEAN_CLASSES, error_class
 
@@ -46,6 +48,13 @@ def translate(error: BaseException) -> errors.Error | None:
 
 def translate_connecting(error: BaseException) -> errors.Error | None:
     """Return asyncdb's error for one that ended the attempt to connect."""
+    if isinstance(error, errors.Error):
+        return error
+    if isinstance(error, ssl.SSLCertVerificationError):
+        message = f"the server's certificate is not trusted: {error.verify_message}"
+        return errors.ConnectionFailed(message)
+    if isinstance(error, ConnectionError) and "rejected SSL upgrade" in str(error):
+        return errors.ConnectionFailed(NO_TLS)
     found = translate(error)
     if isinstance(found, errors.ConnectionLost) or (
         found is None and isinstance(error, ValueError)
@@ -82,6 +91,8 @@ def _from_server(error: exceptions.PostgresError) -> errors.Error:
 
 
 def _from_argument(error: exceptions.DataError) -> errors.Error:
+    if isinstance(error.__cause__, errors.DataError):
+        return error.__cause__  # of our own encoder
     match = _EXPECTED.search(str(error))
     number, why = (match["number"], match["why"]) if match else ("", None)
     kind: type[errors.DataError] = errors.DataError

@@ -18,12 +18,15 @@ from asyncdb.testing.conformance.failures import Failures
 from asyncdb.testing.conformance.guarding import Guarding
 from asyncdb.testing.conformance.lists import Lists
 from asyncdb.testing.conformance.parameters import Parameters
+from asyncdb.testing.conformance.pooling import Pooling
 from asyncdb.testing.conformance.rows import Rows
 from asyncdb.testing.conformance.same_meaning import SameMeaning
 from asyncdb.testing.conformance.session import Session
 from asyncdb.testing.conformance.statements import Statements
 from asyncdb.testing.conformance.streaming import Streaming
 from asyncdb.testing.conformance.transactions import Transactions
+from asyncdb.testing.conformance.typed import Typed
+from asyncdb.testing.conformance.values import Values
 
 __all__ = ["Chapter", "Conformance"]
 
@@ -40,6 +43,9 @@ class Conformance(
     Failures,
     Bulk,
     Guarding,
+    Pooling,
     Session,
+    Values,
+    Typed,
 ):
     """Every chapter."""

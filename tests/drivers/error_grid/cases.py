@@ -9,8 +9,9 @@ from typing import Any
 import asyncdb
 from asyncdb import DatabaseURL
 
-# The table's name, so that one SQL serves all tests; the documentation says `users`.
-T = "{t}"
+# It imitates the tail of MySQL's text, to pass for the name of another index.
+FORGED = "x' for key 'users.forged"
+FORGED_ROW = "INSERT INTO {t} (id, email) VALUES (9, 'x'' for key ''users.forged')"
 
 
 @dataclass(frozen=True, kw_only=True)

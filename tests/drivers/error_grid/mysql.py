@@ -7,7 +7,7 @@ from unittest.mock import ANY
 
 import asyncdb
 from tests.drivers.error_grid import scenes
-from tests.drivers.error_grid.cases import Case, Table
+from tests.drivers.error_grid.cases import FORGED_ROW, Case, Table
 
 
 def _case(
@@ -104,9 +104,7 @@ _SAME: Table = {
     ),
     "dns": _case(asyncdb.ConnectionFailed, "gaierror", scene=scenes.dns),
     "silent": _case(asyncdb.ConnectionFailed, scene=scenes.silent),
-    "too many": _case(
-        asyncdb.TooManyConnections, 1226, "42000", scene=scenes.too_many
-    ),
+    "too many": _case(asyncdb.TooManyConnections, 1226, "42000", scene=scenes.too_many),
     "too many for all": _case(
         asyncdb.TooManyConnections, 1040, scene=scenes.too_many_for_all
     ),
@@ -120,21 +118,18 @@ _SAME: Table = {
     "surrogate": _case(asyncdb.InvalidText),
     "empty": _case(asyncdb.ProgrammingError),
 }
-_FORGED = ("INSERT INTO {t} (id, email) VALUES (9, 'x'' for key ''users.forged')",)
 _CHECKED = ("CREATE TABLE {t}_c (n INTEGER CHECK (n > 0))",)
 
 MARIADB: Table = {
     **_SAME,
-    "unique": _case(
-        asyncdb.UniqueViolation, 1062, "23000", constraint="{t}_email_key"
-    ),
+    "unique": _case(asyncdb.UniqueViolation, 1062, "23000", constraint="{t}_email_key"),
     "primary key": _case(asyncdb.UniqueViolation, 1062, "23000", constraint="PRIMARY"),
     "unique expression": Case(),
     "forged": _case(
         asyncdb.UniqueViolation,
         1062,
         "23000",
-        before=_FORGED,
+        before=(FORGED_ROW,),
         constraint="{t}_email_key",
     ),
     "check": _case(
@@ -149,12 +144,11 @@ MARIADB: Table = {
         4025,
         "23000",
         before=_CHECKED,
-        constraint="{t}_c.n",
+        constraint="n",
         table="{t}_c",
+        columns=("n",),
     ),
-    "number": _case(
-        asyncdb.InvalidText, 1366, "22007", table="{t}", columns=("n",)
-    ),
+    "number": _case(asyncdb.InvalidText, 1366, "22007", table="{t}", columns=("n",)),
     "forged column": _case(
         asyncdb.InvalidText, 1366, "22007", table="{t}", columns=("n",)
     ),
@@ -197,7 +191,7 @@ MYSQL: Table = {
         asyncdb.UniqueViolation,
         1062,
         "23000",
-        before=_FORGED,
+        before=(FORGED_ROW,),
         constraint="{t}_email_key",
         table="{t}",
     ),

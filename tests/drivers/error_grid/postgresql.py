@@ -6,7 +6,7 @@ from typing import Any
 
 import asyncdb
 from tests.drivers.error_grid import scenes
-from tests.drivers.error_grid.cases import Case, Table
+from tests.drivers.error_grid.cases import FORGED_ROW, Case, Table
 
 
 def _case(kind: type[asyncdb.Error], state: str | None = None, **names: Any) -> Case:
@@ -30,7 +30,7 @@ POSTGRESQL: Table = {
     "forged": _case(
         asyncdb.UniqueViolation,
         "23505",
-        before=("INSERT INTO {t} (id, email) VALUES (9, 'x'' for key ''users.forged')",),
+        before=(FORGED_ROW,),
         constraint="{t}_email_key",
         table="{t}",
     ),
@@ -66,8 +66,8 @@ POSTGRESQL: Table = {
         asyncdb.ExclusionViolation,
         "23P01",
         before=(
-            "CREATE TABLE {t}_x (a INTEGER,"
-            " CONSTRAINT {t}_x_excl EXCLUDE USING btree (a WITH =))",
+            "CREATE TABLE {t}_x (a INTEGER)",
+            "ALTER TABLE {t}_x ADD CONSTRAINT {t}_x_excl EXCLUDE (a WITH =)",
             "INSERT INTO {t}_x VALUES (998877)",
         ),
         constraint="{t}_x_excl",
@@ -156,7 +156,7 @@ POSTGRESQL: Table = {
     "closed": Case(kind=asyncdb.ConnectionClosed, scene=scenes.closed),
     "parameters": Case(kind=asyncdb.ParameterError),
     "parameter type": Case(kind=asyncdb.DataError),
-    "parameter range": Case(kind=asyncdb.NumericOutOfRange, sqlstate="22000"),
-    "surrogate": Case(kind=asyncdb.InvalidText, sqlstate="22000"),
+    "parameter range": Case(kind=asyncdb.NumericOutOfRange),
+    "surrogate": Case(kind=asyncdb.InvalidText),
     "empty": Case(kind=asyncdb.ProgrammingError),
 }

@@ -1,11 +1,13 @@
-"""Situations that take more than a statement: each scene ends in the error it is about."""
+"""Situations that take more than a statement; a scene ends in its error."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
+import sqlite3
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -45,7 +47,7 @@ class Unknown:
         return "s3cret-text"
 
 
-# -- permission -----------------------------------------------------------------------
+# -- permission ------------------------------------------------------------------------
 
 
 async def not_allowed(w: World) -> None:
@@ -77,7 +79,7 @@ async def _guest(w: World, limits: str = "") -> AsyncIterator[DatabaseURL]:
         await w.db.execute(f"DROP USER {user}")
 
 
-# -- concurrent work ------------------------------------------------------------------
+# -- concurrent work -------------------------------------------------------------------
 
 
 async def deadlock(w: World) -> None:
@@ -120,6 +122,11 @@ async def serialization(w: World) -> None:
 async def lock(w: World) -> None:
     """Wait for a lock that is not given back."""
     update = f"UPDATE {w.t} SET code = 'a' WHERE id = 1"
+    if w.engine == "sqlite":  # a stranger: connections of ours wait for each other
+        with contextlib.closing(sqlite3.connect(str(w.url.database))) as stranger:
+            stranger.execute(update)
+            async with w.connect(lock_timeout=0.1) as db:
+                await db.execute(update)
     async with w.connect(lock_timeout=0.1) as other, w.db.transaction():
         await w.db.execute(update)
         await other.execute(update)
@@ -173,7 +180,7 @@ async def savepoint(w: World) -> None:
         await w.db.execute("ROLLBACK TO SAVEPOINT nowhere")
 
 
-# -- limits -----------------------------------------------------------------------------
+# -- limits ----------------------------------------------------------------------------
 
 
 async def packet(w: World) -> None:
@@ -182,11 +189,17 @@ async def packet(w: World) -> None:
     await w.db.fetchval("SELECT length(?)", ["x" * most])
 
 
+def _write(path: Path, data: bytes, at: int = 0) -> Path:
+    """Write over what is there, from a byte on."""
+    before = path.read_bytes() if at else b""
+    path.write_bytes(before[:at] + data + before[at + len(data) :])
+    return path
+
+
 async def not_a_database(w: World) -> None:
     """Open a file of something else."""
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "notes.txt")
-        path.write_text("s3cret-text " * 100)
+        path = _write(Path(folder, "notes.txt"), b"s3cret-text " * 100)
         async with asyncdb.connect(f"sqlite:///{path}") as db:
             await db.fetchall("SELECT * FROM t")
 
@@ -199,13 +212,12 @@ async def corrupt(w: World) -> None:
         async with asyncdb.connect(url) as db:
             await db.execute("CREATE TABLE t (a TEXT)")
             await db.executemany("INSERT INTO t VALUES (?)", [["s3cret"] * 1] * 5000)
-        data = path.read_bytes()
-        path.write_bytes(data[:4096] + b"s3cret-text!" * 1000 + data[4096 + 12_000 :])
+        _write(path, b"s3cret-text!" * 1000, at=4096)
         async with asyncdb.connect(url) as db:
             await db.fetchall("SELECT * FROM t")
 
 
-# -- the way there ----------------------------------------------------------------------
+# -- the way there ---------------------------------------------------------------------
 
 
 async def _open(url: DatabaseURL | str, **options: Any) -> None:
@@ -288,7 +300,7 @@ def _own_server(engine: str) -> servers.Server:
     return servers.start(engine, **few)
 
 
-# -- the way back -----------------------------------------------------------------------
+# -- the way back ----------------------------------------------------------------------
 
 _KILL = {
     "postgresql": "SELECT pg_terminate_backend({})",

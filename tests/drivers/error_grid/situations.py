@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import asyncdb
 from tests.drivers.error_grid import scenes
-from tests.drivers.error_grid.cases import Situation
+from tests.drivers.error_grid.cases import FORGED, Situation
 
 SCHEMA = (
-    "CREATE TABLE {t} (id INTEGER PRIMARY KEY, email VARCHAR(60) NOT NULL,"
-    " code VARCHAR(5), n SMALLINT, born DATE,"
-    " CONSTRAINT {t}_email_key UNIQUE (email), CONSTRAINT {t}_n_check CHECK (n <> 13))",
-    "CREATE TABLE {t}_orders (id INTEGER PRIMARY KEY, user_id INTEGER NOT NULL,"
-    " CONSTRAINT {t}_user_fk FOREIGN KEY (user_id) REFERENCES {t} (id))",
+    """
+    CREATE TABLE {t} (
+        id INTEGER PRIMARY KEY, email VARCHAR(60) NOT NULL,
+        code VARCHAR(5), n SMALLINT, born DATE,
+        CONSTRAINT {t}_email_key UNIQUE (email),
+        CONSTRAINT {t}_n_check CHECK (n <> 13)
+    )
+    """,
+    """
+    CREATE TABLE {t}_orders (
+        id INTEGER PRIMARY KEY, user_id INTEGER NOT NULL,
+        CONSTRAINT {t}_user_fk FOREIGN KEY (user_id) REFERENCES {t} (id)
+    )
+    """,
     "INSERT INTO {t} (id, email, n) VALUES (1, 'ann@example.com', 1)",
     "INSERT INTO {t} (id, email, n) VALUES (2, 'bob@example.com', 2)",
     "INSERT INTO {t}_orders VALUES (1, 1)",
 )
 INSERT = "INSERT INTO {t} (id, email) VALUES (?, ?)"
-# It imitates the tail of MySQL's text, to pass for the name of another index.
-FORGED = "x' for key 'users.forged"
-FORGED_COLUMN = "x' for column `a`.`b`.`forged` at row 1"
+# So does this, with the name of a column.
+FORGED_COLUMN = "x'' for column `a`.`b`.`forged` at row 1"
 
 SITUATIONS: dict[str, Situation] = {
     # -- a rule of the schema
@@ -122,7 +130,7 @@ SITUATIONS: dict[str, Situation] = {
     "forged column": Situation(
         title="text that is no number, and imitates a name",
         kind=asyncdb.InvalidText,
-        sql=f"UPDATE {{t}} SET n = '{FORGED_COLUMN.replace(chr(39), chr(39) * 2)}'",
+        sql=f"UPDATE {{t}} SET n = '{FORGED_COLUMN}'",
     ),
     "strict": Situation(
         title="text that is no number, in a STRICT table",
@@ -354,7 +362,7 @@ SITUATIONS: dict[str, Situation] = {
     ),
     "parameter range": Situation(
         title="an int beyond 64 bits for an integer",
-        kind=asyncdb.DataError,
+        kind=asyncdb.NumericOutOfRange,
         sql="UPDATE {t} SET n = ? WHERE id = 1",
         params=[2**64],
     ),

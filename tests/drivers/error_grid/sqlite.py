@@ -1,10 +1,10 @@
-"""SQLite's column of the grid. Codes: https://sqlite.org/rescode.html"""
+"""SQLite's column of the grid. Codes: https://sqlite.org/rescode.html."""
 
 from __future__ import annotations
 
 import asyncdb
 from tests.drivers.error_grid import scenes
-from tests.drivers.error_grid.cases import Case, Table
+from tests.drivers.error_grid.cases import FORGED_ROW, Case, Table
 
 _NO_TYPES = "SELECT typeof(n) FROM {t} WHERE id = 1"
 _ERROR = "SQLITE_ERROR"
@@ -30,7 +30,7 @@ SQLITE: Table = {
     ),
     "forged": Case(
         kind=asyncdb.UniqueViolation,
-        before=("INSERT INTO {t} (id, email) VALUES (9, 'x'' for key ''users.forged')",),
+        before=(FORGED_ROW,),
         code="SQLITE_CONSTRAINT_UNIQUE",
         table="{t}",
         columns=("email",),
@@ -120,9 +120,7 @@ SQLITE: Table = {
     ),
     "lock": Case(kind=asyncdb.LockTimeout, scene=scenes.lock, code="SQLITE_BUSY"),
     "nowait": Case(),
-    "timeout": Case(
-        kind=asyncdb.StatementTimeout, scene=scenes.timeout, code="SQLITE_INTERRUPT"
-    ),
+    "timeout": Case(kind=asyncdb.StatementTimeout, scene=scenes.timeout),
     "cancel": Case(
         kind=asyncdb.QueryCanceled, scene=scenes.cancel, code="SQLITE_INTERRUPT"
     ),

@@ -1,0 +1,110 @@
+"""The driver object over any library: options, the portable session, connecting."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from asyncdb import errors
+from asyncdb._tls import tls_context, tls_mode
+from asyncdb.dialect import Dialect
+from asyncdb.dialects.mysql import DIALECT, MySQLOptions
+from asyncdb.dialects.mysql.facts import server_dialect
+from asyncdb.dialects.mysql.session import SESSION_QUERY, Session, setup_statement
+from asyncdb.driver import Driver, DriverConnection
+from asyncdb.dialects.mysql.protocol.answers import Answer, server_values
+from asyncdb.dialects.mysql.protocol.connection import MySQLConnection
+from asyncdb.dialects.mysql.protocol.translation import (
+    Library,
+    translate,
+    translate_connecting,
+)
+from asyncdb.dialects.mysql.protocol.wire import QUERY, Target, Wire
+from asyncdb.options import ConnectOptions
+from asyncdb.url import DatabaseURL
+
+_PORT = 3306
+
+
+class MySQLDriver(Driver):
+    """What an entry point names.
+
+    Args:
+        wire: how the library connects.
+        library: its exceptions.
+    """
+
+    def __init__(self, wire: type[Wire], library: Library) -> None:
+        self._wire = wire
+        self._library = library
+
+    @property
+    def dialect(self) -> Dialect:
+        """MySQL's facts; a connection to MariaDB has MariaDB's."""
+        return DIALECT
+
+    @property
+    def options(self) -> type[ConnectOptions]:
+        """MySQL's options."""
+        return MySQLOptions
+
+    async def connect(
+        self, url: DatabaseURL, options: ConnectOptions
+    ) -> DriverConnection:
+        """Log in, set the session up, ask what it has become."""
+        if not isinstance(options, MySQLOptions):
+            raise TypeError(type(options))
+        try:
+            wire = await self._wire.to(_target(url, options))
+            try:
+                session = await _set_up(wire, options)
+            except BaseException:
+                wire.abort()
+                raise
+        except Exception as error:
+            raise translate_connecting(error, self._library) from error
+        return MySQLConnection(wire, session, options)
+
+    def translate(self, error: BaseException) -> errors.Error | None:
+        """Return asyncdb's error for the library's."""
+        return translate(error, self._library)
+
+
+def _target(url: DatabaseURL, options: MySQLOptions) -> Target:
+    unix_socket = options.unix_socket or url.unix_socket
+    host = None if unix_socket else url.host
+    # A socket cannot be listened to, whatever the mode.
+    context = None if unix_socket else tls_context(options, host)
+    key = options.server_public_key
+    return Target(
+        host=host,
+        port=url.port or _PORT,
+        unix_socket=unix_socket,
+        user=url.user,
+        password=url.password or "",
+        database=url.database or None,
+        tls=context,
+        tls_required=tls_mode(options, host) not in ("disable", "prefer"),
+        found_rows=options.found_rows,
+        public_key=Path(key).read_bytes() if key else None,
+    )
+
+
+async def _set_up(wire: Wire, options: MySQLOptions) -> Session:
+    dialect = server_dialect(wire.version)
+    await _ask(wire, setup_statement(options, dialect))
+    row = server_values(await _ask(wire, SESSION_QUERY))
+    session = Session(row, dialect)
+    if session.charset != "utf8mb4":
+        raise errors.ConnectionFailed(
+            f"the session is in {session.charset}, and only utf8mb4 holds all text"
+        )
+    return session
+
+
+async def _ask(wire: Wire, text: str) -> Answer:
+    payload = QUERY + text.encode()
+    wire.send(payload)
+    answer = await wire.answer(payload)
+    if answer.error is not None:
+        raise wire.server_error(answer.error)
+    return answer

@@ -1,0 +1,143 @@
+"""One writer of a file at a time: the connections of a process queue for it, in order.
+
+SQLite has one writer anyway. Those that meet a lock wait in naps, without an order, and
+give up by their own clocks: with many of them some wait very long. Here they stand in a
+line and each is told when it is its turn. Other processes, and other event loops, are
+still met as SQLite's locks, which `lock_timeout` waits for.
+
+A connection has its turn for a statement in autocommit, and for a transaction from its
+BEGIN IMMEDIATE to its end, however that comes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary, WeakValueDictionary
+
+from asyncdb.dialects import database_error
+from asyncdb.errors import LockTimeout
+
+if TYPE_CHECKING:
+    from asyncdb._sql.statement import Statement
+
+_READS = frozenset(["SELECT", "VALUES", "EXPLAIN", "PRAGMA", "ATTACH", "DETACH"])
+# They end a transaction, or leave open whether it is one that writes.
+_ENDS = frozenset(["COMMIT", "END", "ROLLBACK", "RELEASE", "SAVEPOINT"])
+_NEVER = _READS | _ENDS
+_WRITES = frozenset(["INSERT", "UPDATE", "DELETE", "REPLACE"])
+_AT_ONCE = frozenset(["IMMEDIATE", "EXCLUSIVE"])
+
+
+def writes(statement: Statement) -> bool:
+    """Tell whether a statement takes the write lock when it begins."""
+    verb = statement.verb
+    if verb in _NEVER:
+        return False
+    if verb == "WITH":
+        return not _WRITES.isdisjoint(statement.words)
+    return verb != "BEGIN" or not _AT_ONCE.isdisjoint(statement.words)
+
+
+class Line:
+    """The line for one file, in one event loop."""
+
+    __slots__ = ("__weakref__", "_taken", "_waiters")
+
+    def __init__(self) -> None:
+        # A turn handed over is taken: from the moment `leave()` served a waiter,
+        # before that one's task runs.
+        self._taken = False
+        self._waiters: OrderedDict[asyncio.Future[None], None] = OrderedDict()
+
+    async def enter(self, seconds: float) -> None:
+        """Wait for a turn.
+
+        Raises:
+            LockTimeout: it did not come within `seconds`.
+        """
+        if not self._taken:
+            self._taken = True
+            return
+        if seconds <= 0:
+            raise _too_late()
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[None] = loop.create_future()
+        self._waiters[waiter] = None
+        timer = loop.call_later(seconds, _expire, waiter)
+        try:
+            await waiter
+        except asyncio.CancelledError:
+            if not waiter.cancelled() and waiter.done() and not waiter.exception():
+                self.leave()  # served and cancelled in the same moment
+            raise
+        finally:
+            self._waiters.pop(waiter, None)
+            timer.cancel()
+
+    def leave(self) -> None:
+        """Let the next one have its turn."""
+        while self._waiters:
+            waiter, _ = self._waiters.popitem(last=False)
+            if not waiter.done():
+                waiter.set_result(None)
+                return
+        self._taken = False
+
+
+class Turn:
+    """A connection's place: it has its turn or not."""
+
+    __slots__ = ("_line", "held")
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self.held = False
+
+    async def take(self, seconds: float) -> None:
+        """Wait for this connection's turn, if it does not have it."""
+        if not self.held:
+            await self._line.enter(seconds)
+            self.held = True
+
+    def give(self) -> None:
+        """Let the next one have its turn, if this one has it."""
+        if self.held:
+            self.held = False
+            self._line.leave()
+
+
+# Kept as long as a connection of theirs lives.
+_lines: WeakKeyDictionary[asyncio.AbstractEventLoop, WeakValueDictionary[str, Line]] = (
+    WeakKeyDictionary()
+)
+
+
+def turn(path: str) -> Turn:
+    """Return a place in the line for a file.
+
+    Args:
+        path: its real path, the same for all who open it.
+    """
+    here = _lines.setdefault(asyncio.get_running_loop(), WeakValueDictionary())
+    line = here.get(path)
+    if line is None:
+        line = here[path] = Line()
+    return Turn(line)
+
+
+def _expire(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_exception(_too_late())
+
+
+def _too_late() -> LockTimeout:
+    error = database_error(
+        LockTimeout,
+        detail="another connection of this process is writing to the file, and did not "
+        "end within lock_timeout",
+        code="SQLITE_BUSY",
+    )
+    assert isinstance(error, LockTimeout)  # noqa: S101  # what was asked for
+    return error

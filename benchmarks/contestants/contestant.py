@@ -1,0 +1,100 @@
+"""What every contestant does, and the statements that all of them send."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from benchmarks.table import SELECTS, TASKS
+
+COLUMNS = "id, name, email, age, score, active, created, note"
+POINT = f"SELECT {COLUMNS} FROM items WHERE id = "
+UP_TO = f"SELECT {COLUMNS} FROM items WHERE id <= "
+ALL = f"SELECT {COLUMNS} FROM items"
+INSERT = "INSERT INTO log (name, n, note) VALUES "
+UPDATE = "UPDATE accounts SET n = n + 1 WHERE id = "
+BULK = [(f"name {i}", i, f"a note of some length, number {i}") for i in range(10_000)]
+
+
+@dataclass(slots=True)
+class Item:
+    """What a row becomes."""
+
+    id: int
+    name: str
+    email: str
+    age: int
+    score: float
+    active: int
+    created: datetime
+    note: str
+
+
+@dataclass(slots=True)
+class TextItem:
+    """The same where the library gives dates as they are stored, as text."""
+
+    id: int
+    name: str
+    email: str
+    age: int
+    score: float
+    active: int
+    created: str
+    note: str
+
+
+class Contestant:
+    """The ten workloads of a library; those that it has no way to do are not there.
+
+    `self.one(id)` selects a point on a held connection, `self.lent(id)` from the pool.
+    """
+
+    requires: tuple[str, ...] = ()  # what pip installs for it
+
+    async def open(self, url: str) -> None:
+        """Connect."""
+        raise NotImplementedError
+
+    async def close(self) -> None:
+        """Close all."""
+
+    async def one(self, number: int) -> Any:
+        """Select a point on a held connection."""
+        raise NotImplementedError
+
+    async def lent(self, number: int) -> Any:
+        """Select a point, on a connection from the pool."""
+        raise NotImplementedError
+
+    async def point(self, times: int) -> None:
+        """Workload 1."""
+        for i in range(times):
+            await self.one(i % 1000 + 1)
+
+    async def pooled(self, times: int) -> None:
+        """Workload 2."""
+        for i in range(times):
+            await self.lent(i % 1000 + 1)
+
+    async def tasks(self, times: int) -> None:
+        """Workload 10."""
+
+        async def work(start: int) -> None:
+            for i in range(SELECTS):
+                await self.lent((start * SELECTS + i) % 1000 + 1)
+
+        for _ in range(times):
+            await asyncio.gather(*map(work, range(TASKS)))
+
+    async def clear(self) -> None:
+        """Remove what was inserted; not in the time."""
+
+
+async def repeat(times: int, work: Callable[[], Awaitable[Any]]) -> None:
+    """Do it so often."""
+    for _ in range(times):
+        await work()

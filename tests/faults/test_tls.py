@@ -1,0 +1,276 @@
+"""One option, one meaning on every server; no password leaves where TLS was asked for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+import pytest
+
+import asyncdb
+from asyncdb._tls import tls_mode
+from asyncdb.options import ServerOptions
+from tests.plugins import binaries, servers
+from tests.plugins.certificates import Certificate, Certificates
+from tests.plugins.databases import SERVERS, engines
+from tests.plugins.process import PASSWORD
+from tests.plugins.proxy import MakeProxy, Side
+
+MODES = ("disable", "prefer", "require", "verify-ca", "verify-full")
+CIPHER = {
+    "postgresql": "SELECT coalesce(cipher, '') FROM pg_stat_ssl "
+    "WHERE pid = pg_backend_pid()",
+    "mysql": "SELECT variable_value FROM {}.session_status "
+    "WHERE variable_name = 'Ssl_cipher'",
+}
+
+
+def start(engine: str, own: Certificate | None, ca: str) -> servers.Server:
+    """Start a server with a certificate; a client's must be of `ca`'s."""
+    if own is None:
+        off = {} if engine == "postgresql" else {"ssl": "0"}
+        return servers.start(engine, **off)
+    files = {"server.crt": own.certificate, "server.key": own.key, "ca.crt": ca}
+    names = ("ssl_cert_file", "ssl_key_file", "ssl_ca_file")
+    extra: dict[str, str] = {"ssl": "on"}
+    if engine != "postgresql":
+        names, extra = ("ssl-cert", "ssl-key", "ssl-ca"), {}
+    paths = ("{folder}/server.crt", "{folder}/server.key", "{folder}/ca.crt")
+    return servers.start(
+        engine, files=files, **dict(zip(names, paths, strict=True)), **extra
+    )
+
+
+@pytest.fixture(scope="module", params=SERVERS)
+def by_certificate(
+    request: pytest.FixtureRequest, certificates: Certificates
+) -> Iterator[Callable[[str], str]]:
+    """A function: a certificate's name -> the URL of a server that has it."""
+    engine = request.param
+    if binaries.find(engine) is None:
+        pytest.skip(f"no {engine} of our own")
+    running: dict[str, servers.Server] = {}
+
+    def url(name: str) -> str:
+        if name not in running:
+            own = None if name == "none" else getattr(certificates, name)
+            running[name] = start(engine, own, certificates.authority)
+        return running[name].url
+
+    yield url
+    for server in running.values():
+        server.stop()
+
+
+async def cipher(db: asyncdb.Connection) -> str:
+    """Return how the connection is encrypted; an empty text says not at all."""
+    maria = db.dialect.flavor == "mariadb"
+    schema = "information_schema" if maria else "performance_schema"
+    return str(await db.fetchval(CIPHER[db.dialect.name].format(schema)))
+
+
+# certificate of the server -> modes that connect, when the authority is known
+CONNECT: dict[str, tuple[str, ...]] = {
+    "good": MODES,
+    "elsewhere": ("disable", "prefer", "require", "verify-ca"),
+    "stranger": ("disable", "prefer", "require"),
+    "none": ("disable", "prefer"),
+}
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("name", CONNECT)
+async def test_modes(
+    by_certificate: Callable[[str], str],
+    certificates: Certificates,
+    name: str,
+    mode: Any,
+) -> None:
+    """Each mode takes the servers that it says it takes, on every engine."""
+    connecting = asyncdb.connect(by_certificate(name), tls=mode, tls_ca=certificates.ca)
+    if mode not in CONNECT[name]:
+        with pytest.raises(asyncdb.ConnectionFailed) as caught:
+            await connecting
+
+        text = str(caught.value)
+        assert "offers no TLS" in text if name == "none" else "not trusted" in text
+        assert PASSWORD not in text
+        return
+    async with connecting as db:
+        encrypted = bool(await cipher(db))
+
+    assert encrypted == (mode != "disable" and name != "none")
+
+
+@pytest.mark.parametrize("mode", ["verify-ca", "verify-full"])
+async def test_an_authority_that_is_not_known(
+    by_certificate: Callable[[str], str], mode: Any
+) -> None:
+    """Without tls_ca the system's authorities count, and ours is none of them."""
+    with pytest.raises(asyncdb.ConnectionFailed, match="not trusted"):
+        await asyncdb.connect(by_certificate("good"), tls=mode)
+
+
+async def test_a_client_certificate(
+    by_certificate: Callable[[str], str], certificates: Certificates
+) -> None:
+    """tls_cert and tls_key are shown to a server that asks for them."""
+    cert, key = certificates.client
+    options = {"tls": "verify-full", "tls_ca": certificates.ca}
+    seen = {
+        "postgresql": "SELECT client_dn FROM pg_stat_ssl WHERE pid = pg_backend_pid()",
+        "mysql": "SELECT 1",
+    }
+    async with asyncdb.connect(by_certificate("good"), **options) as db:
+        engine = db.dialect.name
+        if engine == "mysql":
+            await db.execute("CREATE USER 'x'@'%' IDENTIFIED BY 'x' REQUIRE X509")
+    url = by_certificate("good")
+    if engine == "mysql":
+        url = f"{url.partition('://')[0]}://x:x@{url.partition('@')[2].partition('/')[0]}/"
+        with pytest.raises(asyncdb.AuthenticationFailed):
+            await asyncdb.connect(url, **options)
+    async with asyncdb.connect(url, **options, tls_cert=cert, tls_key=key) as db:
+        found = await db.fetchval(seen[engine])
+
+    assert found == ("/CN=asyncdb" if engine == "postgresql" else 1)
+
+
+def strip(side: Side, data: bytes) -> bytes:
+    """Take the offer of TLS away, as a man in the middle would."""
+    if side == "server" and data == b"S":
+        return b"N"  # PostgreSQL's answer to SSLRequest
+    if side == "server" and data[3:5] == b"\x00\x0a":  # MySQL's greeting, protocol 10
+        flags = data.index(b"\0", 5) + 1 + 4 + 8 + 1
+        low = int.from_bytes(data[flags : flags + 2], "little") & ~0x0800
+        return data[:flags] + low.to_bytes(2, "little") + data[flags + 2 :]
+    return data
+
+
+@pytest.mark.parametrize("mode", ["require", "verify-ca", "verify-full"])
+async def test_a_man_in_the_middle(
+    by_certificate: Callable[[str], str],
+    certificates: Certificates,
+    make_proxy: MakeProxy,
+    mode: Any,
+) -> None:
+    """Where TLS was asked for and is taken away, not a byte of the log-in leaves."""
+    proxy = await make_proxy(by_certificate("good"), strip)
+    with pytest.raises(asyncdb.ConnectionFailed, match="offers no TLS"):
+        await asyncdb.connect(proxy.url, tls=mode, tls_ca=certificates.ca)
+
+    ssl_request = bytes([0, 0, 0, 8, 4, 210, 22, 47])
+    assert proxy.sent in (b"", ssl_request)
+
+
+async def test_a_man_in_the_middle_of_prefer(
+    by_certificate: Callable[[str], str], make_proxy: MakeProxy
+) -> None:
+    """`prefer` gives way, which is why it is not the default; the password stays safe."""
+    proxy = await make_proxy(by_certificate("good"), strip)
+    async with asyncdb.connect(proxy.url, tls="prefer") as db:
+        assert not await cipher(db)
+
+    assert PASSWORD.encode() not in proxy.sent
+
+
+@pytest.mark.parametrize(
+    ("host", "mode"),
+    [
+        (None, "disable"),
+        ("localhost", "disable"),
+        ("127.0.0.1", "disable"),
+        ("::1", "disable"),
+        ("/run/postgresql", "disable"),
+        ("db.example", "verify-full"),
+        ("10.0.0.7", "verify-full"),
+        ("localhost.example", "verify-full"),
+    ],
+)
+def test_the_default(host: str | None, mode: str) -> None:
+    """Without the option a host that is not this machine has to prove who it is."""
+    assert mode == tls_mode(ServerOptions(), host)
+
+
+# -- rogue servers ---------------------------------------------------------------------
+
+Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+async def _rogue_postgresql(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
+    await reader.read(1000)  # the start-up packet
+    writer.write(b"R" + (8).to_bytes(4, "big") + (3).to_bytes(4, "big"))
+
+
+async def _patient_postgresql(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
+    """A proper beginning, a notice, and then the question, in small pieces."""
+    await reader.read(1000)
+    sasl = (10).to_bytes(4, "big") + b"SCRAM-SHA-256\0\0"
+    writer.write(b"R" + (4 + len(sasl)).to_bytes(4, "big") + sasl)
+    await reader.read(1000)
+    notice = b"SNOTICE\0VNOTICE\0C00000\0Mhello\0\0"
+    question = b"N" + (4 + len(notice)).to_bytes(4, "big") + notice
+    question += b"R" + (8).to_bytes(4, "big") + (3).to_bytes(4, "big")
+    for byte in question:
+        writer.write(bytes([byte]))
+        await writer.drain()
+
+
+async def _rogue_mysql(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
+    greeting = (
+        b"\x0a8.4.0\0\x01\0\0\0abcdefgh\0\xff\xf7\xff\x02\0\xff\xdf\x15"
+        + bytes(10)
+        + b"ijklmnopqrst\0mysql_native_password\0"
+    )
+    writer.write(len(greeting).to_bytes(3, "little") + b"\0" + greeting)
+    await reader.read(1000)
+    switch = b"\xfemysql_clear_password\0"
+    writer.write(len(switch).to_bytes(3, "little") + b"\x02" + switch)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "script"),
+    [
+        ("postgresql", _rogue_postgresql),
+        ("postgresql", _patient_postgresql),
+        ("mysql", _rogue_mysql),
+    ],
+    ids=["postgresql", "postgresql-patient", "mysql"],
+)
+@pytest.mark.parametrize("mode", ["disable", "prefer"])
+async def test_a_rogue_server(scheme: str, script: Script, mode: Any) -> None:
+    """A server that asks for the password in clear text does not get it."""
+    heard = bytearray()
+    over = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            if scheme == "postgresql" and mode == "prefer" and not heard:
+                heard.extend(await reader.readexactly(8))
+                writer.write(b"N")
+                return
+            await script(reader, writer)
+            while data := await reader.read(1000):
+                heard.extend(data)
+            over.set()
+        except OSError:
+            over.set()
+        finally:
+            writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        url = f"{scheme}://ann:very-secret@127.0.0.1:{port}/db"
+        with pytest.raises(asyncdb.AuthenticationFailed, match="clear text"):
+            await asyncdb.connect(url, tls=mode, connect_timeout=2)
+        async with asyncio.timeout(2):
+            await over.wait()
+
+    assert b"very-secret" not in heard
