@@ -1,5 +1,6 @@
 # make demo    one example, on SQLite
-# make test    all tests, on SQLite, PostgreSQL and MariaDB (make test ARGS="-k pool -x")
+# make test    all tests, on SQLite, PostgreSQL and MariaDB (make test ARGS="-k pool -x");
+#              make test-faults: those of tests/faults, for as long as their promises say
 # make lint types floors    the checks
 
 PYTHON ?= python3
@@ -7,14 +8,14 @@ ARGS ?=
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt
 
-.PHONY: setup demo test lint types floors clean
+.PHONY: setup demo test test-faults lint types floors clean
 
 setup: .venv/dev
-
 demo: .venv/demo
 	$(BIN)/python examples/quickstart.py
 
-test: .venv/dev
+test-faults: ARGS += --full-faults tests/faults
+test test-faults: .venv/dev
 	$(BIN)/python -m tests.plugins.binaries
 	$(BIN)/python -m pytest --require-databases=sqlite,postgresql,mariadb $(ARGS)
 

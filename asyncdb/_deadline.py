@@ -48,10 +48,14 @@ def shorter(timeout: float | None, limit: float | None) -> float | None:
     """
     if timeout is None:
         return limit
-    if not isinstance(timeout, int | float) or not timeout > 0:
+    if not _is_limit(timeout):
         message = f"timeout is a number of seconds above 0, not {timeout!r}"
         raise InterfaceError(message)
     return timeout if limit is None else min(timeout, limit)
+
+
+def _is_limit(timeout: object) -> bool:
+    return isinstance(timeout, int | float) and timeout > 0  # false for NaN, too
 
 
 async def within(seconds: float | None, work: Coroutine[Any, Any, T]) -> T:

@@ -74,7 +74,7 @@ class Desk:
         self._acquires += 1
         return self._kernel.take()
 
-    async def _wait(self, timeout: float | None) -> Lease:  # noqa: ASYNC109  # the kernel's
+    async def _wait(self, timeout: float | None) -> Lease:
         """Wait in line for a connection."""
         kernel, most = self._kernel, self._options.max_waiting
         if kernel.is_closed:
@@ -94,7 +94,7 @@ class Desk:
             self._wait_time += waited
             self._wait_time_max = max(self._wait_time_max, waited)
 
-    async def _borrow(self, timeout: float | None) -> Lent:  # noqa: ASYNC109  # the kernel's
+    async def _borrow(self, timeout: float | None) -> Lent:
         """Lend a connection to this task."""
         lease = self._take() or await self._wait(timeout)
         db = Lent.of(lease)

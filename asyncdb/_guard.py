@@ -67,11 +67,9 @@ class Guard:
         self._options = options
         own = options.converters
         self._encoders = Encoders(
-            session.dialect.encoders, {kind: encode for kind, (encode, _) in own.items()}
+            session.dialect.encoders, {kind: there for kind, (there, _) in own.items()}
         )
-        self._decoding = Decoding.of(
-            session.dialect, {kind: decode for kind, (_, decode) in own.items()}
-        )
+        self._decoding = Decoding.of(session.dialect, own)
         self._lexis = session.lexis
         self._backstop = backstop(options, session.dialect)
         self._loop = asyncio.get_running_loop()
@@ -188,11 +186,11 @@ class Guard:
         """Turn a text and its parameters into what the driver takes."""
         if type(sql) is not str:
             sql, params = await self._written(session, sql, params)
-        statement = self._prepare(sql, style_of(params))
         if params is None:
-            return statement, ()
-        if statement.mode_sensitive:
-            statement = await self._prepare_again(statement)
+            return self._prepare(sql, "none"), ()
+        if "\\" in sql:
+            await self._learn_lexis(session)
+        statement = self._prepare(sql, style_of(params))
         values = arguments(statement, params)
         dialect = session.dialect
         if Expand in map(type, values):
@@ -218,7 +216,7 @@ class Guard:
             message = "a template brings its values: it takes no other parameters"
             raise errors.ParameterError(message)
         if any("\\" in string for string in sql.strings):
-            self._lexis = await session.read_lexis()
+            await self._learn_lexis(session)
         return read_template(sql, session.dialect, self._lexis)
 
     def _prepare(self, sql: str, style: Style) -> Statement:
@@ -238,10 +236,12 @@ class Guard:
                 raise errors.TransactionError(message)
         return statement
 
-    async def _prepare_again(self, statement: Statement) -> Statement:
-        """Read a text with a backslash as the session, asked anew, would read it."""
-        self._lexis = await self._session.read_lexis()
-        return self._prepare(statement.sql, statement.style)
+    async def _learn_lexis(self, session: DriverConnection) -> None:
+        """Be sure how the session quotes, before a text with a backslash is read.
+
+        It is the one character whose meaning a session can change.
+        """
+        self._lexis = await session.read_lexis()
 
     # -- what transactions are made of -----------------------------------------------
 

@@ -188,7 +188,7 @@ class Lender(Protocol):
 
     _options: PoolOptions
 
-    async def _borrow(self, timeout: float | None) -> Lent: ...  # noqa: ASYNC109
+    async def _borrow(self, timeout: float | None) -> Lent: ...
 
     async def _give_back(self, db: Lent, error: BaseException | None) -> None: ...
 

@@ -11,19 +11,15 @@ from contextlib import aclosing
 from typing import Any
 
 from asyncdb import errors
-from asyncdb._deadline import shorter
 from asyncdb._bulk import Rows, chunks
+from asyncdb._deadline import shorter
 from asyncdb._guard import Guard
-from asyncdb._sql import arguments, quote_identifier, style_of
-from asyncdb.driver import (
-    DriverConnection,
-    Result,
-    SupportsExactCount,
-    SupportsLoad,
-)
+from asyncdb._sql import Statement, arguments, quote_identifier, style_of
+from asyncdb.driver import DriverConnection, Result, SupportsExactCount, SupportsLoad
 from asyncdb.options import TransactionOptions
 
 _PLAIN = TransactionOptions()
+_AS_THEY_ARE = frozenset([list, tuple])
 
 
 class ManyRows(Guard):
@@ -116,10 +112,10 @@ class ManyRows(Guard):
         *,
         exact: bool = False,
     ) -> int:
+        if "\\" in sql:
+            await self._learn_lexis(session)
         statement = self._prepare(sql, style_of(batch[0]))
-        if statement.mode_sensitive:
-            statement = await self._prepare_again(statement)
-        values = [arguments(statement, row) for row in batch]
+        values = _all_arguments(statement, batch)
         encoded = self._encoders.encode_many(values, statement.order)
         if exact and isinstance(session, SupportsExactCount):
             return await session.execute_many_exactly(statement, encoded)
@@ -131,6 +127,17 @@ class ManyRows(Guard):
         async for batch in chunks(rows):
             _check_width(batch, width)
             yield self._encoders.encode_many(batch)
+
+
+def _all_arguments(statement: Statement, batch: list[Any]) -> list[Any]:
+    """Return the values of each row; rows that are right as they are, as they are."""
+    if (
+        statement.style == "positional"
+        and _AS_THEY_ARE.issuperset(map(type, batch))
+        and {len(statement.order)}.issuperset(map(len, batch))
+    ):
+        return batch
+    return [arguments(statement, row) for row in batch]
 
 
 def _check_width(batch: list[Any], width: int) -> None:

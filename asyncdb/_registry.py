@@ -8,15 +8,16 @@ drivers use the same door as everybody's.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from functools import cache
-from importlib import metadata
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from asyncdb.driver import Driver
 from asyncdb.errors import InterfaceError, MissingDriver, UnknownDriver
 from asyncdb.url import DatabaseURL
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 __all__ = ["GROUP", "find_driver", "forget_drivers"]
 
@@ -60,9 +61,12 @@ def forget_drivers() -> None:
 
 
 @cache
-def _entries() -> Mapping[str, tuple[metadata.EntryPoint, ...]]:
+def _entries() -> Mapping[str, tuple[EntryPoint, ...]]:
+    # Here: it is a third of what `import asyncdb` would take.
+    from importlib import metadata  # noqa: PLC0415
+
     # Looked up once: reading the metadata of all that is installed takes milliseconds.
-    found: dict[str, tuple[metadata.EntryPoint, ...]] = {}
+    found: dict[str, tuple[EntryPoint, ...]] = {}
     for entry in metadata.entry_points(group=GROUP):
         others = found.get(entry.name, ())
         # The same entry twice (an editable install over an installed one) is one.
@@ -95,7 +99,7 @@ def _load(name: str) -> Driver:
     return _check(driver, entries[0])
 
 
-def _check(driver: Any, entry: metadata.EntryPoint) -> Driver:
+def _check(driver: Any, entry: EntryPoint) -> Driver:
     where = f"the driver of {entry.name}:// ({entry.value})"
     if isinstance(driver, type):
         # A class has the members too, but calling them would fail much later.
@@ -118,12 +122,14 @@ def _unknown(name: str) -> str:
             " asyncdb-toolkit must be installed with pip (in a checkout: pip install"
             " -e .) for its drivers' entry points to exist"
         )
+    from difflib import get_close_matches  # noqa: PLC0415  # on this path alone
+
     near = get_close_matches(name, known, n=1)
     hint = f"; did you mean {near[0]}://?" if near else ""
     return f"no driver serves {name}://; known: {', '.join(known)}{hint}"
 
 
-def _missing(entry: metadata.EntryPoint, exc: ImportError) -> str:
+def _missing(entry: EntryPoint, exc: ImportError) -> str:
     # A good driver says by itself which extra to install; this is for the others.
     text = f"the driver of {entry.name}:// ({entry.value}) cannot be imported"
     if exc.name:

@@ -148,7 +148,7 @@ class Resources(Generic[T]):
             self._turn_away(resource, fit)
         return None
 
-    async def wait(self, timeout: float | None) -> T:  # noqa: ASYNC109  # no task, no scope
+    async def wait(self, timeout: float | None) -> T:  # no task, no scope
         """Queue for a resource.
 
         Raises:

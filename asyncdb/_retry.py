@@ -24,6 +24,7 @@ T = TypeVar("T")
 # Seconds: the first pause is up to _FIRST, each next twice as long, up to _LONGEST.
 _FIRST = 0.05
 _LONGEST = 2.0
+_sleep = asyncio.sleep  # tests set their own
 
 
 def is_repeatable(error: BaseException) -> bool:
@@ -50,7 +51,7 @@ async def repeat(block: Callable[[], Awaitable[T]], attempts: int) -> T:
             if not is_repeatable(error):
                 raise
         bound = min(_LONGEST, _FIRST * 2 ** (attempt - 1))
-        await asyncio.sleep(random.uniform(0, bound))  # noqa: S311  # no secret
+        await _sleep(random.uniform(0, bound))  # noqa: S311  # no secret
     try:
         return await block()
     except errors.Error as error:

@@ -1,4 +1,4 @@
-"""The verbs that write, which a connection and a pool share; `Executor` has the rest."""
+"""The verbs that write, which a connection and a pool share; see `Executor`."""
 
 from __future__ import annotations
 

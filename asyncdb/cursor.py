@@ -304,6 +304,7 @@ class Stream(Generic[RowT]):
         sql: Text,
         params: Params,
         batch: int,
+        *,
         into: TypeForm[RowT] | None = None,
         timeout: Seconds = None,
     ) -> None:

@@ -125,7 +125,9 @@ class Dialect:
     lexis: Lexis = field(default_factory=Lexis, repr=False)
     identifier_quote: str = '"'
     encoders: Mapping[type, Any] = field(default_factory=dict, repr=False)
-    decoders: Mapping[type, Mapping[type, Any]] = field(default_factory=dict, repr=False)
+    decoders: Mapping[type, Mapping[type, Any]] = field(
+        default_factory=dict, repr=False
+    )
     type_codes: Mapping[Any, type] = field(default_factory=dict, repr=False)
     column_types: Mapping[str, str] = field(default_factory=dict, repr=False)
     max_parameters: int = 0

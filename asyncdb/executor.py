@@ -111,7 +111,8 @@ class Executor(Writer):
             >>> asyncio.run(main())
             [1, 2]
         """
-        return Stream(self._streamer(), sql, params, batch, into, timeout)
+        host = self._streamer()
+        return Stream(host, sql, params, batch, into=into, timeout=timeout)
 
     @abstractmethod
     def transaction(
@@ -284,7 +285,8 @@ class Executor(Writer):
             ...     active: bool
             >>> async def main():
             ...     async with asyncdb.connect("sqlite://") as db:
-            ...         return await db.fetchall("SELECT 7 AS id, 1 AS active", into=User)
+            ...         sql = "SELECT 7 AS id, 1 AS active"
+            ...         return await db.fetchall(sql, into=User)
             >>> asyncio.run(main())
             [User(id=7, active=True)]
         """

@@ -41,6 +41,19 @@ class ConnectOptions:
     lock_timeout: float | None = 5.0
     converters: Converters = field(default_factory=dict, repr=False)
 
+    def __post_init__(self) -> None:
+        """Look at the converters before a connection is open that would have to close.
+
+        Raises:
+            TypeError: they are not types with a pair of functions each.
+        """
+        given: Mapping[Any, Any] = self.converters
+        for kind, pair in given.items():
+            fits = isinstance(kind, type) and isinstance(pair, tuple)
+            if not fits or len(pair) != 2 or not all(map(callable, pair)):
+                message = "converters takes {type: (encode, decode)}"
+                raise TypeError(message)
+
 
 @dataclass(frozen=True, kw_only=True)
 class ServerOptions(ConnectOptions):
@@ -51,7 +64,8 @@ class ServerOptions(ConnectOptions):
         time_zone: the session's zone; `None` leaves the server's own.
         tls: `"disable"` never; `"prefer"` when the server offers it, unverified;
             `"require"` or no connection, unverified; `"verify-ca"` also checks the
-            certificate's issuer; `"verify-full"` the host's name too.
+            certificate's issuer; `"verify-full"` the host's name too. `None` is
+            `"disable"` for this machine, `"verify-full"` for any other.
         tls_ca: file of the certificates to trust; the system's when `None`.
         tls_cert: file of the client's own certificate.
         tls_key: file of its private key.

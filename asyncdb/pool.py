@@ -17,7 +17,7 @@ from asyncdb._desk import UNSET, Desk
 from asyncdb._keeper import Keeper
 from asyncdb._lending import Acquiring, Lent, PoolStreamer, PoolTransaction
 from asyncdb._retry import repeat
-from asyncdb.cursor import Params, Text
+from asyncdb.cursor import Params, Seconds, Text
 from asyncdb.executor import Executor
 from asyncdb.options import Isolation, TransactionOptions
 
@@ -244,7 +244,7 @@ class Pool(Desk, Executor):
         self._check_home()
         self._keeper.drain()
 
-    async def close(self, *, timeout: float | None = 10.0) -> None:  # noqa: ASYNC109  # it cuts
+    async def close(self, *, timeout: float | None = 10.0) -> None:
         """Wait until all connections have come back, and close them.
 
         New loans are refused at once, with `PoolClosed`. Closing twice is harmless.
@@ -303,7 +303,7 @@ class Pool(Desk, Executor):
     # -- verbs -------------------------------------------------------------------------
 
     async def _execute(
-        self, sql: Text, params: Params, timeout: float | None = None
+        self, sql: Text, params: Params, timeout: Seconds = None
     ) -> Result:
         lease = self._take() or await self._wait(self._options.acquire_timeout)
         try:
@@ -317,7 +317,7 @@ class Pool(Desk, Executor):
         rows: Rows,
         *,
         exact_rowcount: bool = False,
-        timeout: float | None = None,
+        timeout: Seconds = None,
     ) -> Result:
         return await self._with_one(
             lambda db: db._execute_many(

@@ -8,7 +8,7 @@ remembered; what has no encoder is refused: no `repr` ever becomes a column's va
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, time
 from enum import Enum
 from itertools import repeat
@@ -90,7 +90,8 @@ class Encoders(dict[type, Encoder]):
             DataError: a value of a type that is not in the table, or one that the
                 engine cannot hold. The message names the parameter and the type.
         """
-        out = []
+        out: list[Any] = []
+        value: Any = None
         try:
             for value in values:
                 encoder = self[type(value)]
@@ -132,12 +133,16 @@ class Encoders(dict[type, Encoder]):
 
     def _all_fit(self, column: Sequence[Any]) -> bool:
         """Tell whether all values of a column go as they are."""
-        for kind in set(map(type, column)):
+        kinds = set(map(type, column))
+        for kind in kinds:
             encoder = self[kind]
             if encoder is None:
                 continue
             fit = _ALL_FIT.get(encoder)
-            if fit is None or not fit(v for v in column if type(v) is kind):
+            if fit is None:
+                return False
+            alone = len(kinds) == 1  # the rule: then nothing is done for each value
+            if not fit(column if alone else [v for v in column if type(v) is kind]):
                 return False
         return True
 
@@ -291,22 +296,21 @@ def _why(error: Exception) -> str:
     return str(error) if isinstance(error, TypeError) else type(error).__name__
 
 
-def _are_integers(values: Iterable[int]) -> bool:
-    found = list(values)
-    return -(2**63) <= min(found) and max(found) < 2**63
+def _are_integers(values: Sequence[int]) -> bool:
+    return -(2**63) <= min(values) and max(values) < 2**63
 
 
-def _are_texts(values: Iterable[str]) -> bool:
-    found = list(values)
-    return all(map(str.isascii, found)) and not any(map(contains, found, repeat("\0")))
+def _are_texts(values: Sequence[str]) -> bool:
+    ascii_only = all(map(str.isascii, values))
+    return ascii_only and not any(map(contains, values, repeat("\0")))
 
 
-def _are_naive(values: Iterable[time]) -> bool:
+def _are_naive(values: Sequence[time]) -> bool:
     return all(value.tzinfo is None for value in values)
 
 
 # For encoders that only refuse: whether they refuse none of some values, quickly.
-_ALL_FIT: dict[Encoder, Callable[[Iterable[Any]], bool]] = {
+_ALL_FIT: dict[Encoder, Callable[[Sequence[Any]], bool]] = {
     integer: _are_integers,
     text: _are_texts,
     not_nan: lambda values: not any(map(isnan, values)),

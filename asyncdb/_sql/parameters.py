@@ -107,7 +107,6 @@ def _read(sql: str, style: Style, lexis: Lexis, placeholder: Placeholder) -> Sta
         names=frozenset(outline.names),
         controls_transaction=outline.controls_transaction,
         multiple=outline.statements > 1,
-        mode_sensitive="\\" in sql,
     )
 
 

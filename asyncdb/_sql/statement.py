@@ -26,7 +26,6 @@ class Statement:
         names: all quoted names, in upper case, without their quotes.
         controls_transaction: it would begin or end a transaction, unseen by us.
         multiple: there is a second statement after a `;`.
-        mode_sensitive: it holds a backslash, whose meaning the session may change.
     """
 
     sql: str
@@ -40,4 +39,3 @@ class Statement:
     names: frozenset[str]
     controls_transaction: bool
     multiple: bool
-    mode_sensitive: bool

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from types import NoneType, UnionType
@@ -31,6 +32,11 @@ _WRAPPERS = (
     typing_extensions.Required,
     typing_extensions.NotRequired,
     typing_extensions.ReadOnly,
+)
+# Python's own from 3.12 on, and what stands in for it.
+_ALIASES: Any = (
+    typing_extensions.TypeAliasType,
+    getattr(typing, "TypeAliasType", typing_extensions.TypeAliasType),
 )
 _ABSTRACT: dict[Any, type] = {Mapping: dict, Sequence: list}
 
@@ -284,13 +290,16 @@ class Decoders:
 def opened(annotation: Any) -> Any:
     """Return what an annotation says under Annotated, NewType, aliases and the like."""
     while True:
-        if isinstance(annotation, typing_extensions.TypeAliasType):
+        origin = get_origin(annotation)
+        if isinstance(annotation, _ALIASES):  # type X = ...
             annotation = annotation.__value__
+        elif isinstance(origin, _ALIASES):
+            annotation = origin.__value__[get_args(annotation)]
         elif isinstance(annotation, NewType):
             annotation = annotation.__supertype__
         elif isinstance(annotation, TypeVar):
             annotation = annotation.__bound__ or Any
-        elif get_origin(annotation) is Annotated or get_origin(annotation) in _WRAPPERS:
+        elif origin is Annotated or origin in _WRAPPERS:
             annotation = get_args(annotation)[0]
         else:
             return annotation

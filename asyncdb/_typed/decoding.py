@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, get_args, get_origin
 
 from asyncdb._typed import shaping
@@ -13,9 +14,11 @@ from asyncdb._typed.shaping import Column, Columns, Shaper
 from asyncdb._typed.targets import Field, Target, find_target
 from asyncdb.dialect import Dialect
 from asyncdb.errors import InterfaceError
+from asyncdb.options import Converters
 
 # Shapes kept: a program has few, unless it writes SQL or makes classes all the time.
 _MOST = 512
+_MOST_SHARED = 64
 
 
 class Decoding:
@@ -26,25 +29,27 @@ class Decoding:
         converters: how values of the user's own types are made.
     """
 
-    __slots__ = ("_codes", "_decoders", "_kept", "source")
+    __slots__ = ("_codes", "_decoders", "_kept")
 
     def __init__(self, dialect: Dialect, converters: Mapping[type, Convert]) -> None:
-        self.source = dialect.decoders
         self._codes = dialect.type_codes
         table = table_of(dialect.decoders)
         self._decoders = Decoders(table, converters, self._nested)
         self._kept: OrderedDict[Hashable, Any] = OrderedDict()
 
     @classmethod
-    def of(cls, dialect: Dialect, converters: Mapping[type, Convert]) -> Decoding:
-        """Return the decoding for a connection; those of one engine share theirs."""
-        if converters:
-            return cls(dialect, converters)
-        key = (dialect.name, dialect.flavor)
+    def of(cls, dialect: Dialect, converters: Converters) -> Decoding:
+        """Return the decoding for a connection; those made alike share theirs."""
+        # Mappings have no hash; those of the entries live, so their ids stay theirs.
+        sources = (dialect.decoders, dialect.type_codes, converters or None)
+        key = tuple(map(id, sources))
         found = _shared.get(key)
-        if found is None or found.source is not dialect.decoders:
-            found = _shared[key] = cls(dialect, {})
-        return found
+        if found is None:
+            own = {kind: decode for kind, (_, decode) in converters.items()}
+            found = _shared[key] = (cls(dialect, own), sources)
+            if len(_shared) > _MOST_SHARED:
+                _shared.popitem(last=False)
+        return found[0]
 
     def rows(self, into: Any, columns: Columns, rows: Sequence[Any]) -> list[Any]:
         """Make rows into what `into` names.
@@ -79,7 +84,8 @@ class Decoding:
             if len(kept) > _MOST:
                 kept.popitem(last=False)
         else:
-            kept.move_to_end(key)
+            with suppress(KeyError):  # a loop in another thread has just dropped it
+                kept.move_to_end(key)
         return shaper
 
     # -- shapes ----------------------------------------------------------------------
@@ -181,7 +187,7 @@ class Decoding:
         return nested
 
 
-_shared: dict[tuple[str, str], Decoding] = {}
+_shared: OrderedDict[tuple[int, ...], tuple[Decoding, Any]] = OrderedDict()
 
 
 def _of_tuple(args: tuple[Any, ...], width: int) -> list[Any]:

@@ -55,7 +55,7 @@ class Target(NamedTuple):
         shown: its name, for messages.
         fields: what it takes.
         make: called with the values, by position or name; with one dict for `mapping`.
-        mapping: `make` takes a dict; `None` as `make` means that the dict is the object.
+        mapping: `make` takes a dict; where it is `None`, the dict is the object.
         open: columns without a field are handed on too.
     """
 
@@ -223,17 +223,17 @@ def _validating(
             errors = getattr(error, "errors", None)
             if errors is None:
                 raise
-            # Its text and its `input` hold values.
+            # Its text and its `input` hold values, a place inside a field may.
             said = errors(include_url=False, include_context=False, include_input=False)
-            faults = [
-                f"field {'.'.join(map(str, one['loc'])) or '(all)'}: {one['type']}, for "
-                f"a value of type {type_name(type(values.get(str(one['loc'][0]))))}"
-                if one["loc"]
-                else one["type"]
-                for one in said
-            ]
-        message = f"pydantic refuses a row for {shown}: {'; '.join(faults)}"
-        raise DataError(message)
+            faults = [(str((*one["loc"], "")[0]), one["type"]) for one in said]
+        told = [
+            f"field {name!r}, a value of type {type_name(type(values[name]))}: {fault}"
+            if name in values
+            else fault
+            for name, fault in faults
+        ]
+        message = f"pydantic refuses a row for {shown}: {'; '.join(told)}"
+        raise DataError(message, columns=tuple(n for n, _ in faults if n in values))
 
     return make
 

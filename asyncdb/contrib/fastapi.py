@@ -36,7 +36,6 @@ from fastapi import Depends
 
 import asyncdb
 from asyncdb.contrib.starlette import (
-    RETRY_AFTER,
     add_error_handlers,
     get_pool,
     pool_lifespan,
@@ -105,14 +104,14 @@ def _response(description: str, *fields: str, **more: Any) -> dict[str, Any]:
 # What the error handlers answer, for the OpenAPI of an application or a path:
 # `FastAPI(responses={503: ERROR_RESPONSES[503]})`.
 ERROR_RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
+    400: _response("The body cannot be read."),
     404: _response("There is no such thing."),
     409: _response("It conflicts with what is there; `field` says by what.", "field"),
     503: _response(
         "The database is away or too busy; try again.",
         headers={
             "Retry-After": {
-                "description": f"Seconds; {RETRY_AFTER}. Absent where what was asked may "
-                "have been done.",
+                "description": "Seconds. Absent where what was asked may be done.",
                 "schema": {"type": "integer"},
             }
         },

@@ -144,8 +144,8 @@ def get_pool(connection: HTTPConnection) -> asyncdb.Pool:
         if pool is not None:
             return pool
     message = (
-        "the application has no pool: call register_asyncdb(app, url), and in tests run "
-        "the lifespan (`with TestClient(app)`, `app.router.lifespan_context(app)`)"
+        "the application has no pool: call register_asyncdb(app, url), and in tests "
+        "run its lifespan: `with TestClient(app)`, `app.router.lifespan_context(app)`"
     )
     raise asyncdb.InterfaceError(message)
 
@@ -224,10 +224,11 @@ class Answers:
             kind = type(error).__name__
             detail = {"loc": ["body", *names], "msg": said, "type": kind}
             return JSONResponse({"detail": [detail]}, status)
-        return JSONResponse({"detail": said} | {"field": n for n in names[:1]}, status)
+        field = {"field": names[0]} if names else {}
+        return JSONResponse({"detail": said, **field}, status)
 
     def _names(self, error: Exception) -> list[str]:
-        constraint = getattr(error, "constraint", None)
+        constraint = getattr(error, "constraint", None) or ""
         if constraint in self._fields:
             return [self._fields[constraint]]
         return [self._fields.get(name, name) for name in getattr(error, "columns", ())]

@@ -20,8 +20,12 @@ from asyncdb.options import ConnectOptions
 from asyncdb.rows import PositionedRow, row_class
 from asyncdb.values import instant, integer, json_text, naive_time, not_nan, text
 
+# SQLite's variables: ?1 @a $a #a :1, each with any character of a name.
+_VARIABLE = r"0-9A-Za-z_$\x80-\U0010ffff"
 LEXIS = Lexis(
-    names='"`', brackets="name", native_markers=r"\?\d+|[@$][A-Za-z_\u0080-\uffff]\w*"
+    names='"`',
+    brackets="name",
+    native_markers=rf"\?\d+|[@$#][{_VARIABLE}]+|:[0-9$][{_VARIABLE}]*",
 )
 
 

@@ -14,6 +14,7 @@ from benchmarks.contestants.contestant import (
     UPDATE,
     Contestant,
     Item,
+    TextItem,
 )
 
 _THREE = f"{INSERT}(?, ?, ?)"
@@ -24,6 +25,7 @@ class Asyncdb(Contestant):
 
     async def open(self, url: str) -> None:
         """Connect."""
+        self.item = TextItem if url.startswith("sqlite") else Item
         self.db = await asyncdb.connect(url)
         self.pool = await asyncdb.create_pool(url, min_size=1, max_size=10)
 
@@ -79,7 +81,7 @@ class Asyncdb(Contestant):
     async def objects(self, times: int) -> None:
         """Workload 9."""
         for _ in range(times):
-            await self.db.fetchall(f"{UP_TO}?", [10_000], into=Item)
+            await self.db.fetchall(f"{UP_TO}?", [10_000], into=self.item)
 
     async def clear(self) -> None:
         """Remove what was inserted."""

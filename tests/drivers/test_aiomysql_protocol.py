@@ -426,21 +426,17 @@ async def test_a_key_off_the_wire_is_not_trusted(
             await peer.command()
         if not given or method == "sha256_password":
             peer.send(packet(b"\1" + public, sequence))
-        return await peer.everything()
+        return await peer.reader.readexactly(4 + 256)
 
     # sha256_password asks for a key in its first packet, even if it has one.
     refused = not local and (not given or method == "sha256_password")
     options = {"server_public_key": str(file)} if given else {}
     async with fake(script) as (url, results):
-        connecting = asyncio.ensure_future(asyncdb.connect(url, **options)._open())
-        done, _ = await asyncio.wait([connecting], timeout=0.3)
-        assert refused == bool(done)
-        connecting.cancel()
-        with pytest.raises((asyncio.CancelledError, asyncdb.AuthenticationFailed)):
-            await connecting
+        with pytest.raises(asyncdb.ConnectionFailed) as caught:
+            await asyncdb.connect(url, **options)
 
-    encrypted = len(results[0]) >= 256
-    assert refused != encrypted
+    assert refused == (type(caught.value) is asyncdb.AuthenticationFailed)
+    assert refused != isinstance(results[0], bytes)  # the encrypted password
 
 
 @pytest.mark.parametrize(
@@ -580,7 +576,7 @@ async def test_a_kill_that_hangs_does_not_hold_up_the_cancelled() -> None:
         with pytest.raises(asyncio.CancelledError):
             await task
 
-        assert asyncio.get_running_loop().time() - begun < 0.5
+        assert asyncio.get_running_loop().time() - begun < 1.0
         assert db.is_closed
 
 

@@ -45,8 +45,10 @@ async def test_values_are_bound(db: asyncdb.Connection, users: str) -> None:
 
 async def test_nested_and_lists(db: asyncdb.Connection, users: str) -> None:
     """A nested template is a fragment, and lists compose."""
-    where = template('t"id IN ({ids}) AND name <> {no}"', ids=asyncdb.expand([1, 2]), no="x")
-    query = template('t"SELECT id FROM {t:i} WHERE {where} ORDER BY id"', t=users, where=where)
+    ids = asyncdb.expand([1, 2])
+    where = template('t"id IN ({ids}) AND name <> {no}"', ids=ids, no="x")
+    source = 't"SELECT id FROM {t:i} WHERE {where} ORDER BY id"'
+    query = template(source, t=users, where=where)
 
     async with db.stream(query) as rows:
         assert [1, 2] == [row.id async for row in rows]

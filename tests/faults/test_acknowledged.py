@@ -10,9 +10,10 @@ from collections import Counter
 from collections.abc import Callable
 
 import asyncdb
-from tests.plugins.scale import Scaled
+from tests.plugins.scale import Scaled, eventually
 from tests.plugins.servers import Server
 
+Record = Callable[[str, object], None]
 WRITERS, MOVERS, ACCOUNTS = 8, 6, 10
 
 GONE = (asyncdb.ConnectionLost, asyncdb.ConnectionFailed, asyncdb.ConnectionClosed)
@@ -55,8 +56,10 @@ class Writer:
             await db.close()
 
 
-async def test_commits_over_server_deaths(server: Server, scaled: Scaled) -> None:
-    """Over SIGKILLs no acknowledged commit is lost or doubled, and no failed one done."""
+async def test_commits_over_server_deaths(
+    server: Server, scaled: Scaled, record_property: Record
+) -> None:
+    """Over SIGKILLs no acknowledged commit is lost or doubled, no failed one done."""
     async with asyncdb.connect(server.url) as db:
         await db.execute("CREATE TABLE book (writer INTEGER, n INTEGER)")
     writers = [Writer(server.url, number) for number in range(WRITERS)]
@@ -80,7 +83,9 @@ async def test_commits_over_server_deaths(server: Server, scaled: Scaled) -> Non
     found = Counter((row.writer, row.n) for row in rows)
     committed = set[tuple[int, int]]().union(*(w.committed for w in writers))
     unknown = set[tuple[int, int]]().union(*(w.unknown for w in writers))
-    print(f"{server.engine}: {len(committed)} commits, {len(unknown)} unknown, {waits}")
+    record_property("commits", len(committed))
+    record_property("unknown", len(unknown))
+    record_property("first success after restart", max(waits))
     assert set() == committed - set(found)
     assert set() == set(found) - committed - unknown
     assert {1} == set(found.values())
@@ -88,12 +93,15 @@ async def test_commits_over_server_deaths(server: Server, scaled: Scaled) -> Non
 
 
 async def _until(check: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not check():
-            await asyncio.sleep(0.002)
+    async def checked() -> bool:
+        return check()
+
+    await eventually(checked, within=20)
 
 
-async def test_a_bank(database_url: str, table: str, scaled: Scaled) -> None:
+async def test_a_bank(
+    database_url: str, table: str, scaled: Scaled, record_property: Record
+) -> None:
     """While transfers are cancelled at random, every reader sees the same sum."""
     async with asyncdb.connect(database_url) as db:
         await db.execute(
@@ -142,7 +150,9 @@ async def test_a_bank(database_url: str, table: str, scaled: Scaled) -> None:
         for _ in range(MOVERS):
             group.create_task(mover())
 
-    print(f"{moved} transfers, {cancelled} cancelled, {len(sums)} reads")
+    record_property("transfers", moved)
+    record_property("cancelled", cancelled)
+    record_property("reads", len(sums))
     assert {100 * ACCOUNTS} == set(map(int, sums))
     assert moved
     assert cancelled

@@ -1,4 +1,4 @@
-"""A cancelled verb returns at once, stops the work on the server, and leaves it clean."""
+"""A cancelled verb returns at once, stops the server, and leaves all clean."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ async def test_in_a_block(
 async def test_waiting_for_a_lock(
     db: asyncdb.Connection, observer: asyncdb.Connection, table: str
 ) -> None:
-    """Cancelled while it waits for a lock, a statement is back at once and writes not."""
+    """Cancelled while it waits for a lock, a statement is back and writes nothing."""
     await db.execute(f"CREATE TABLE {table} (a INTEGER)")
     await db.execute(f"INSERT INTO {table} VALUES (1)")
     async with observer.transaction():

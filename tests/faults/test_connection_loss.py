@@ -65,9 +65,9 @@ async def test_cut_in_mid_statement(
 
 
 @ON_SERVERS
-@pytest.mark.parametrize("size", [1, 3, 5, 7, 20, 60, 100, 1000])
+@pytest.mark.parametrize("size", [1, 4, 7, 60, 1000])
 async def test_a_torn_answer(db: asyncdb.Connection, proxy: Proxy, size: int) -> None:
-    """An answer that ends anywhere in the middle is ConnectionLost, never a short one."""
+    """An answer that ends in the middle is ConnectionLost, never a short one."""
     proxy.cut_after(size)
     with pytest.raises(asyncdb.ConnectionLost):
         async with asyncio.timeout(2):
@@ -194,9 +194,7 @@ async def test_closing_on_a_silent_line(db: asyncdb.Connection, proxy: Proxy) ->
 
 
 @ON_SERVERS
-async def test_cancelled_on_a_silent_line(
-    db: asyncdb.Connection, proxy: Proxy
-) -> None:
+async def test_cancelled_on_a_silent_line(db: asyncdb.Connection, proxy: Proxy) -> None:
     """A cancellation returns within half a second though nobody answers."""
     await db.fetchval("SELECT 1")
     proxy.stall()

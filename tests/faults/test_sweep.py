@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 from collections.abc import AsyncIterator, Callable
 from itertools import count
 from pathlib import Path
@@ -20,6 +19,7 @@ import pytest_asyncio
 import asyncdb
 from asyncdb.testing.fake import faults
 from tests.plugins.databases import ENGINES_AND_FAKE, engines
+from tests.plugins.scale import eventually
 from tests.plugins.stepping import Attempt, When, cancel_at
 
 pytestmark = engines(*ENGINES_AND_FAKE)
@@ -31,7 +31,9 @@ WHENS: tuple[When, ...] = ("early", "late")
 class Bench:
     """A connection that is replaced when it is gone, an observer, and a table."""
 
-    def __init__(self, url: str, observer: asyncdb.Connection | None, table: str):
+    def __init__(
+        self, url: str, observer: asyncdb.Connection | None, table: str
+    ) -> None:
         self.url = url
         self.table = table
         self.observer = observer
@@ -192,7 +194,7 @@ async def _early_end(db: asyncdb.Connection, table: str, fresh: str) -> None:
     ids=lambda verb: verb.__name__.strip("_"),
 )
 async def test_verbs_that_change_nothing(bench: Bench, verb: Verb) -> None:
-    """Cancelled at any await, the connection is clean or gone and nothing is changed."""
+    """Cancelled at any await, the connection is clean or gone, nothing is changed."""
     attempts = [attempt async for attempt in sweep(bench, verb)]
 
     assert not attempts[-1].cancelled
@@ -249,7 +251,7 @@ async def _ended_early(db: asyncdb.Connection, table: str, fresh: str) -> None:
 
 @pytest.mark.parametrize("verb", [_block, _nested, _by_hand, _ended_early])
 async def test_transactions(bench: Bench, verb: Verb) -> None:
-    """Cancelled at any await, a block is committed as a whole, and then it says unknown.
+    """Cancelled at any await, a block is committed as a whole, and says unknown.
 
     A cancellation that is not raised from CommitUnknown has committed nothing.
     """
@@ -290,12 +292,25 @@ async def test_a_swallowed_cancellation_leaves_only_rollback(
             assert 2 not in found
 
 
+def open_files() -> int:
+    """Count the process's open file descriptors."""
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+async def closed(before: int) -> None:
+    """Wait until there are no more than before: transports close a turn later."""
+
+    async def so() -> bool:
+        return open_files() <= before
+
+    await eventually(so)
+
+
 async def test_connect(database_url: str) -> None:
     """A connect that is cancelled at any await leaves no session and no file open."""
-    fds = Path("/proc/self/fd")
     async with asyncdb.connect(database_url):  # imports and caches are paid for
         pass
-    before = len(os.listdir(fds))
+    before = open_files()
     with faults() as seen:
         for when in WHENS:
             for number in count(1):
@@ -311,17 +326,14 @@ async def test_connect(database_url: str) -> None:
                 if not attempt.reached:
                     break
         assert seen.opened == seen.closed
-    async with asyncio.timeout(2):  # transports close in the loop's next turns
-        while len(os.listdir(fds)) > before:
-            await asyncio.sleep(0.005)
+    await closed(before)
 
 
 async def test_close(database_url: str) -> None:
     """A close that is cancelled at any await has closed, and leaves no file open."""
-    fds = Path("/proc/self/fd")
     async with asyncdb.connect(database_url):
         pass
-    before = len(os.listdir(fds))
+    before = open_files()
     for when in WHENS:
         for number in count(1):
             db = await asyncdb.connect(database_url)
@@ -331,6 +343,4 @@ async def test_close(database_url: str) -> None:
             assert db.is_closed
             if not attempt.reached:
                 break
-    async with asyncio.timeout(2):
-        while len(os.listdir(fds)) > before:
-            await asyncio.sleep(0.005)
+    await closed(before)

@@ -1,4 +1,4 @@
-"""One option, one meaning on every server; no password leaves where TLS was asked for."""
+"""One option, one meaning on every server; no password leaves without TLS."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from asyncdb._tls import tls_mode
 from asyncdb.options import ServerOptions
 from tests.plugins import binaries, servers
 from tests.plugins.certificates import Certificate, Certificates
-from tests.plugins.databases import SERVERS, engines
+from tests.plugins.databases import SERVERS
 from tests.plugins.process import PASSWORD
 from tests.plugins.proxy import MakeProxy, Side
 
@@ -29,8 +29,11 @@ CIPHER = {
 def start(engine: str, own: Certificate | None, ca: str) -> servers.Server:
     """Start a server with a certificate; a client's must be of `ca`'s."""
     if own is None:
-        off = {} if engine == "postgresql" else {"ssl": "0"}
-        return servers.start(engine, **off)
+        off: dict[str, dict[str, str]] = {
+            "mariadb": {"ssl": "0"},
+            "mysql": {"tls-version": ""},
+        }
+        return servers.start(engine, **off.get(engine, {}))
     files = {"server.crt": own.certificate, "server.key": own.key, "ca.crt": ca}
     names = ("ssl_cert_file", "ssl_key_file", "ssl_ca_file")
     extra: dict[str, str] = {"ssl": "on"}
@@ -167,7 +170,7 @@ async def test_a_man_in_the_middle(
 async def test_a_man_in_the_middle_of_prefer(
     by_certificate: Callable[[str], str], make_proxy: MakeProxy
 ) -> None:
-    """`prefer` gives way, which is why it is not the default; the password stays safe."""
+    """`prefer` gives way, so it is not the default; the password stays safe."""
     proxy = await make_proxy(by_certificate("good"), strip)
     async with asyncdb.connect(proxy.url, tls="prefer") as db:
         assert not await cipher(db)

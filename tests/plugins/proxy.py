@@ -98,7 +98,7 @@ class Proxy:
             self._server = None
             await asyncio.sleep(0)
 
-    # -- the proxy ----------------------------------------------------------------------
+    # -- the proxy -------------------------------------------------------------------
 
     @property
     def url(self) -> str:

@@ -1,4 +1,4 @@
-"""How long the fault tests go on: a taste in `make test`, all of it with `--full-faults`.
+"""How long the fault tests go on: a taste, or all of it with `--full-faults`.
 
 async def test_storm(scaled): for _ in range(scaled(200, 2_000)): ...
 """

@@ -1,8 +1,8 @@
-"""Statements that run for ever on each engine, and how to see from outside that they do.
+"""Statements that run for ever on each engine, and how to see that they do.
 
-    slow = await Slow.on(db, observer)
-    task = asyncio.create_task(db.execute(slow.sql)); await slow.started()
-    ...; await slow.stopped()
+slow = await Slow.on(db, observer)
+task = asyncio.create_task(db.execute(slow.sql)); await slow.started()
+...; await slow.stopped()
 """
 
 from __future__ import annotations
@@ -20,6 +20,18 @@ _SEEN = {
     "AND pid <> pg_backend_pid() AND query LIKE ?",
     "mysql": "SELECT count(*) FROM information_schema.processlist "
     "WHERE id <> connection_id() AND info LIKE ?",
+}
+_PIDS = {
+    "postgresql": (
+        "SELECT pid FROM pg_stat_activity "  # noqa: ISC004  # one text
+        "WHERE pid <> pg_backend_pid() AND query LIKE ?",
+        "SELECT pg_terminate_backend({})",
+    ),
+    "mysql": (
+        "SELECT id FROM information_schema.processlist "  # noqa: ISC004  # one text
+        "WHERE id <> connection_id() AND info LIKE ?",
+        "KILL {}",
+    ),
 }
 # For writing. MySQL's sleep() just returns when it is killed, and the row is there.
 _WORK = {
@@ -81,14 +93,11 @@ class Slow:
             await eventually(self._is_gone)
 
     async def end(self) -> None:
-        """End a session that lost its client: PostgreSQL does not look for it."""
-        if self.engine == "postgresql":
-            await self._observer.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                "WHERE pid <> pg_backend_pid() AND query LIKE ?",
-                [f"%{self._mark}%"],
-            )
-            await self.stopped()
+        """End a session that lost its client: servers do not look for theirs."""
+        pids, end = _PIDS[self.engine]
+        for row in await self._observer.fetchall(pids, [f"%{self._mark}%"]):
+            await self._observer.execute(end.format(row[0]))
+        await self.stopped()
 
     async def _is_running(self) -> bool:
         seen = await self._observer.fetchval(_SEEN[self.engine], [f"%{self._mark}%"])

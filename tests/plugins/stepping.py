@@ -80,7 +80,7 @@ class _Stepped:
                     asyncio.get_running_loop().call_soon(cancel)
             try:
                 value = yield future
-            except BaseException as caught:
+            except BaseException as caught:  # noqa: BLE001  # the coroutine's
                 error = caught
 
 
@@ -112,7 +112,7 @@ async def cancel_at(
             raise
         attempt.cancelled = True
         attempt.cause = error.__cause__
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  # kept for the test
         attempt.error = error
     if stepped.cancelled_at:
         attempt.seconds = time.monotonic() - stepped.cancelled_at

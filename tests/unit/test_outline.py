@@ -185,12 +185,6 @@ def test_markers_are_not_words() -> None:
     assert {"SELECT"} == read("SELECT :commit", POSTGRESQL, "named").words
 
 
-@pytest.mark.parametrize("style", ["none", "positional", "named"])
-def test_backslashes_make_a_text_mode_sensitive(style: Any) -> None:
-    """Only a backslash can mean something else in another session."""
-    assert read(r"SELECT 'a\b'", MYSQL, style).mode_sensitive is True
-    assert read("SELECT 'ab'", MYSQL, style).mode_sensitive is False
-
 
 def test_unfinished_texts_are_outlined() -> None:
     """A text without parameters is never refused, and still tells what it can."""

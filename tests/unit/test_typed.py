@@ -31,7 +31,7 @@ import pytest
 from typing_extensions import TypeAliasType
 
 from asyncdb import DataError, InterfaceError
-from asyncdb._typed import Decoding
+from asyncdb._typed import Decoding, decoding
 from asyncdb.dialect import Dialect
 from asyncdb.dialects import mysql, postgresql, sqlite
 
@@ -62,6 +62,7 @@ class DriverUUID(UUID):
 
 UserId = NewType("UserId", int)
 Pair = TypeAliasType("Pair", tuple[int, str])
+Several = TypeAliasType("Several", list[T], type_params=(T,))
 
 
 def columns(*names: str) -> tuple[tuple[str, Any], ...]:
@@ -124,6 +125,7 @@ def row(into: Any, **values: Any) -> Any:
         ("sqlite", None, None, None),
         ("sqlite", Annotated[int, "of years"], 1, 1),
         ("sqlite", UserId, 1, 1),
+        ("sqlite", Several[bool], "[true]", [True]),
         ("sqlite", Any, "x", "x"),
         ("sqlite", int | str, "1", "1"),
         ("sqlite", int | UUID, str(ID), ID),
@@ -350,6 +352,25 @@ def test_shapes_that_do_not_fit(into: Any, values: dict[str, Any], said: str) ->
         row(into, **values)
 
 
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="syntax of Python 3.12")
+def test_type_parameters() -> None:
+    """What is written in the syntax of Python 3.12 is understood."""
+    names: dict[str, Any] = {"dataclass": dataclass}
+    exec(
+        "type Two = tuple[int, bool]\n"
+        "@dataclass\n"
+        "class New[T]:\n"
+        "    item: T\n"
+        "class Of(New[bool]):\n"
+        "    pass\n",
+        names,
+    )
+
+    assert (1, True) == row(names["Two"], a=1, b=1)
+    assert row(names["New"][bool], item=1).item is True
+    assert row(names["Of"], item=1).item is True
+
+
 def test_columns_of_one_name() -> None:
     """Two columns of a name are refused where names count, and fine where not."""
     twice = columns("a", "a")
@@ -375,7 +396,9 @@ def test_errors_say_where() -> None:
 @pytest.mark.parametrize("into", [Model, Checked])
 def test_pydantic_refuses(into: Any) -> None:
     """What pydantic refuses is a DataError of ours, without the value."""
-    with pytest.raises(DataError, match=r"field id: greater_than") as caught:
+    with pytest.raises(
+        DataError, match=r"field 'id', a value of type int: greater_than"
+    ) as caught:
         row(into, **({"id": -77, "on": 1} if into is Model else {"id": -77}))
 
     assert "-77" not in str(caught.value)
@@ -391,7 +414,7 @@ def test_an_open_model_takes_more() -> None:
     assert {"id": 1, "x": 2} == row(Open, id=1, x=2).model_dump()
 
 
-# -- what the engine tells ----------------------------------------------------------------
+# -- what the engine tells ---------------------------------------------------------
 
 
 def test_type_codes_save_the_look() -> None:
@@ -408,26 +431,31 @@ def test_type_codes_save_the_look() -> None:
 
 def test_shapes_are_made_once_and_bounded() -> None:
     """The function for a shape is kept; the least used go when there are too many."""
-    decoding = Decoding(Dialect(name="any"), {})
-    decoding.rows(int, columns("a"), [])
-    kept = dict(decoding._kept)
-    decoding.rows(int, columns("a"), [])
-    assert kept == decoding._kept
+    reader = Decoding(Dialect(name="any"), {})
+    reader.rows(int, columns("a"), [])
+    kept = dict(reader._kept)
+    reader.rows(int, columns("a"), [])
+    assert kept == reader._kept
 
     for i in range(2000):
-        decoding.rows(int, columns(f"c{i}"), [])
-        decoding.rows(int, columns("a"), [])
-    assert len(decoding._kept) <= 512
-    assert kept.items() <= decoding._kept.items()
+        reader.rows(int, columns(f"c{i}"), [])
+        reader.rows(int, columns("a"), [])
+    assert len(reader._kept) <= 512
+    assert kept.items() <= reader._kept.items()
 
 
-def test_connections_of_an_engine_share() -> None:
-    """Without converters, one table serves all connections to an engine."""
-    one_, two = (Decoding.of(sqlite.DIALECT, {}) for _ in range(2))
+def test_connections_share() -> None:
+    """One table serves all connections to an engine with the same converters."""
     server = dataclasses.replace(sqlite.DIALECT, server_version=(3, 40))
+    own: Any = {Color: (str, Color)}
+    plain, typed = Decoding.of(sqlite.DIALECT, {}), Decoding.of(sqlite.DIALECT, own)
 
-    assert one_ is two is Decoding.of(server, {})
-    assert one_ is not Decoding.of(sqlite.DIALECT, {Color: Color})
+    assert plain is Decoding.of(server, {})
+    assert typed is Decoding.of(server, own)
+    assert typed not in (plain, Decoding.of(sqlite.DIALECT, dict(own)))
+    for _ in range(100):
+        Decoding.of(sqlite.DIALECT, {Color: (str, Color)})
+    assert len(decoding._shared) <= 64
 
 
 def test_hostile_names_are_data() -> None:
@@ -464,13 +492,13 @@ def from_text(value):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
 )
 def test_converters_read_their_own(decode: Any, value: Any) -> None:
     """A decode function gets what it is annotated with, on every engine."""
-    decoding = Decoding(sqlite.DIALECT, {Point: decode})
+    reader = Decoding(sqlite.DIALECT, {Point: decode})
 
-    assert Point(1, 2) == one(decoding, Point, value)
-    assert [Point(1, 2)] == decoding.rows(Point | None, columns("p"), [(value,)])
-    assert [Box(Point(1, 2))] == decoding.rows(Box[Point], columns("item"), [(value,)])
+    assert Point(1, 2) == one(reader, Point, value)
+    assert [Point(1, 2)] == reader.rows(Point | None, columns("p"), [(value,)])
+    assert [Box(Point(1, 2))] == reader.rows(Box[Point], columns("item"), [(value,)])
     with pytest.raises(DataError):
-        one(decoding, Point, "secret")
+        one(reader, Point, "secret")
 
 
 def test_no_library_is_imported() -> None:

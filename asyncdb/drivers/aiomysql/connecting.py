@@ -49,7 +49,10 @@ class AiomysqlDriver(Driver):
                 wire.abort()
                 raise
         except Exception as error:
-            raise translate_connecting(error) from error
+            found = translate_connecting(error)
+            if found is error:
+                raise
+            raise found from error
         return AiomysqlConnection(wire, target, session, options)
 
     def translate(self, error: BaseException) -> errors.Error | None:

@@ -32,7 +32,7 @@ from asyncdb.driver import DriverConnection, DriverCursor, Result
 from asyncdb.drivers.aiomysql import bulk
 from asyncdb.drivers.aiomysql.answers import Answer, server_values
 from asyncdb.drivers.aiomysql.cursor import AiomysqlCursor
-from asyncdb.drivers.aiomysql.deadline import command_within
+from asyncdb.drivers.aiomysql.deadline import command_within, select_within
 from asyncdb.drivers.aiomysql.killing import kill_later, stop
 from asyncdb.drivers.aiomysql.shapes import Shape
 from asyncdb.drivers.aiomysql.wire import (
@@ -213,8 +213,10 @@ class AiomysqlConnection(DriverConnection):
         verb = statement.verb
         text, plain = render(statement, args), verb in _PLAIN
         try:
-            if self._limit is None or verb == "SELECT":
+            if self._limit is None:
                 answer = await self.command(text, plain=plain)
+            elif verb == "SELECT":
+                answer = await select_within(self, self._limit, text)
             else:
                 answer = await command_within(self, self._limit, text, plain=plain)
         except MySQLError as error:
@@ -311,7 +313,7 @@ class AiomysqlConnection(DriverConnection):
             await self.command("ROLLBACK")
         except MySQLError:
             # Galera says in this way that it had taken the transaction back before.
-            if self.wire.is_gone or self.wire.in_transaction:
+            if self.is_closed() or self.wire.in_transaction:
                 raise
         await self.restore_autocommit()
 

@@ -23,6 +23,23 @@ if TYPE_CHECKING:
 _INTERRUPTED = 1317
 
 
+async def select_within(
+    connection: AiomysqlConnection, seconds: float, text: str
+) -> Answer:
+    """Run a SELECT, which the server stops itself.
+
+    Raises:
+        StatementTimeout: it took too long. SLEEP() and a few other functions then just
+            return, and the server makes a result of that instead of an error.
+    """
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
+    answer = await connection.command(text, plain=True)
+    if loop.time() - begun >= seconds:
+        raise database_error(StatementTimeout)
+    return answer
+
+
 async def command_within(
     connection: AiomysqlConnection, seconds: float, text: str, *, plain: bool
 ) -> Answer:

@@ -16,20 +16,19 @@ Rules that come from SQLite, sqlite3 and aiosqlite:
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 
 import aiosqlite
-from aiosqlite.core import _STOP_RUNNING_SENTINEL as END_OF_THREAD
 
 from asyncdb._sql.statement import Statement
 from asyncdb.dialect import Dialect, Lexis
-from asyncdb.dialects.sqlite import DIALECT, LEXIS, LiteRow, SQLiteOptions, lite_row
+from asyncdb.dialects.sqlite import DIALECT, LEXIS, SQLiteOptions
 from asyncdb.driver import DriverConnection, DriverCursor, Result
+from asyncdb.drivers.aiosqlite import jobs
 from asyncdb.drivers.aiosqlite.resetting import reset
 from asyncdb.drivers.aiosqlite.writing import Turn, writes
 from asyncdb.errors import TransactionError
@@ -92,14 +91,14 @@ class AiosqliteConnection(DriverConnection):
     async def execute(self, statement: Statement, args: Sequence[Any]) -> Result:
         """Run a statement and give its whole result, in one hop."""
         run = self._in_turn if writes(statement) else self._patiently
-        result: Result = await run(_run, statement, args)
+        result: Result = await run(jobs.run, statement, args)
         return result
 
     async def execute_many(
         self, statement: Statement, rows: Sequence[Sequence[Any]]
     ) -> int:
         """Run a statement for each row in one hop, in a transaction."""
-        count: int = await self._in_turn(_run_many, statement, rows)
+        count: int = await self._in_turn(jobs.run_many, statement, rows)
         return count
 
     async def open_cursor(
@@ -109,10 +108,10 @@ class AiosqliteConnection(DriverConnection):
         opened: list[sqlite3.Cursor] = []
         try:
             run = self._in_turn if writes(statement) else self._patiently
-            await run(_open, statement, args, opened)
+            await run(jobs.open_cursor, statement, args, opened)
         except BaseException:
             if not self._closed:
-                await self.hop(_close_all, opened, droppable=False)
+                await self.hop(jobs.close_all, opened, droppable=False)
             raise
         return AiosqliteCursor(self, opened[0])
 
@@ -156,7 +155,7 @@ class AiosqliteConnection(DriverConnection):
             args: what it takes.
             droppable: cancelled before its turn, it need not run at all.
         """
-        job = _Job(self._loop, function, args)
+        job = jobs.Job(self._loop, function, args)
         self._queue.put_nowait((None, job))
         try:
             return await job.future
@@ -170,7 +169,7 @@ class AiosqliteConnection(DriverConnection):
 
     async def _interrupt(self) -> None:
         """Stop the running job and wait until the thread is free, or give up on it."""
-        job = _Job(self._loop, int, ())
+        job = jobs.Job(self._loop, int, ())
         self._queue.put_nowait((None, job))
         fence = job.future
         try:
@@ -196,9 +195,9 @@ class AiosqliteConnection(DriverConnection):
         try:
             if options.readonly:
                 self._query_only = True
-                await self._patiently(_script, "PRAGMA query_only=ON", "BEGIN")
+                await self._patiently(jobs.script, "PRAGMA query_only=ON", "BEGIN")
             else:
-                await self._in_turn(_script, "BEGIN IMMEDIATE")
+                await self._in_turn(jobs.script, "BEGIN IMMEDIATE")
         except BaseException:
             await self.rollback()  # cancelled, it may have begun all the same
             raise
@@ -208,13 +207,13 @@ class AiosqliteConnection(DriverConnection):
         if not self._raw.in_transaction:
             message = "the transaction was already over: SQLite has rolled it back"
             raise TransactionError(message)
-        await self._patiently(_end, "COMMIT")
+        await self._patiently(jobs.end, "COMMIT")
         self._query_only = False
 
     async def rollback(self) -> None:
         """Roll back."""
         if self.in_transaction() or self._query_only:
-            await self.hop(_end, self._raw, "ROLLBACK", droppable=False)
+            await self.hop(jobs.end, self._raw, "ROLLBACK", droppable=False)
             self._query_only = False
 
     def in_transaction(self) -> bool:
@@ -230,7 +229,7 @@ class AiosqliteConnection(DriverConnection):
     async def close(self) -> None:
         """Close the file and end the thread, which may be in another task's job."""
         if not self._closed:
-            closing = _Job(self._loop, self._raw.close, ())
+            closing = jobs.Job(self._loop, self._raw.close, ())
             self._end(closing)
             # Whoever is cancelled here need not wait: the thread ends by itself.
             await closing.future
@@ -262,7 +261,7 @@ class AiosqliteConnection(DriverConnection):
         self._native._running = False
         self._native._connection = None
         self._queue.put_nowait((None, closing))
-        self._queue.put_nowait((None, _end_thread))
+        self._queue.put_nowait((None, jobs.end_thread))
 
 
 class AiosqliteCursor(DriverCursor):
@@ -289,146 +288,3 @@ class AiosqliteCursor(DriverCursor):
         if not self._connection.is_closed():
             # Left open it would hold a lock, whatever became of who closes it.
             await self._connection.hop(self._raw.close, droppable=False)
-
-
-# -- jobs: what runs in the thread --------------------------------------------------
-
-
-class _Job:
-    """A call for the thread, which sets its future by itself.
-
-    aiosqlite would do that too, but dies where the loop is gone by then; and it logs
-    what it calls, so that the `repr` must not show the values.
-    """
-
-    __slots__ = ("_args", "_function", "_loop", "dropped", "future")
-
-    def __init__(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        function: Callable[..., Any],
-        args: tuple[Any, ...],
-    ) -> None:
-        self._loop = loop
-        self._function = function
-        self._args = args
-        self.dropped = False  # cancelled before the thread came to it
-        self.future: asyncio.Future[Any] = loop.create_future()
-
-    def __call__(self) -> None:
-        if self.dropped:
-            return
-        try:
-            result = self._function(*self._args)
-        except BaseException as error:  # noqa: BLE001  # all of them are the caller's
-            self._tell(self.future.set_exception, error)
-        else:
-            self._tell(self.future.set_result, result)
-
-    def _tell(self, set_it: Callable[[Any], None], outcome: Any) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop is gone, and who waited too
-            self._loop.call_soon_threadsafe(self._set, set_it, outcome)
-
-    def _set(self, set_it: Callable[[Any], None], outcome: Any) -> None:
-        if not self.future.done():
-            set_it(outcome)
-
-
-def _end_thread() -> object:
-    return END_OF_THREAD
-
-
-@lru_cache(maxsize=1024)
-def _shape(names: tuple[str, ...]) -> tuple[type[LiteRow], tuple[tuple[str, Any], ...]]:
-    return lite_row(names), tuple((name, None) for name in names)
-
-
-def _run(raw: sqlite3.Connection, statement: Statement, args: Sequence[Any]) -> Result:
-    changes = raw.total_changes
-    cursor = raw.cursor()
-    try:
-        cursor.execute(statement.text, args)
-        if cursor.description is not None:
-            names = tuple([column[0] for column in cursor.description])
-            cursor.row_factory, columns = _shape(names)
-            rows: list[Any] = cursor.fetchall()
-            count = len(rows)
-        else:
-            columns, rows = None, []
-            count = cursor.rowcount
-            if count < 0:
-                count = _count(raw, statement, changes)
-        made = count == 1 and raw.total_changes != changes and _inserts(statement)
-        return Result(columns, rows, count, cursor.lastrowid if made else None)
-    finally:
-        cursor.close()
-
-
-def _count(raw: sqlite3.Connection, statement: Statement, before: int) -> int:
-    """Count what sqlite3 does not: it looks only at the first word of a text."""
-    if raw.total_changes != before:
-        (changed,) = raw.execute("SELECT changes()").fetchone()
-        return int(changed)
-    writes = not statement.words.isdisjoint(("INSERT", "UPDATE", "DELETE", "REPLACE"))
-    return 0 if statement.verb == "WITH" and writes else -1
-
-
-def _inserts(statement: Statement) -> bool:
-    """Tell whether it made a key: an upsert that updates leaves the last one."""
-    words = statement.words
-    return not words.isdisjoint(("INSERT", "REPLACE")) and not (
-        "CONFLICT" in words and "UPDATE" in words
-    )
-
-
-def _run_many(
-    raw: sqlite3.Connection, statement: Statement, rows: Sequence[Sequence[Any]]
-) -> int:
-    own = not raw.in_transaction
-    if own:
-        raw.execute("BEGIN IMMEDIATE")
-    try:
-        before = raw.total_changes
-        count = raw.executemany(statement.text, rows).rowcount
-        if count < 0:
-            count = raw.total_changes - before
-        if own:
-            raw.execute("COMMIT")
-    except BaseException:
-        if own and raw.in_transaction:
-            raw.execute("ROLLBACK")
-        raise
-    return count
-
-
-def _open(
-    raw: sqlite3.Connection,
-    statement: Statement,
-    args: Sequence[Any],
-    opened: list[sqlite3.Cursor],
-) -> None:
-    _close_all(opened)  # of a try before
-    opened[:] = [raw.cursor()]
-    opened[0].execute(statement.text, args)
-    if opened[0].description is not None:
-        names = tuple(column[0] for column in opened[0].description)
-        opened[0].row_factory = lite_row(names)
-
-
-def _close_all(cursors: list[sqlite3.Cursor]) -> None:
-    for cursor in cursors:
-        cursor.close()
-
-
-def _script(raw: sqlite3.Connection, *texts: str) -> None:
-    for text in texts:
-        raw.execute(text)
-
-
-def _end(raw: sqlite3.Connection, text: str) -> None:
-    """End a transaction, if one is open, and allow writing again, in one job."""
-    if raw.in_transaction:
-        raw.execute(text)
-    while raw.execute("PRAGMA query_only").fetchone()[0]:
-        with contextlib.suppress(sqlite3.OperationalError):  # interrupted in between
-            raw.execute("PRAGMA query_only=OFF")

@@ -47,7 +47,7 @@ class AsyncpgDriver(Driver):
             native = await _open(url, options)
         except Exception as error:
             found = translate_connecting(error)
-            if found is None:
+            if found is None or found is error:
                 raise
             raise found from error
         try:

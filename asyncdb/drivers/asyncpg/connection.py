@@ -45,6 +45,8 @@ Columns = tuple[tuple[str, Any], ...]
 
 # Seconds for the server to answer after a failure before the line is cut.
 _SETTLE = 0.4
+# Seconds of that after which a cancelled statement that still runs is cancelled again.
+_REPEAT = 0.1
 # Raised by the server, or by asyncpg before sending, when a kept statement is stale.
 _STALE = (
     exceptions.InvalidCachedStatementError,
@@ -201,7 +203,8 @@ class AsyncpgConnection(DriverConnection):
         if statement.words.isdisjoint(("INSERT", "UPDATE", "DELETE", "MERGE")):
             return await self.execute_many(statement, rows)
         if "RETURNING" not in statement.words:
-            ends = [start for kind, start, _ in scan(text, LEXIS) if kind == "semicolon"]
+            tokens = scan(text, LEXIS)
+            ends = [start for kind, start, _ in tokens if kind == "semicolon"]
             text = f"{text[: ends[0]] if ends else text}\nRETURNING 1"
         return await self._many(text, rows, counting=True)
 
@@ -279,7 +282,12 @@ class AsyncpgConnection(DriverConnection):
         """Send one simple query, bounded; a server that does not answer is left."""
         try:
             async with asyncio.timeout(_SETTLE):
-                await self._native.execute(text)
+                try:
+                    async with asyncio.timeout(_REPEAT):
+                        await self._native.execute(text)
+                except TimeoutError:
+                    await self._cancel_again()
+                    await self._native.execute(text)
         except exceptions.PostgresError:
             pass  # it answers, that the transaction has failed
         except Exception:  # noqa: BLE001  # the first error is the one to be told
@@ -287,6 +295,12 @@ class AsyncpgConnection(DriverConnection):
         except BaseException:
             self._native.terminate()
             raise
+
+    async def _cancel_again(self) -> None:
+        """Repeat asyncpg's cancel request: one that overtakes its statement is lost."""
+        sent = asyncio.get_running_loop().create_future()
+        self._native._cancel_current_command(sent)
+        await sent
 
     # -- transactions --------------------------------------------------------------
 
@@ -336,7 +350,8 @@ class AsyncpgConnection(DriverConnection):
         # asyncpg's own reset forgets roles and temporary tables.
         self._native._listeners.clear()
         self._native._log_listeners.clear()
-        return await self._native.execute(_RESET) == "SELECT 0"
+        tag: str = await self._native.execute(_RESET)
+        return tag == "SELECT 0"
 
     def is_closed(self) -> bool:
         """Whether the session is over."""
@@ -352,7 +367,7 @@ class AsyncpgConnection(DriverConnection):
 
 
 def _answered(error: BaseException) -> bool:
-    """Tell whether the server has said so: asyncpg uses its classes for its own, too."""
+    """Tell whether the server has said so: asyncpg raises its classes, too."""
     return isinstance(error, exceptions.PostgresError) and error.severity is not None
 
 

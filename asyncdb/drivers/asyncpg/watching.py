@@ -1,10 +1,10 @@
 """A watch over the log-in on an unencrypted line: no password leaves it in clear text.
 
 asyncpg answers whatever way of logging in the server asks for, `password` among them,
-and has no option to refuse one. But it takes the event loop to use. `WatchedLoop` is the
-running one, except that a connection made through it passes a `Watch` first, which reads
-the server's requests and cuts the line at the wrong one, before asyncpg has seen it.
-When the log-in is over the watch takes itself out of the way.
+and has no option to refuse one. But it takes the event loop to use. `WatchedLoop` is
+the running one, except that a connection made through it passes a `Watch` first, which
+reads the server's requests and cuts the line at the wrong one, before asyncpg has seen
+it. When the log-in is over the watch takes itself out of the way.
 """
 
 from __future__ import annotations

@@ -158,7 +158,7 @@ class Typed(Chapter):
             await db.fetchall(f"UPDATE {people} SET n = 1", into=Pair)
 
     async def test_converters(self, database_url: str) -> None:
-        """Types of one's own are encoded, and decoded where an annotation names them."""
+        """Types of one's own go in, and come out where an annotation names them."""
         converters: Any = {Point: (_to_dict, _from_dict)}
         async with asyncdb.connect(database_url, converters=converters) as db:
             declared = db.dialect.column_types["dict, list"]
@@ -173,3 +173,13 @@ class Typed(Chapter):
                 assert [Point(1, 2)] * 2 == [p for p in found if p is not None]
             finally:
                 await db.execute("DROP TABLE kit_points")
+
+    @pytest.mark.parametrize(
+        "wrong", [{"x": (str, str)}, {Point: str}, {Point: (1, 2)}]
+    )
+    async def test_converters_of_a_wrong_shape(
+        self, database_url: str, wrong: Any
+    ) -> None:
+        """They are refused before a connection is opened."""
+        with pytest.raises(TypeError, match="converters takes"):
+            await asyncdb.connect(database_url, converters=wrong)

@@ -107,7 +107,7 @@ class Values(Chapter):
     async def new_values(
         self, db: asyncdb.Connection, database_url: str
     ) -> AsyncIterator[NewTable]:
-        """A function that makes a table with a column for values, and gives its name."""
+        """A function that makes a table with a column `v`, and gives its name."""
         names: list[str] = []
 
         async def new(kind: str) -> str:
@@ -139,8 +139,9 @@ class Values(Chapter):
 
         select = f"SELECT v FROM {table} ORDER BY id"
         found = [await db.fetchval(f"{select} LIMIT 1", into=into)]
-        async with db.stream(select, into=tuple[into | None]) as rows:
-            found += [row[0] async for row in rows]
+        row: Any = tuple[into | None]
+        async with db.stream(select, into=row) as rows:
+            found += [one[0] async for one in rows]
 
         assert found[-1] is None
         assert all(same(value, one) for one in found[:-1]), found

@@ -284,9 +284,7 @@ class Answer:
                 n = data[p]
                 p += 1
                 if n < NULL:
-                    q = p + n
-                    append(data[p:q])
-                    p = q
+                    append(data[p : (p := p + n)])
                 elif n == NULL:
                     append(None)
                 else:

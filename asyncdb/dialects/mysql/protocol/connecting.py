@@ -61,7 +61,10 @@ class MySQLDriver(Driver):
                 wire.abort()
                 raise
         except Exception as error:
-            raise translate_connecting(error, self._library) from error
+            found = translate_connecting(error, self._library)
+            if found is error:
+                raise
+            raise found from error
         return MySQLConnection(wire, session, options)
 
     def translate(self, error: BaseException) -> errors.Error | None:

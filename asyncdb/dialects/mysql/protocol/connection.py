@@ -23,7 +23,7 @@ from asyncdb.dialects.mysql.facts import lexis_for
 from asyncdb.dialects.mysql.protocol import bulk
 from asyncdb.dialects.mysql.protocol.answers import Answer, server_values
 from asyncdb.dialects.mysql.protocol.cursor import MySQLCursor
-from asyncdb.dialects.mysql.protocol.deadline import command_within
+from asyncdb.dialects.mysql.protocol.deadline import command_within, select_within
 from asyncdb.dialects.mysql.protocol.killing import kill_later, stop
 from asyncdb.dialects.mysql.protocol.wire import (
     INIT_DB,
@@ -204,8 +204,10 @@ class MySQLConnection(DriverConnection):
         verb = statement.verb
         text, plain = render(statement, args), verb in _PLAIN
         try:
-            if self._limit is None or verb == "SELECT":
+            if self._limit is None:
                 answer = await self.command(text, plain=plain)
+            elif verb == "SELECT":
+                answer = await select_within(self, self._limit, text)
             else:
                 answer = await command_within(self, self._limit, text, plain=plain)
         except self.wire.server_error_class as error:
@@ -296,7 +298,12 @@ class MySQLConnection(DriverConnection):
         if self.wire.is_gone:
             self.wire.abort()
             return
-        await self.command("ROLLBACK")
+        try:
+            await self.command("ROLLBACK")
+        except MySQLError:
+            # Galera says in this way that it had taken the transaction back before.
+            if self.is_closed() or self.wire.in_transaction:
+                raise
         await self.restore_autocommit()
 
     async def restore_autocommit(self) -> None:

@@ -1,0 +1,163 @@
+"""The jobs of a connection: what runs in its thread, and how it tells."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sqlite3
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any
+
+from aiosqlite.core import _STOP_RUNNING_SENTINEL as END_OF_THREAD
+
+from asyncdb._sql.statement import Statement
+from asyncdb.dialects.sqlite import LiteRow, lite_row
+from asyncdb.driver import Result
+
+
+class Job:
+    """A call for the thread, which sets its future by itself.
+
+    aiosqlite would do that too, but dies where the loop is gone by then; and it logs
+    what it calls, so that the `repr` must not show the values.
+    """
+
+    __slots__ = ("_args", "_function", "_loop", "dropped", "future")
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        function: Callable[..., Any],
+        args: tuple[Any, ...],
+    ) -> None:
+        self._loop = loop
+        self._function = function
+        self._args = args
+        self.dropped = False  # cancelled before the thread came to it
+        self.future: asyncio.Future[Any] = loop.create_future()
+
+    def __call__(self) -> None:
+        """Run in the thread."""
+        if self.dropped:
+            return
+        try:
+            result = self._function(*self._args)
+        except BaseException as error:  # noqa: BLE001  # all of them are the caller's
+            self._tell(self.future.set_exception, error)
+        else:
+            self._tell(self.future.set_result, result)
+
+    def _tell(self, set_it: Callable[[Any], None], outcome: Any) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is gone, and who waited too
+            self._loop.call_soon_threadsafe(self._set, set_it, outcome)
+
+    def _set(self, set_it: Callable[[Any], None], outcome: Any) -> None:
+        if not self.future.done():
+            set_it(outcome)
+
+
+def end_thread() -> object:
+    """End the thread: what aiosqlite's loop looks for in a job's result."""
+    return END_OF_THREAD
+
+
+@lru_cache(maxsize=1024)
+def _shape(names: tuple[str, ...]) -> tuple[type[LiteRow], tuple[tuple[str, Any], ...]]:
+    return lite_row(names), tuple((name, None) for name in names)
+
+
+def run(raw: sqlite3.Connection, statement: Statement, args: Sequence[Any]) -> Result:
+    """Run a statement and fetch all of its result."""
+    changes = raw.total_changes
+    cursor = raw.cursor()
+    try:
+        cursor.execute(statement.text, args)
+        if cursor.description is not None:
+            names = tuple([column[0] for column in cursor.description])
+            cursor.row_factory, columns = _shape(names)
+            rows: list[Any] = cursor.fetchall()
+            count = len(rows)
+        else:
+            columns, rows = None, []
+            count = cursor.rowcount
+            if count < 0:
+                count = _count(raw, statement, changes)
+        made = count == 1 and raw.total_changes != changes and _inserts(statement)
+        return Result(columns, rows, count, cursor.lastrowid if made else None)
+    finally:
+        cursor.close()
+
+
+def _count(raw: sqlite3.Connection, statement: Statement, before: int) -> int:
+    """Count what sqlite3 does not: it looks only at the first word of a text."""
+    if raw.total_changes != before:
+        (changed,) = raw.execute("SELECT changes()").fetchone()
+        return int(changed)
+    writes = not statement.words.isdisjoint(("INSERT", "UPDATE", "DELETE", "REPLACE"))
+    return 0 if statement.verb == "WITH" and writes else -1
+
+
+def _inserts(statement: Statement) -> bool:
+    """Tell whether it made a key: an upsert that updates leaves the last one."""
+    words = statement.words
+    return not words.isdisjoint(("INSERT", "REPLACE")) and not (
+        "CONFLICT" in words and "UPDATE" in words
+    )
+
+
+def run_many(
+    raw: sqlite3.Connection, statement: Statement, rows: Sequence[Sequence[Any]]
+) -> int:
+    """Run a statement for each row, in a transaction."""
+    own = not raw.in_transaction
+    if own:
+        raw.execute("BEGIN IMMEDIATE")
+    try:
+        before = raw.total_changes
+        count = raw.executemany(statement.text, rows).rowcount
+        if count < 0:
+            count = raw.total_changes - before
+        if own:
+            raw.execute("COMMIT")
+    except BaseException:
+        if own and raw.in_transaction:
+            raw.execute("ROLLBACK")
+        raise
+    return count
+
+
+def open_cursor(
+    raw: sqlite3.Connection,
+    statement: Statement,
+    args: Sequence[Any],
+    opened: list[sqlite3.Cursor],
+) -> None:
+    """Run a statement, and put its cursor where the caller finds it."""
+    close_all(opened)  # of a try before
+    opened[:] = [raw.cursor()]
+    opened[0].execute(statement.text, args)
+    if opened[0].description is not None:
+        names = tuple(column[0] for column in opened[0].description)
+        opened[0].row_factory = lite_row(names)
+
+
+def close_all(cursors: list[sqlite3.Cursor]) -> None:
+    """Close cursors."""
+    for cursor in cursors:
+        cursor.close()
+
+
+def script(raw: sqlite3.Connection, *texts: str) -> None:
+    """Run texts one after the other."""
+    for text in texts:
+        raw.execute(text)
+
+
+def end(raw: sqlite3.Connection, text: str) -> None:
+    """End a transaction, if one is open, and allow writing again, in one job."""
+    if raw.in_transaction:
+        raw.execute(text)
+    while raw.execute("PRAGMA query_only").fetchone()[0]:
+        with contextlib.suppress(sqlite3.OperationalError):  # interrupted in between
+            raw.execute("PRAGMA query_only=OFF")

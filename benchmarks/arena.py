@@ -1,0 +1,160 @@
+"""Servers, data and workers: all that has to be there before anything is timed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Self
+
+import asyncdb
+from benchmarks.table import ROWS, SERVERS
+from tests.plugins import binaries, servers
+
+ROOT = Path(__file__).resolve().parents[1]
+# Two cores: one for the client, one for the servers.
+CORES = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+CLIENT, SERVER = (CORES[0], CORES[1]) if len(CORES) > 1 else (-1, -1)
+
+_TYPES = {
+    "postgresql": ("INTEGER", "TEXT", "DOUBLE PRECISION", "TIMESTAMP", "BIGSERIAL"),
+    "sqlite": ("INTEGER", "TEXT", "REAL", "TEXT", "INTEGER"),
+    "mysql": ("INTEGER", "VARCHAR(200)", "DOUBLE", "DATETIME", "BIGINT AUTO_INCREMENT"),
+}
+
+
+class Arena:
+    """Throw-away servers with the tables that the workloads use."""
+
+    def __init__(self) -> None:
+        self._stack = contextlib.ExitStack()
+        self._urls: dict[str, str] = {}
+        self.versions: dict[str, str] = {}
+        self.missing: dict[str, str] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def url(self, engine: str) -> str | None:
+        """The URL for an engine of the table, `None` where there is no server."""
+        kind = SERVERS.get(engine, engine)
+        if kind in self.missing:
+            return None
+        if kind not in self._urls:
+            try:
+                self._urls[kind] = self._start(kind)
+            except FileNotFoundError as error:
+                self.missing[kind] = str(error)
+                return None
+        return self._urls[kind]
+
+    def _start(self, kind: str) -> str:
+        if kind == "sqlite":
+            memory = Path("/dev/shm")  # noqa: S108  # ours alone
+            folder = tempfile.mkdtemp(dir=memory if memory.is_dir() else None)
+            self._stack.callback(shutil.rmtree, folder, ignore_errors=True)
+            url = f"sqlite:///{folder}/bench.db"
+        else:
+            if binaries.find(kind) is None:
+                message = f"no {kind} on this machine: python -m tests.plugins.binaries"
+                raise FileNotFoundError(message)
+            server = self._stack.enter_context(servers.start(kind))
+            _pin(server.pid)
+            url = server.url
+        self.versions[kind] = asyncio.run(_fill(url))
+        return url
+
+
+def _pin(process: int) -> None:
+    """Keep a server, its threads and children to come, to a core of its own."""
+    if SERVER >= 0:
+        for thread in Path(f"/proc/{process}/task").iterdir():
+            os.sched_setaffinity(int(thread.name), {SERVER})
+
+
+async def _fill(url: str) -> str:
+    """Make the tables and return the server's version."""
+    begin = datetime(2020, 1, 1, tzinfo=UTC).replace(tzinfo=None)
+    async with asyncdb.connect(url) as db:
+        integer, text, double, moment, serial = _TYPES[db.dialect.name]
+        await db.execute(
+            f"CREATE TABLE items (id {integer} PRIMARY KEY, name {text}, email {text},"
+            f" age {integer}, score {double}, active {integer}, created {moment},"
+            f" note {text})"
+        )
+        await db.execute(
+            f"CREATE TABLE log (id {serial} PRIMARY KEY, name {text}, n {integer},"
+            f" note {text})"
+        )
+        await db.execute(f"CREATE TABLE accounts (id {integer} PRIMARY KEY, n {integer})")
+        await db.executemany("INSERT INTO accounts VALUES (?, 0)", [[1], [2], [3]])
+        is_text = db.dialect.name == "sqlite"
+        rows = []
+        for i in range(1, ROWS + 1):
+            at = begin + timedelta(minutes=i)
+            created = at.isoformat(" ") if is_text else at
+            name = f"name {i}"
+            email = f"user{i}@example.org"
+            rows.append(
+                (i, name, email, i % 90, i / 7, i % 2, created, f"a note of {i}")
+            )
+        async with db.transaction():
+            await db.executemany("INSERT INTO items VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        return ".".join(map(str, db.dialect.server_version))
+
+
+class Worker:
+    """A contestant in a process of its own."""
+
+    def __init__(self, python: str, module: str, url: str) -> None:
+        self._process = subprocess.Popen(
+            [python, "-m", "benchmarks.worker", module, url, str(CLIENT)],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def ask(self, *command: Any) -> Any:
+        """Give a command, and return its answer.
+
+        Raises:
+            RuntimeError: it failed.
+        """
+        assert self._process.stdin is not None  # noqa: S101  # made above
+        assert self._process.stdout is not None  # noqa: S101
+        self._process.stdin.write(json.dumps(command) + "\n")
+        self._process.stdin.flush()
+        line = self._process.stdout.readline()
+        answer = json.loads(line) if line else {"error": "the process has ended"}
+        if "error" in answer:
+            raise RuntimeError(answer["error"])
+        return answer["ok"]
+
+    def close(self) -> None:
+        """End it."""
+        with contextlib.suppress(BrokenPipeError):
+            self._process.communicate(timeout=10)
+
+
+@contextlib.contextmanager
+def workers(players: Sequence[tuple[str, str, str]], url: str) -> Iterator[dict[str, Worker]]:
+    """Start contestants: `(name, python, module)` each."""
+    started: dict[str, Worker] = {}
+    try:
+        for name, python, module in players:
+            started[name] = Worker(python, module, url)
+        yield started
+    finally:
+        for worker in started.values():
+            worker.close()

@@ -1,0 +1,95 @@
+"""Rounds: each contestant in turn does a little, and ratios are taken in each round."""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from benchmarks.arena import Worker
+from benchmarks.table import Workload
+
+
+@dataclass
+class Cell:
+    """What was measured of one workload on one engine.
+
+    Args:
+        seconds: contestant -> seconds for one operation, round by round.
+        ratios: contestant -> its time over the raw driver's of the same round.
+        reasons: contestant -> why there is nothing of it.
+    """
+
+    seconds: dict[str, list[float]] = field(default_factory=dict)
+    ratios: dict[str, list[float]] = field(default_factory=dict)
+    reasons: dict[str, str] = field(default_factory=dict)
+
+    def ratio(self, name: str) -> tuple[float, float, float] | None:
+        """The median of a contestant's ratios, and the quartiles around it."""
+        found = self.ratios.get(name)
+        if not found:
+            return None
+        if len(found) == 1:
+            return found[0], found[0], found[0]
+        low, middle, high = statistics.quantiles(found, n=4, method="inclusive")
+        return middle, low, high
+
+
+class Progress:
+    """A line on the terminal that says how far it is."""
+
+    def __init__(self, steps: int) -> None:
+        self._steps, self._done = steps, 0
+        self._begun = time.monotonic()
+
+    def step(self, what: str) -> None:
+        """Say that another step is done."""
+        self._done += 1
+        spent = time.monotonic() - self._begun
+        left = spent / self._done * max(self._steps - self._done, 0)
+        end = "\r" if sys.stderr.isatty() else "\n"
+        text = f"[{self._done}/{self._steps}] {what:<50} about {left:4.0f} s left"
+        print(text, end=end, file=sys.stderr, flush=True)
+
+
+def measure(
+    players: Mapping[str, Worker], raw: str, workload: Workload, budget: float
+) -> Cell:
+    """Measure one cell.
+
+    Args:
+        players: the contestants.
+        raw: the one that is 1.
+        workload: what they do.
+        budget: seconds for all rounds together.
+
+    Returns:
+        At least three rounds, at most 31.
+    """
+    cell = Cell()
+    ready: dict[str, Worker] = {}
+    times = workload.operations
+    cost = 0.0
+    for name, worker in players.items():
+        try:
+            if workload.name not in worker.ask("has"):
+                cell.reasons[name] = "has no way to do it"
+                continue
+            worker.ask("run", workload.name, max(1, times // 10))  # warm
+            cost += worker.ask("run", workload.name, times)
+            ready[name] = worker
+        except RuntimeError as error:
+            cell.reasons[name] = str(error)
+    rounds = max(3, min(31, int((budget - cost) / max(cost, 1e-6))))
+    order = list(ready)
+    for number in range(rounds):
+        took = {}
+        for name in order if number % 2 else reversed(order):
+            took[name] = ready[name].ask("run", workload.name, times) / times
+        for name, seconds in took.items():
+            cell.seconds.setdefault(name, []).append(seconds)
+            if raw in took:
+                cell.ratios.setdefault(name, []).append(seconds / took[raw])
+    return cell

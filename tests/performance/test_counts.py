@@ -1,0 +1,197 @@
+"""What can be counted exactly: round trips, thread hops, calls, allocations, imports."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+import asyncdb
+from tests.plugins.databases import SECOND_DRIVERS, SERVERS, engine_url, engines
+from tests.plugins.proxy import Proxy, Side
+
+# -- round trips --------------------------------------------------------------------
+
+
+class Counter:
+    """Counts questions: bytes of the client that follow bytes of the server."""
+
+    def __init__(self) -> None:
+        self._last: Side = "server"
+        self.trips = 0
+
+    def __call__(self, side: Side, data: bytes) -> bytes:
+        """See bytes pass."""
+        self.trips += side == "client" and self._last == "server"
+        self._last = side
+        return data
+
+
+async def trips(counter: Counter, work: Callable[[], Awaitable[Any]]) -> int:
+    """Round trips of a piece of work."""
+    before = counter.trips
+    await work()
+    return counter.trips - before
+
+
+async def do_transaction(db: asyncdb.Connection) -> None:
+    """A block with one statement."""
+    async with db.transaction():
+        await db.execute("SELECT 1")
+
+
+@pytest.mark.parametrize("engine", [*SERVERS, *SECOND_DRIVERS])
+async def test_round_trips(request: pytest.FixtureRequest, engine: str) -> None:
+    """Each verb costs the round trips that the protocol needs, and no more."""
+    counter = Counter()
+    url = engine_url(request, engine)
+    prepares = engine == "postgresql"  # the first time
+    async with (
+        Proxy(url, counter) as proxy,
+        asyncdb.connect(proxy.url, tls="disable") as db,
+    ):
+        sql = "SELECT CAST(? AS CHAR(3)) AS a"
+        first = await trips(counter, lambda: db.fetchone(sql, ["a"]))
+
+        assert first == 1 + prepares
+        for verb in (db.execute, db.fetchone, db.fetchall, db.fetchval):
+            assert 1 == await trips(counter, lambda verb=verb: verb(sql, ["b"]))
+        assert 3 + prepares == await trips(counter, lambda: do_transaction(db))
+        assert 3 == await trips(counter, lambda: do_transaction(db))
+
+
+@pytest.mark.parametrize("engine", [*SERVERS, *SECOND_DRIVERS])
+async def test_a_pool_adds_no_round_trip(
+    request: pytest.FixtureRequest, engine: str
+) -> None:
+    """A connection that nothing has touched goes back to the pool as it is."""
+    counter = Counter()
+    async with (
+        Proxy(engine_url(request, engine), counter) as proxy,
+        asyncdb.create_pool(proxy.url, tls="disable", max_size=1) as pool,
+    ):
+        sql = "SELECT CAST(? AS CHAR(3)) AS a"
+        await pool.fetchone(sql, ["a"])
+
+        assert 10 == await trips(counter, lambda: ten_times(pool, sql))
+
+
+async def ten_times(pool: asyncdb.Pool, sql: str) -> None:
+    """Ten pooled selects."""
+    for _ in range(10):
+        await pool.fetchone(sql, ["a"])
+
+
+# -- thread hops ----------------------------------------------------------------------
+
+
+@engines("sqlite")
+async def test_thread_hops(
+    db: asyncdb.Connection, table: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On SQLite a statement is one hop to the thread, whatever it does."""
+    hops = 0
+    real: Any = db._session._queue  # type: ignore[attr-defined]
+
+    class Counting:
+        def put_nowait(self, job: Any) -> None:
+            nonlocal hops
+            hops += 1
+            real.put_nowait(job)
+
+    monkeypatch.setattr(db._session, "_queue", Counting())
+    rows = [[i] for i in range(1000)]
+    for most, work in (
+        (1, lambda: db.execute(f"CREATE TABLE {table} (a INTEGER)")),
+        (1, lambda: db.executemany(f"INSERT INTO {table} VALUES (?)", rows)),
+        (1, lambda: db.execute(f"INSERT INTO {table} VALUES (?)", [1])),
+        (1, lambda: db.fetchone(f"SELECT a FROM {table} WHERE a = ?", [7])),
+        (1, lambda: db.fetchall(f"SELECT a FROM {table}")),
+        (3, lambda: do_transaction(db)),
+    ):
+        hops = 0
+        await work()
+
+        assert most == hops
+
+
+# -- calls and allocations --------------------------------------------------------------
+
+
+async def test_python_calls_of_a_select() -> None:
+    """A point select costs a bounded number of calls above the driver."""
+    calls: list[str] = []
+
+    def count(frame: Any, event: str, _: Any) -> None:
+        if event == "call" and "asyncdb" in frame.f_code.co_filename:
+            calls.append(frame.f_code.co_name)
+
+    async with asyncdb.connect("fake://") as db:
+        await db.fetchone("SELECT ? AS a", [1])
+        sys.setprofile(count)
+        try:
+            await db.fetchone("SELECT ? AS a", [1])
+        finally:
+            sys.setprofile(None)
+
+    assert len(calls) <= 30, calls
+
+
+@pytest.mark.parametrize("into", [None, tuple, dict])
+async def test_objects_per_row(into: Any) -> None:
+    """A row is a bounded number of objects more, and their number grows as the rows."""
+    sql = (
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?) "
+        "SELECT i + 1000 AS a, 'b' AS b FROM n"
+    )
+    async with asyncdb.connect("fake://") as db:
+        blocks = []
+        for count in (10, 10_000, 10_000, 20_000):
+            before = sys.getallocatedblocks()
+            rows = await db.fetchall(sql, [count], into=into)
+            blocks.append(sys.getallocatedblocks() - before)
+
+            assert count == len(rows)
+            del rows
+
+    assert blocks[-1] / 20_000 <= 4
+    assert abs(blocks[-1] - 2 * blocks[-2]) < 5_000  # free lists give some of them
+
+
+# -- imports ------------------------------------------------------------------------------
+
+LIBRARIES = {
+    *("asyncpg", "aiomysql", "pymysql", "asyncmy", "aiosqlite", "sqlite3"),
+    *("fastapi", "starlette", "pydantic", "attrs", "attr", "msgspec"),
+    *("sqlalchemy", "alembic", "cryptography", "pytest"),
+}
+SLOW = {
+    "importlib.metadata": "a third of the time; needed when the first driver is sought",
+    "difflib": "for one error message",
+    "email": "comes with importlib.metadata",
+    "zipfile": "comes with importlib.metadata",
+    "csv": "comes with importlib.metadata",
+    "http": "nothing here speaks HTTP",
+    "unittest": "for tests",
+    "xml": "nothing here reads XML",
+    "multiprocessing": "nothing here starts processes",
+    "sqlite3": "a library of C: with its driver",
+}
+
+
+def test_what_an_import_brings() -> None:
+    """`import asyncdb` imports no driver, no framework and nothing slow."""
+    code = (
+        "import sys, asyncio\nbefore = set(sys.modules)\nimport asyncdb\n"
+        "print(*set(sys.modules) - before)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    brought = set(done.stdout.split())
+
+    assert not brought & LIBRARIES
+    assert not brought & set(SLOW)
