@@ -1,14 +1,14 @@
 # make demo    one example, on SQLite
 # make test    all tests, on SQLite, PostgreSQL and MariaDB (make test ARGS="-k pool -x");
 #              make test-faults: those of tests/faults, for as long as their promises say
-# make lint types floors    the checks
+# make lint types floors    the checks;  make bench bench-quick    how fast it is
 
 PYTHON ?= python3
 ARGS ?=
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt
 
-.PHONY: setup demo test test-faults lint types floors clean
+.PHONY: setup demo test test-faults bench bench-quick lint types floors clean
 
 setup: .venv/dev
 demo: .venv/demo
@@ -19,14 +19,15 @@ test test-faults: .venv/dev
 	$(BIN)/python -m tests.plugins.binaries
 	$(BIN)/python -m pytest --require-databases=sqlite,postgresql,mariadb $(ARGS)
 
+bench bench-quick: .venv/dev
+	$(BIN)/python -m tests.plugins.binaries
+	$(BIN)/python -m benchmarks $(if $(filter %-quick,$@),--quick) $(ARGS)
 lint: .venv/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-
 types: .venv/dev
 	$(BIN)/mypy asyncdb tests/plugins $(wildcard tests/typing)
 	$(BIN)/pyright --pythonpath $(BIN)/python asyncdb tests/plugins $(wildcard tests/typing)
-
 floors: .venv/dev
 	$(BIN)/lint-imports --no-cache
 
@@ -41,10 +42,9 @@ floors: .venv/dev
 .venv/demo: .venv/pip pyproject.toml constraints.txt
 	$(INSTALL) -e '.[sqlite,postgresql,mysql]'
 	@touch $@
-
 .venv/dev: .venv/pip pyproject.toml constraints.txt
 	$(INSTALL) -e '.[all]' --group dev
 	@touch $@
 
 clean:
-	rm -rf .venv build dist .*_cache .hypothesis
+	rm -rf .venv .venv-bench build dist .*_cache .hypothesis

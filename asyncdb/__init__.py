@@ -53,8 +53,6 @@ __all__ = [  # noqa: PLE0604  # strings all
 ]
 
 # Tracebacks and reprs show the name that users import.
-for _name in __all__:
-    _member = globals()[_name]
+for _member in map(globals().get, __all__):
     if hasattr(_member, "__qualname__"):
         _member.__module__ = "asyncdb"
-del _name, _member

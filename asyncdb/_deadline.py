@@ -70,8 +70,9 @@ async def within(seconds: float | None, work: Coroutine[Any, Any, T]) -> T:
     """
     if seconds is None:
         return await work
+    scope = asyncio.timeout(seconds)
     try:
-        async with asyncio.timeout(seconds) as scope:
+        async with scope:
             return await work
     except asyncio.CancelledError:
         raise  # somebody else's

@@ -8,6 +8,7 @@ drivers use the same door as everybody's.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -78,7 +79,7 @@ def _entries() -> Mapping[str, tuple[EntryPoint, ...]]:
 # Failures are not kept: what was missing may be there at the next call.
 @cache
 def _load(name: str) -> Driver:
-    entries = _entries().get(name)
+    entries = list(_entries().get(name, ()))
     if not entries:
         raise UnknownDriver(_unknown(name))
     if len(entries) > 1:
@@ -106,7 +107,7 @@ def _check(driver: Any, entry: EntryPoint) -> Driver:
         raise InterfaceError(f"{where} is a class; the entry point names an instance")
     # __abstractmethods__: every member of the contract is abstract, and typing's own
     # list of a protocol's members is public from Python 3.13 only.
-    members = sorted(Driver.__abstractmethods__)
+    members = sorted(getattr(Driver, "__abstractmethods__"))  # noqa: B009  # pyright
     missing = [member for member in members if not hasattr(driver, member)]
     if missing:
         raise InterfaceError(f"{where} has no {', '.join(missing)}")
@@ -122,8 +123,6 @@ def _unknown(name: str) -> str:
             " asyncdb-toolkit must be installed with pip (in a checkout: pip install"
             " -e .) for its drivers' entry points to exist"
         )
-    from difflib import get_close_matches  # noqa: PLC0415  # on this path alone
-
     near = get_close_matches(name, known, n=1)
     hint = f"; did you mean {near[0]}://?" if near else ""
     return f"no driver serves {name}://; known: {', '.join(known)}{hint}"

@@ -270,6 +270,7 @@ class Streamer(Protocol):
         self, stream: Stream[Any], sql: Text, params: Params
     ) -> DriverCursor:
         """Run the statement, and set the stream's `decoding`."""
+        ...
 
     async def _read_stream(self, cursor: DriverCursor, size: int) -> list[Row]: ...
 

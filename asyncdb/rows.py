@@ -155,7 +155,8 @@ def row_class(base: type[RowT], names: tuple[str, ...]) -> type[RowT]:
     }
     space |= {"__slots__": (), "_names": names, "_positions": positions}
     space["__module__"], space["__qualname__"] = "asyncdb", "Row"
-    return type("Row", (base,), space)
+    made: Any = type("Row", (base,), space)
+    return made  # type: ignore[no-any-return]  # a subclass of base
 
 
 @lru_cache(maxsize=1024)

@@ -12,7 +12,9 @@ from benchmarks.measure import Cell, Progress, measure
 from benchmarks.table import ENGINES, WORKLOADS
 
 
-def run(*, quick: bool, engines: list[str], only: list[str], seconds: float) -> report.Results:
+def run(
+    *, quick: bool, engines: list[str], only: list[str], seconds: float
+) -> report.Results:
     """Measure.
 
     Args:
@@ -69,7 +71,7 @@ def main() -> int:
         quick=given.quick,
         engines=given.engine or list(ENGINES),
         only=given.only,
-        seconds=given.seconds or (0.9 if given.quick else 3.0),
+        seconds=given.seconds or (0.6 if given.quick else 3.0),
     )
     print(file=sys.stderr)
     print(report.as_text(results))

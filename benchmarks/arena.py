@@ -96,7 +96,9 @@ async def _fill(url: str) -> str:
             f"CREATE TABLE log (id {serial} PRIMARY KEY, name {text}, n {integer},"
             f" note {text})"
         )
-        await db.execute(f"CREATE TABLE accounts (id {integer} PRIMARY KEY, n {integer})")
+        await db.execute(
+            f"CREATE TABLE accounts (id {integer} PRIMARY KEY, n {integer})"
+        )
         await db.executemany("INSERT INTO accounts VALUES (?, 0)", [[1], [2], [3]])
         is_text = db.dialect.name == "sqlite"
         rows = []
@@ -109,7 +111,9 @@ async def _fill(url: str) -> str:
                 (i, name, email, i % 90, i / 7, i % 2, created, f"a note of {i}")
             )
         async with db.transaction():
-            await db.executemany("INSERT INTO items VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+            await db.executemany(
+                "INSERT INTO items VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows
+            )
         return ".".join(map(str, db.dialect.server_version))
 
 
@@ -148,7 +152,9 @@ class Worker:
 
 
 @contextlib.contextmanager
-def workers(players: Sequence[tuple[str, str, str]], url: str) -> Iterator[dict[str, Worker]]:
+def workers(
+    players: Sequence[tuple[str, str, str]], url: str
+) -> Iterator[dict[str, Worker]]:
     """Start contestants: `(name, python, module)` each."""
     started: dict[str, Worker] = {}
     try:

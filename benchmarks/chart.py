@@ -47,7 +47,9 @@ def draw(cells: Mapping[tuple[str, str], Cell]) -> str:
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{_PANEL * 2}" '
         f'height="{height * 2 + 24}" font-family="sans-serif" font-size="11">\n'
-        '<rect width="100%" height="100%" fill="white"/>\n' + "\n".join(parts) + "\n</svg>\n"
+        '<rect width="100%" height="100%" fill="white"/>\n'
+        + "\n".join(parts)
+        + "\n</svg>\n"
     )
 
 

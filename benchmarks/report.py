@@ -110,7 +110,9 @@ def as_markdown(results: Results) -> str:
             cell = results.cells.get((workload.name, engine))
             if cell is not None:
                 ratios = [cell.ratio(name) for name in names]
-                shown = [f"{r[0]:.2f} ({r[1]:.2f}-{r[2]:.2f})" if r else "-" for r in ratios]
+                shown = [
+                    f"{r[0]:.2f} ({r[1]:.2f}-{r[2]:.2f})" if r else "-" for r in ratios
+                ]
                 lines.append([workload.title, *shown])
         if len(lines) > 1:
             text += [f"## {TITLES[engine]}", "", *table(lines)]

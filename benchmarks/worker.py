@@ -49,6 +49,7 @@ def resident(field: str) -> float:
 
 async def growth(contestant: Contestant) -> float | None:
     """Megabytes that the peak of a stream is above the memory before it."""
+    # Nothing else runs meanwhile.
     reset = Path("/proc/self/clear_refs")
     if not os.access(reset, os.W_OK):
         return None

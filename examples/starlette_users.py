@@ -1,7 +1,6 @@
 """Users over HTTP with plain Starlette: nothing of asyncdb is FastAPI's.
 
-`uvicorn examples.starlette_users:app` serves; run as a script it asks itself. On the
-database at DATABASE_URL, else a SQLite in memory.
+`uvicorn examples.starlette_users:app` serves; run as a script it asks itself.
 """
 
 import os

@@ -58,7 +58,7 @@ class MarkerReader:
         self, sql: str, style: Style, lexis: Lexis, placeholder: Placeholder
     ) -> None:
         self._sql = sql
-        self._style = style
+        self._style: Style = style
         self._lexis = lexis
         self._placeholder = placeholder
         self._code = -1  # where the comment with code begins that we are in

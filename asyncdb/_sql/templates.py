@@ -28,14 +28,17 @@ class Interpolation(Protocol):
     @property
     def value(self) -> Any:
         """What the expression gave."""
+        ...
 
     @property
     def conversion(self) -> str | None:
         """`r`, `s`, `a` or nothing."""
+        ...
 
     @property
     def format_spec(self) -> str:
         """What stands behind the colon."""
+        ...
 
 
 @runtime_checkable
@@ -45,10 +48,12 @@ class Template(Protocol):
     @property
     def strings(self) -> tuple[str, ...]:
         """The text around the interpolations."""
+        ...
 
     @property
     def interpolations(self) -> tuple[Interpolation, ...]:
         """The interpolations."""
+        ...
 
 
 def read_template(

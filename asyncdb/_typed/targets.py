@@ -280,4 +280,5 @@ def _filled(hint: Any, values: Mapping[Any, Any]) -> Any:
         return hint  # a generic class without arguments
     if not parameters or not any(p in values for p in parameters):
         return hint
-    return hint[tuple(values.get(p, p) for p in parameters)]
+    subscript: Any = hint
+    return subscript[tuple(values.get(p, p) for p in parameters)]

@@ -18,6 +18,7 @@ class SecretText(Protocol):
 
     def get_secret_value(self) -> str:
         """Return the text."""
+        ...
 
 
 class Secret:

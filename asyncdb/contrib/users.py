@@ -122,7 +122,7 @@ class UserRepository:
         row = _new_row(await self._columns(new))
         with _duplicates():
             if self._db.dialect.supports_returning:
-                key = await self._db.fetchval(f"{_insert(row)} RETURNING id", row)
+                key: Any = await self._db.fetchval(f"{_insert(row)} RETURNING id", row)
             else:
                 key = (await self._db.execute(_insert(row), row)).lastrowid
         return User(id=key, **_fields(row))

@@ -295,7 +295,9 @@ class FakeDriver(Driver):
         return FakeOptions
 
     async def connect(
-        self, _url: DatabaseURL, options: ConnectOptions
+        self,
+        url: DatabaseURL,  # noqa: ARG002  # one database is like another
+        options: ConnectOptions,
     ) -> DriverConnection:
         """Open an empty database."""
         await _current.at("connect")

@@ -1,1 +1,1 @@
-"""One module for each library; each runs in a process, and an environment, of its own."""
+"""One module for each library; each runs in a process and environment of its own."""

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 import asyncdb
 from tests.plugins import binaries, servers
+from tests.plugins.databases import SECOND_DRIVERS
 
 
 def self_signed(name: str) -> tuple[str, str]:
@@ -43,14 +44,15 @@ def self_signed(name: str) -> tuple[str, str]:
     return public.decode(), secret.decode()
 
 
-@pytest.fixture(scope="module", params=["mariadb", "mysql"])
+@pytest.fixture(scope="module", params=["mariadb", "mysql", *SECOND_DRIVERS])
 def own(request: pytest.FixtureRequest) -> Iterator[servers.Server]:
     """A server with a certificate for `localhost`, and room for long packets."""
-    if binaries.find(request.param) is None:
-        pytest.skip(f"no {request.param} of our own")
+    engine = request.param.partition("+")[0]
+    if binaries.find(engine) is None:
+        pytest.skip(f"no {engine} of our own")
     certificate, key = self_signed("localhost")
     with servers.start(
-        request.param,
+        engine,
         files={"server.crt": certificate, "server.key": key},
         **{
             "ssl-cert": "{folder}/server.crt",
@@ -58,6 +60,7 @@ def own(request: pytest.FixtureRequest) -> Iterator[servers.Server]:
             "max-allowed-packet": "64M",
         },
     ) as server:
+        server.engine = request.param  # its URLs name the driver
         yield server
 
 

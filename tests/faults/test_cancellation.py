@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 
 import asyncdb
-from tests.plugins.databases import ENGINES_AND_FAKE, engines
+from tests.plugins.databases import ENGINES_AND_FAKE, SERVERS, engines
 from tests.plugins.scale import Scaled
 from tests.plugins.slow import Slow
 
@@ -217,6 +217,29 @@ async def test_no_lock_is_kept_by_a_statement_that_was_only_prepared(
     assert 0 == await observer.fetchval(locks, [table])
     async with asyncio.timeout(1):
         await observer.execute(f"ALTER TABLE {table} ADD COLUMN b INTEGER")
+
+
+@engines(*SERVERS)
+async def test_no_cancellation_is_lost(
+    database_url: str, observer: asyncdb.Connection, scaled: Scaled
+) -> None:
+    """However early a statement is cancelled, the server does not go on with it.
+
+    PostgreSQL's cancel request may overtake the statement that it is for.
+    """
+    dice = random.Random(5)
+    db = await asyncdb.connect(database_url)
+    try:
+        for _ in range(scaled(60, 1_000)):
+            if db.is_closed:
+                db = await asyncdb.connect(database_url)
+            slow = await Slow.on(db, observer)
+            task = asyncio.ensure_future(db.execute(slow.sql))
+            await asyncio.sleep(dice.random() * 0.004)
+            await cancel(task)
+            await slow.stopped()
+    finally:
+        await db.close()
 
 
 @engines(*ENGINES_AND_FAKE)

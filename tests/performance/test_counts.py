@@ -1,4 +1,4 @@
-"""What can be counted exactly: round trips, thread hops, calls, allocations, imports."""
+"""What can be counted exactly: round trips, thread hops, calls, objects, imports."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ async def test_thread_hops(
         assert most == hops
 
 
-# -- calls and allocations --------------------------------------------------------------
+# -- calls and allocations -------------------------------------------------------------
 
 
 async def test_python_calls_of_a_select() -> None:
@@ -142,7 +142,7 @@ async def test_python_calls_of_a_select() -> None:
 
 @pytest.mark.parametrize("into", [None, tuple, dict])
 async def test_objects_per_row(into: Any) -> None:
-    """A row is a bounded number of objects more, and their number grows as the rows."""
+    """A row is a bounded number of objects; their number grows as the rows do."""
     sql = (
         "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?) "
         "SELECT i + 1000 AS a, 'b' AS b FROM n"
@@ -161,7 +161,7 @@ async def test_objects_per_row(into: Any) -> None:
     assert abs(blocks[-1] - 2 * blocks[-2]) < 5_000  # free lists give some of them
 
 
-# -- imports ------------------------------------------------------------------------------
+# -- imports ----------------------------------------------------------------------------
 
 LIBRARIES = {
     *("asyncpg", "aiomysql", "pymysql", "asyncmy", "aiosqlite", "sqlite3"),
@@ -170,7 +170,6 @@ LIBRARIES = {
 }
 SLOW = {
     "importlib.metadata": "a third of the time; needed when the first driver is sought",
-    "difflib": "for one error message",
     "email": "comes with importlib.metadata",
     "zipfile": "comes with importlib.metadata",
     "csv": "comes with importlib.metadata",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sqlite3
 import threading
@@ -15,6 +16,7 @@ from asyncdb.dialect import Dialect
 from asyncdb.dialects.sqlite import DIALECT, SQLiteOptions, from_code
 from asyncdb.driver import Driver, DriverConnection
 from asyncdb.drivers.aiosqlite.connection import BUSY_SLICE, AiosqliteConnection, busy
+from asyncdb.drivers.aiosqlite.jobs import Job, end_thread
 from asyncdb.drivers.aiosqlite.writing import turn
 from asyncdb.options import ConnectOptions
 from asyncdb.url import DatabaseURL
@@ -70,10 +72,16 @@ class AiosqliteDriver(Driver):
         # A forgotten connection must not keep the process from exiting; aiosqlite has
         # no public switch for it.
         native._thread.daemon = True
+        # Nor does aiosqlite's own way to open get over a loop that ends meanwhile.
+        opening = Job(asyncio.get_running_loop(), opener, ())
+        native._thread.start()
+        native._tx.put_nowait((None, opening))
         try:
-            await native
+            native._connection = await opening.future
         except BaseException:
             opener.abandon()
+            native._running = False
+            native._tx.put_nowait((None, end_thread))
             raise
         place = turn(opener.real_path) if opener.real_path else None
         return AiosqliteConnection(native, options, place)

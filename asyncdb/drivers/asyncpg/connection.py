@@ -80,7 +80,7 @@ class Kept:
 
     __slots__ = ("columns", "duplicates", "instants", "prepared")
 
-    def __init__(self, prepared: PreparedStatement[Any]) -> None:
+    def __init__(self, prepared: PreparedStatement) -> None:
         self.prepared = prepared
         attributes = prepared.get_attributes()
         self.columns: Columns | None = (
@@ -93,9 +93,7 @@ class Kept:
 class AsyncpgConnection(DriverConnection):
     """The session."""
 
-    def __init__(
-        self, native: asyncpg.Connection[PgRow], options: PostgreSQLOptions
-    ) -> None:
+    def __init__(self, native: asyncpg.Connection, options: PostgreSQLOptions) -> None:
         self._native = native
         self._pgbouncer = options.pgbouncer
         self._limit = 0 if self._pgbouncer else options.statement_cache_size
@@ -115,7 +113,7 @@ class AsyncpgConnection(DriverConnection):
         return self._dialect
 
     @property
-    def native(self) -> asyncpg.Connection[PgRow]:
+    def native(self) -> asyncpg.Connection:
         """asyncpg's connection."""
         return self._native
 
@@ -368,7 +366,9 @@ class AsyncpgConnection(DriverConnection):
 
 def _answered(error: BaseException) -> bool:
     """Tell whether the server has said so: asyncpg raises its classes, too."""
-    return isinstance(error, exceptions.PostgresError) and error.severity is not None
+    return isinstance(error, exceptions.PostgresError) and bool(
+        getattr(error, "severity", None)
+    )
 
 
 def _count(tag: str | None) -> int:

@@ -21,9 +21,9 @@ class AsyncpgCursor(DriverCursor):
 
     def __init__(
         self,
-        native: asyncpg.Connection[Any],
+        native: asyncpg.Connection,
         kept: Kept,
-        portal: Portal[Any],
+        portal: Portal,
         settle: Callable[[BaseException], Awaitable[None]],
         *,
         own_transaction: bool,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import ssl
+from typing import Any
 
 from asyncpg import exceptions
 
@@ -30,9 +31,10 @@ def translate(error: BaseException) -> errors.Error | None:
     """Return asyncdb's error for one of asyncpg's, or of the network's."""
     if isinstance(error, exceptions.PostgresError):
         # asyncpg uses one class for the server's errors and for its own.
-        if isinstance(error, exceptions.DataError) and error.severity is None:
+        fields: Any = error  # the server's, which asyncpg sets one by one
+        if isinstance(error, exceptions.DataError) and fields.severity is None:
             return _from_argument(error)
-        return _from_server(error)
+        return _from_server(fields)
     if isinstance(error, OverflowError):  # from asyncpg's encoders of dates
         return database_error(errors.InvalidDatetime)
     if isinstance(error, exceptions.InternalClientError | AssertionError):
@@ -64,7 +66,7 @@ def translate_connecting(error: BaseException) -> errors.Error | None:
     return found
 
 
-def _from_server(error: exceptions.PostgresError) -> errors.Error:
+def _from_server(error: Any) -> errors.Error:
     state = error.sqlstate or ""
     if state in _LOST_TRANSACTION:
         return errors.TransactionError(f"{_LOST_TRANSACTION[state]} (SQLSTATE {state})")

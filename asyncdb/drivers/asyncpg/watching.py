@@ -38,9 +38,9 @@ class Watch(asyncio.Protocol):
         self._transport = transport
         self.protocol.connection_made(transport)
 
-    def connection_lost(self, error: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:
         """Pass it on."""
-        self.protocol.connection_lost(error)
+        self.protocol.connection_lost(exc)
 
     def pause_writing(self) -> None:
         """Pass it on."""

@@ -9,8 +9,6 @@ from asyncdb._tls import tls_context, tls_mode
 from asyncdb.dialect import Dialect
 from asyncdb.dialects.mysql import DIALECT, MySQLOptions
 from asyncdb.dialects.mysql.facts import server_dialect
-from asyncdb.dialects.mysql.session import SESSION_QUERY, Session, setup_statement
-from asyncdb.driver import Driver, DriverConnection
 from asyncdb.dialects.mysql.protocol.answers import Answer, server_values
 from asyncdb.dialects.mysql.protocol.connection import MySQLConnection
 from asyncdb.dialects.mysql.protocol.translation import (
@@ -19,6 +17,8 @@ from asyncdb.dialects.mysql.protocol.translation import (
     translate_connecting,
 )
 from asyncdb.dialects.mysql.protocol.wire import QUERY, Target, Wire
+from asyncdb.dialects.mysql.session import SESSION_QUERY, Session, setup_statement
+from asyncdb.driver import Driver, DriverConnection
 from asyncdb.options import ConnectOptions
 from asyncdb.url import DatabaseURL
 

@@ -300,7 +300,7 @@ class MySQLConnection(DriverConnection):
             return
         try:
             await self.command("ROLLBACK")
-        except MySQLError:
+        except self.wire.server_error_class:
             # Galera says in this way that it had taken the transaction back before.
             if self.is_closed() or self.wire.in_transaction:
                 raise

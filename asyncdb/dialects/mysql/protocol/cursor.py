@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from asyncdb.driver import DriverCursor
 from asyncdb.dialects.mysql.protocol.answers import Answer
 from asyncdb.dialects.mysql.protocol.killing import LIMIT, kill
+from asyncdb.driver import DriverCursor
 from asyncdb.rows import Row
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ import logging
 from collections.abc import AsyncIterator
 
 from asyncdb.dialects.mysql.literals import text
-from asyncdb.dialects.mysql.session import SERVER
 from asyncdb.dialects.mysql.protocol.answers import Answer, server_values
 from asyncdb.dialects.mysql.protocol.wire import QUERY, Wire
+from asyncdb.dialects.mysql.session import SERVER
 
 # Seconds for all of it: it is an attempt, and somebody may be waiting.
 LIMIT = 2.0

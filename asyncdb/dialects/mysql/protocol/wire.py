@@ -133,7 +133,13 @@ class Wire(ABC):
 
     # -- what it may change ----------------------------------------------------------
 
-    def make_answer(self, first: int, data: bytes = b"", *, utc: bool | None) -> Answer:
+    def make_answer(
+        self,
+        first: int,
+        data: bytes = b"",
+        *,
+        utc: bool | None,  # noqa: ARG002  # for drivers whose answers decode
+    ) -> Answer:
         """Make what parses the next answer.
 
         Args:
@@ -143,7 +149,7 @@ class Wire(ABC):
         """
         return Answer(data, first)
 
-    def pace(self, *, slow: bool) -> None:
+    def pace(self, *, slow: bool) -> None:  # noqa: B027  # a transport may do it itself
         """Take note that answers are read slowly, so that memory must be watched."""
 
     # -- commands --------------------------------------------------------------------
@@ -193,7 +199,7 @@ class Wire(ABC):
         return bool(self.server_status & IN_TRANSACTION)
 
 
-# -- rules of the login ------------------------------------------------------------------
+# -- rules of the login ----------------------------------------------------------------
 
 
 def tls_is_on(target: Target, abilities: int) -> bool:

@@ -1,0 +1,344 @@
+"""SQLAlchemy statements as texts that asyncdb binds; used by `contrib.sqlalchemy`.
+
+SQLAlchemy's own dialects write the text, with `:name` for each parameter; what they
+would ask of a connection first is told by ours. What they do with values is kept, but
+where asyncdb's drivers take or give other values than the ones that SQLAlchemy knows.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, time
+from decimal import Decimal
+from typing import Any, Final, cast
+
+from sqlalchemy import ClauseElement, exc, types
+from sqlalchemy.dialects.mysql import base as mysql
+from sqlalchemy.dialects.mysql import json as mysql_json
+from sqlalchemy.dialects.mysql.mariadb import MariaDBDialect
+from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
+from sqlalchemy.dialects.sqlite.base import SQLiteDialect
+from sqlalchemy.schema import DDLElement
+from sqlalchemy.sql.compiler import SQLCompiler
+
+import asyncdb
+
+Process = Callable[[Any], Any]
+CACHED: Final = 500
+LONGEST_PADDED: Final = 1000  # longer lists would come near a server's limit
+_MYSQL_JSON: Final = 245  # the type code of values that the driver has read already
+# Characters of columns' names that end a `:name`.
+_ESCAPES: Final = {c: f"_x{ord(c):02x}_" for c in " %():.[]-+/*'\",;=<>!?@#$&|~^{}`\\"}
+
+
+# -- types whose values asyncdb gives or takes in its own form -------------------------
+
+
+class _DateTime(types.DateTime):
+    """A moment: aware when the column says so, on every engine."""
+
+    def bind_processor(self, dialect: Any) -> None:  # noqa: ARG002
+        return None
+
+    def result_processor(self, dialect: Any, coltype: object) -> Process:  # noqa: ARG002
+        aware = self.timezone
+
+        def process(value: Any) -> Any:
+            if isinstance(value, str):
+                value = datetime.fromisoformat(value)
+            if aware and value is not None and value.tzinfo is None:
+                return value.replace(tzinfo=UTC)
+            return value
+
+        return process
+
+
+class _Time(types.Time):
+    def bind_processor(self, dialect: Any) -> None:  # noqa: ARG002
+        return None
+
+    def result_processor(self, dialect: Any, coltype: object) -> Process:  # noqa: ARG002
+        return lambda v: time.fromisoformat(v) if isinstance(v, str) else v
+
+
+class _Numeric(types.Numeric[Any]):
+    """SQLite keeps numbers as floats, of some fifteen digits."""
+
+    def bind_processor(self, dialect: Any) -> Process:  # noqa: ARG002
+        def process(value: Any) -> Any:
+            if not isinstance(value, Decimal):
+                return value
+            found = float(value)
+            if value.is_finite() and Decimal(repr(found)) != value:
+                message = "a Decimal of more digits than SQLite's NUMERIC holds"
+                raise asyncdb.NumericOutOfRange(message)
+            return found
+
+        return process
+
+    def result_processor(self, dialect: Any, coltype: object) -> Process:  # noqa: ARG002
+        if not self.asdecimal:
+            return lambda value: None if value is None else float(value)
+        digits = self._effective_decimal_return_scale
+        return lambda value: None if value is None else Decimal(f"{value:.{digits}f}")
+
+
+class _JSON(mysql_json.JSON):
+    def result_processor(self, dialect: Any, coltype: object) -> Any:
+        if coltype == _MYSQL_JSON:
+            return None
+        return super().result_processor(dialect, coltype)
+
+
+# -- dialects --------------------------------------------------------------------------
+
+
+def _naming(kind: type[Any]) -> type[Any]:
+    """Make a dialect of ours from one of SQLAlchemy's."""
+    space = {"bindname_escape_characters": _ESCAPES}
+    compiler = type("Compiler", (kind.statement_compiler,), space)
+    return type(
+        kind.__name__,
+        (kind,),
+        {"statement_compiler": compiler, "supports_statement_cache": True},
+    )
+
+
+_PostgreSQL: Final = _naming(PGDialect_asyncpg)
+_MySQL: Final = _naming(mysql.MySQLDialect)
+_MariaDB: Final = _naming(MariaDBDialect)
+_SQLite: Final = _naming(SQLiteDialect)
+
+
+def sqlalchemy_dialect(facts: asyncdb.Dialect) -> Any:
+    """Make SQLAlchemy's dialect for a database, as if it had asked the server."""
+    version = facts.server_version
+    if facts.name == "postgresql":
+        dialect = _PostgreSQL(paramstyle="named")
+    elif facts.name == "sqlite":
+        dialect = _SQLite(paramstyle="named")
+        own = {types.DateTime: _DateTime, types.Time: _Time, types.Numeric: _Numeric}
+        dialect.colspecs = {**dialect.colspecs, **own}
+    elif facts.name == "mysql":
+        dialect = _mysql(facts)
+    else:
+        message = f"SQLAlchemy has no dialect that asyncdb knows for {facts.name}"
+        raise asyncdb.NotSupportedError(message)
+    dialect.server_version_info = version
+    return dialect
+
+
+def _mysql(facts: asyncdb.Dialect) -> Any:
+    is_mariadb = facts.flavor == "mariadb"
+    dialect = (_MariaDB if is_mariadb else _MySQL)(paramstyle="named")
+    own = {types.DateTime: _DateTime, types.JSON: _JSON}
+    dialect.colspecs = {**dialect.colspecs, **own}
+    version = facts.server_version
+    dialect._backslash_escapes = False  # the portable session's
+    dialect.supports_sequences = is_mariadb
+    dialect.insert_returning = dialect.delete_returning = is_mariadb
+    new = not is_mariadb and version >= (8, 0, 20)
+    dialect._requires_alias_for_on_duplicate_key = new
+    dialect.supports_for_update_of = dialect.use_mysql_for_share = new
+    dialect._support_default_function = dialect._support_float_cast = True
+    return dialect
+
+
+_compilers: dict[tuple[Any, ...], Compiler] = {}
+
+
+def compiler_for(facts: asyncdb.Dialect) -> Compiler:
+    """Return the compiler for a kind of server, which all its connections share."""
+    key = (facts.name, facts.flavor, facts.server_version)
+    found = _compilers.get(key)
+    if found is None:
+        found = _compilers[key] = Compiler(sqlalchemy_dialect(facts))
+    return found
+
+
+# -- statements ------------------------------------------------------------------------
+
+
+class Compiler:
+    """Compiles statements for one database, each kind of statement once.
+
+    Args:
+        dialect: SQLAlchemy's.
+    """
+
+    def __init__(self, dialect: Any) -> None:
+        self.dialect = dialect
+        self._kept: OrderedDict[Any, Ready] = OrderedDict()
+
+    def ready(
+        self, statement: Any, names: Sequence[str] = (), *, many: bool = False
+    ) -> tuple[Ready, Any]:
+        """Compile a statement, or find it compiled.
+
+        Args:
+            statement: of SQLAlchemy.
+            names: of the parameters that are given besides it.
+            many: it will run for many rows.
+
+        Returns:
+            What is compiled, and SQLAlchemy's key with this statement's own values.
+        """
+        if not isinstance(statement, ClauseElement):
+            message = f"a text or a statement, not {type(statement).__name__}"
+            raise asyncdb.InterfaceError(message)
+        own = getattr(statement, "_generate_cache_key", lambda: None)()
+        if own is None:
+            return self._compile(statement, names, many=many, own=None), None
+        key = (own[0], tuple(names), many)
+        found = self._kept.get(key)
+        if found is None:
+            found = self._compile(statement, names, many=many, own=own)
+            self._kept[key] = found
+            if len(self._kept) > CACHED:
+                self._kept.popitem(last=False)
+        else:
+            with suppress(KeyError):  # a loop in another thread has just dropped it
+                self._kept.move_to_end(key)
+        return found, own
+
+    def _compile(
+        self, statement: Any, names: Sequence[str], *, many: bool, own: Any
+    ) -> Ready:
+        options: dict[str, Any] = {}
+        if not isinstance(statement, DDLElement):
+            options = {"for_executemany": many, "cache_key": own}
+            if names:
+                options["column_keys"] = list(names)
+        return Ready(statement.compile(dialect=self.dialect, **options), self.dialect)
+
+
+class Ready:
+    """A statement compiled: what makes texts, parameters and rows of it.
+
+    Args:
+        compiled: SQLAlchemy's.
+        dialect: SQLAlchemy's.
+    """
+
+    def __init__(self, compiled: Any, dialect: Any) -> None:
+        self._compiled = compiled
+        self._dialect = dialect
+        self.text = str(compiled)
+        self.is_sql = isinstance(compiled, SQLCompiler)
+        # PostgreSQL tells a new key by RETURNING, which SQLAlchemy has added.
+        self.tells_key = bool(getattr(compiled, "implicit_returning", None))
+        self._processes: dict[Any, list[Process | None] | None] = {}
+        if self.is_sql:
+            names = compiled.bind_names.items()
+            self._known = {bind.key for bind, _ in names} | {n for _, n in names}
+            self._lists = [compiled.bind_names[b] for b in compiled.post_compile_params]
+            self._binders = compiled._bind_processors
+            self._escaped = compiled.escaped_bind_names or {}
+
+    def bind(self, given: Mapping[str, Any] | None, own: Any) -> tuple[str, Any]:
+        """Return the text to send and its parameters, for one call.
+
+        Args:
+            given: parameters given besides the statement.
+            own: SQLAlchemy's key, with the statement's own values.
+        """
+        if not self.is_sql:
+            if given:
+                raise asyncdb.ParameterError("this statement takes no parameters")
+            return self.text, None
+        values = self._values(given, own)
+        text, binders = self.text, self._binders
+        if self._lists:
+            for name in self._lists:
+                values[name] = _padded(values[name])
+            state = self._compiled._process_parameters_for_postcompile(values)
+            text, binders = state.statement, {**binders, **state.processors}
+        escaped = self._escaped
+        params = {
+            escaped.get(name, name): binders[name](v) if name in binders else v
+            for name, v in values.items()
+        }
+        return text, params or None
+
+    def _values(self, given: Mapping[str, Any] | None, own: Any) -> dict[str, Any]:
+        compiled = self._compiled
+        if given is not None and (unknown := given.keys() - self._known):
+            listed = ", ".join(sorted(map(str, unknown)))
+            raise asyncdb.ParameterError(f"no parameter for {listed}")
+        # SQLAlchemy 2.1 keeps the values of `statement.params()` apart.
+        more = {"_collected_params": own[2]} if own is not None and own[2:] else {}
+        try:
+            values = compiled.construct_params(
+                given,
+                extracted_parameters=own[1] if own is not None else None,
+                escape_names=False,
+                **more,
+            )
+        except exc.InvalidRequestError as error:
+            raise asyncdb.ParameterError(str(error)) from error
+        found = cast("dict[str, Any]", values)
+        if compiled.isinsert or compiled.isupdate:
+            _set_defaults(compiled, found)
+        return found
+
+    def processes(
+        self, columns: Sequence[tuple[str, Any]]
+    ) -> list[Process | None] | None:
+        """Return what is to be done with each column; `None` for nothing at all."""
+        key = tuple(columns)
+        if key not in self._processes:
+            found = [self._process(i, *column) for i, column in enumerate(columns)]
+            self._processes[key] = found if any(found) else None
+        return self._processes[key]
+
+    def _process(self, index: int, name: str, code: Any) -> Process | None:
+        entries = getattr(self._compiled, "_result_columns", None) or ()
+        if self._compiled._ordered_columns:
+            entry = entries[index] if index < len(entries) else None
+        else:
+            entry = next((e for e in entries if e.keyname == name), None)
+        if entry is None:
+            return None
+        found = entry.type._cached_result_processor(self._dialect, code)
+        return cast("Process | None", found)
+
+
+def _padded(values: Any) -> list[Any]:
+    """Repeat the last value up to a power of two, so that few texts are made."""
+    found = list(values)
+    if 1 < len(found) <= LONGEST_PADDED:
+        found += found[-1:] * ((1 << (len(found) - 1).bit_length()) - len(found))
+    return found
+
+
+class _Defaults:
+    """What a default that takes a context may ask: `get_current_parameters()`."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self.current_parameters = values
+
+    def get_current_parameters(self, **_: Any) -> Mapping[str, Any]:
+        return self.current_parameters
+
+
+def _set_defaults(compiled: Any, values: dict[str, Any]) -> None:
+    """Ask the columns that make their value in Python for it."""
+    inserts = compiled.isinsert
+    columns = compiled.insert_prefetch if inserts else compiled.update_prefetch
+    key_of = compiled._within_exec_param_key_getter
+    for column in columns:
+        default = column.default if inserts else column.onupdate
+        if default is None:
+            continue
+        if default.is_callable:
+            values[key_of(column)] = default.arg(_Defaults(values))
+        elif default.is_scalar:
+            values[key_of(column)] = default.arg
+        else:
+            message = (
+                f"the default of {column.name} would take a query of its own: "
+                "give the value, or the column a server_default"
+            )
+            raise asyncdb.NotSupportedError(message)

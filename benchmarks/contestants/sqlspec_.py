@@ -1,0 +1,113 @@
+"""sqlspec, on every engine."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from benchmarks.contestants.contestant import (
+    BULK,
+    INSERT,
+    POINT,
+    UP_TO,
+    UPDATE,
+    Contestant,
+)
+
+# ruff: noqa: PLC0415  # an environment has one of the libraries
+
+
+def _config(url: str) -> tuple[Any, str]:
+    """The configuration for a URL, and the driver's marker."""
+    parts = urlsplit(url)
+    if parts.scheme == "sqlite":
+        from sqlspec.adapters.aiosqlite import AiosqliteConfig
+
+        path = parts.path.removeprefix("/")
+        return AiosqliteConfig(connection_config={"database": path}), "?"
+    if parts.scheme == "postgresql":
+        from sqlspec.adapters.asyncpg import AsyncpgConfig
+
+        pool = {"dsn": url, "min_size": 1, "max_size": 10}
+        return AsyncpgConfig(connection_config=pool), "$1"
+    from sqlspec.adapters.asyncmy import AsyncmyConfig
+
+    login = {
+        "host": parts.hostname,
+        "port": parts.port,
+        "user": unquote(parts.username or ""),
+        "password": unquote(parts.password or ""),
+        "database": parts.path.removeprefix("/"),
+        "minsize": 1,
+        "maxsize": 10,
+        "autocommit": True,
+    }
+    return AsyncmyConfig(connection_config=login), "%s"
+
+
+class Sqlspec(Contestant):
+    """A peer."""
+
+    async def open(self, url: str) -> None:
+        """Connect."""
+        self.config, mark = _config(url)
+        self.mark = mark
+        marks = "$1, $2, $3" if mark == "$1" else ", ".join([mark] * 3)
+        self.three = f"{INSERT}({marks})"
+        self._held = self.config.provide_session()
+        self.db = await self._held.__aenter__()
+
+    async def close(self) -> None:
+        """Close all."""
+        await self._held.__aexit__(None, None, None)
+        await self.config.close_pool()
+
+    async def one(self, number: int) -> Any:
+        """Select a point on a held connection."""
+        return await self.db.select_one(f"{POINT}{self.mark}", (number,))
+
+    async def lent(self, number: int) -> Any:
+        """Select a point, on a connection from the pool."""
+        async with self.config.provide_session() as db:
+            return await db.select_one(f"{POINT}{self.mark}", (number,))
+
+    async def hundred(self, times: int) -> None:
+        """Workload 3."""
+        for _ in range(times):
+            await self.db.select(f"{UP_TO}{self.mark}", (100,))
+
+    async def many(self, times: int) -> None:
+        """Workload 4."""
+        for _ in range(times):
+            await self.db.select(f"{UP_TO}{self.mark}", (10_000,))
+
+    async def insert(self, times: int) -> None:
+        """Workload 6."""
+        for i in range(times):
+            await self.db.execute(self.three, ("a name", i, "a note"))
+            await self.db.commit()
+
+    async def bulk(self, times: int) -> None:
+        """Workload 7."""
+        for _ in range(times):
+            await self.db.begin()
+            await self.db.execute_many(self.three, BULK)
+            await self.db.commit()
+
+    async def transaction(self, times: int) -> None:
+        """Workload 8."""
+        for i in range(times):
+            async with self.config.provide_session() as db:
+                await db.begin()
+                await db.execute(f"{UPDATE}{self.mark}", (1,))
+                await db.execute(f"{UPDATE}{self.mark}", (2,))
+                await db.select_one(f"{POINT}{self.mark}", (i % 1000 + 1,))
+                await db.commit()
+
+    async def clear(self) -> None:
+        """Remove what was inserted."""
+        await self.db.execute("DELETE FROM log")
+        await self.db.commit()
+
+
+contestant = Sqlspec

@@ -1,0 +1,81 @@
+"""tortoise-orm's connections, with raw SQL."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tortoise import Tortoise, connections
+from tortoise.transactions import in_transaction
+
+from benchmarks.contestants.contestant import (
+    BULK,
+    INSERT,
+    POINT,
+    UP_TO,
+    UPDATE,
+    Contestant,
+)
+
+
+class TortoiseSQL(Contestant):
+    """A peer; it has no stream."""
+
+    async def open(self, url: str) -> None:
+        """Connect."""
+        scheme, _, rest = url.partition("://")
+        engine = scheme.partition("+")[0].replace("postgresql", "asyncpg")
+        size = "" if engine == "sqlite" else "?minsize=1&maxsize=10"
+        await Tortoise.init(db_url=f"{engine}://{rest}{size}", modules={"models": []})
+        self.db = connections.get("default")
+        self.mark = {"asyncpg": "$1", "mysql": "%s", "sqlite": "?"}[engine]
+        self.three = {
+            "asyncpg": f"{INSERT}($1, $2, $3)",
+            "mysql": f"{INSERT}(%s, %s, %s)",
+            "sqlite": f"{INSERT}(?, ?, ?)",
+        }[engine]
+
+    async def close(self) -> None:
+        """Close all."""
+        await Tortoise.close_connections()
+
+    async def one(self, number: int) -> Any:
+        """Select a point; a connection comes from the pool each time."""
+        return await self.db.execute_query(f"{POINT}{self.mark}", [number])
+
+    lent = one
+
+    async def hundred(self, times: int) -> None:
+        """Workload 3."""
+        for _ in range(times):
+            await self.db.execute_query(f"{UP_TO}{self.mark}", [100])
+
+    async def many(self, times: int) -> None:
+        """Workload 4."""
+        for _ in range(times):
+            await self.db.execute_query(f"{UP_TO}{self.mark}", [10_000])
+
+    async def insert(self, times: int) -> None:
+        """Workload 6."""
+        for i in range(times):
+            await self.db.execute_query(self.three, ["a name", i, "a note"])
+
+    async def bulk(self, times: int) -> None:
+        """Workload 7."""
+        for _ in range(times):
+            async with in_transaction() as db:
+                await db.execute_many(self.three, BULK)
+
+    async def transaction(self, times: int) -> None:
+        """Workload 8."""
+        for i in range(times):
+            async with in_transaction() as db:
+                await db.execute_query(f"{UPDATE}{self.mark}", [1])
+                await db.execute_query(f"{UPDATE}{self.mark}", [2])
+                await db.execute_query(f"{POINT}{self.mark}", [i % 1000 + 1])
+
+    async def clear(self) -> None:
+        """Remove what was inserted."""
+        await self.db.execute_query("DELETE FROM log")
+
+
+contestant = TortoiseSQL
