@@ -137,8 +137,12 @@ class Worker:
         """
         assert self._process.stdin is not None  # noqa: S101  # made above
         assert self._process.stdout is not None  # noqa: S101
-        self._process.stdin.write(json.dumps(command) + "\n")
-        self._process.stdin.flush()
+        try:
+            self._process.stdin.write(json.dumps(command) + "\n")
+            self._process.stdin.flush()
+        except OSError:
+            message = f"it ended with code {self._process.wait()}"
+            raise RuntimeError(message) from None
         line = self._process.stdout.readline()
         answer = json.loads(line) if line else {"error": "the process has ended"}
         if "error" in answer:

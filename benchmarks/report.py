@@ -73,15 +73,12 @@ def as_text(results: Results) -> str:
 
 
 def _notes(results: Results) -> list[str]:
-    notes = [
-        "time of asyncdb / time of the raw driver's own idiom: median of rounds "
-        "(quartiles) <= target"
-    ]
+    notes = ["time, raw driver's own idiom = 1: median of rounds (quartiles) <= target"]
     if results.startup:
         s = results.startup
         notes.append(
             f"import asyncdb: {s['import ms']:.0f} ms "
-            f"({s['import ms low']:.0f}-{s['import ms high']:.0f}) over import asyncio, "
+            f"({s['import ms low']:.0f}-{s['import ms high']:.0f}) over asyncio, "
             f"<= {IMPORT_MS:.0f}"
         )
         sizes = [f"{k[11:]} {v:.1f} MB" for k, v in s.items() if k.startswith("size")]

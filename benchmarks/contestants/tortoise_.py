@@ -25,7 +25,9 @@ class TortoiseSQL(Contestant):
         scheme, _, rest = url.partition("://")
         engine = scheme.partition("+")[0].replace("postgresql", "asyncpg")
         size = "" if engine == "sqlite" else "?minsize=1&maxsize=10"
-        await Tortoise.init(db_url=f"{engine}://{rest}{size}", modules={"models": []})
+        await Tortoise.init(
+            db_url=f"{engine}://{rest}{size}", modules={"models": [__name__]}
+        )
         self.db = connections.get("default")
         self.mark = {"asyncpg": "$1", "mysql": "%s", "sqlite": "?"}[engine]
         self.three = {

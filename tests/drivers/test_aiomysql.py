@@ -20,7 +20,7 @@ import pytest
 
 import asyncdb
 from asyncdb.dialects.mysql import facts
-from asyncdb.drivers.aiomysql.shapes import SHAPES
+from asyncdb.dialects.mysql.protocol.shapes import SHAPES
 from asyncdb.options import TransactionOptions
 from tests.plugins.databases import SECOND_DRIVERS, engine_url
 

@@ -20,8 +20,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from pymysql.constants import CLIENT
 
 import asyncdb
-from asyncdb.drivers.aiomysql.answers import Answer
-from asyncdb.drivers.aiomysql.wire import Wire
+from asyncdb.dialects.mysql.protocol.answers import Answer
+from asyncdb.drivers.aiomysql.wire import AiomysqlWire
 
 ABILITIES = CLIENT.CAPABILITIES & ~CLIENT.SSL
 FULL = 0xFFFFFF
@@ -390,6 +390,24 @@ async def test_a_password_is_not_given_away(method: str, late: bool) -> None:
     assert "s3cret" not in str(caught.value)
 
 
+@pytest.mark.parametrize("switch", [b"\xfe", b"\xfemysql_clear_password"])
+async def test_the_oldest_method_has_no_name(switch: bytes) -> None:
+    """A server that asks for another method, and names none, gets no password."""
+
+    async def script(peer: Peer) -> bytes:
+        peer.send(greeting())
+        await peer.command()
+        peer.received = b""
+        peer.send(packet(switch, 2))
+        return await peer.everything()
+
+    async with fake(script) as (url, results):
+        with pytest.raises(asyncdb.AuthenticationFailed, match="not sent"):
+            await asyncdb.connect(url)
+
+    assert results == [b""]
+
+
 def _key() -> tuple[bytes, rsa.RSAPrivateKey]:
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     public = key.public_key().public_bytes(
@@ -410,7 +428,7 @@ async def test_a_key_off_the_wire_is_not_trusted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Beyond this machine a password is encrypted with a key one has, or not sent."""
-    monkeypatch.setattr(Wire, "_is_local", lambda _: local)
+    monkeypatch.setattr(AiomysqlWire, "_is_local", lambda _: local)
     public, _ = _key()
     file = tmp_path / "key.pem"
     file.write_bytes(public)

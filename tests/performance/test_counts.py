@@ -161,7 +161,7 @@ async def test_objects_per_row(into: Any) -> None:
     assert abs(blocks[-1] - 2 * blocks[-2]) < 5_000  # free lists give some of them
 
 
-# -- imports ----------------------------------------------------------------------------
+# -- imports ------------------------------------------------------------------------
 
 LIBRARIES = {
     *("asyncpg", "aiomysql", "pymysql", "asyncmy", "aiosqlite", "sqlite3"),

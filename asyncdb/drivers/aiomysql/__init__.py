@@ -5,7 +5,7 @@ from __future__ import annotations
 from asyncdb.errors import MissingDriver
 
 try:
-    from asyncdb.drivers.aiomysql.connecting import AiomysqlDriver
+    from asyncdb.drivers.aiomysql.connecting import driver
 except ImportError as error:
     # PyMySQL 1.2.1 and 1.2.2 lack a name that aiomysql imports.
     if (error.name or "").partition(".")[0] not in ("aiomysql", "pymysql"):
@@ -15,7 +15,5 @@ except ImportError as error:
         'pip install "asyncdb-toolkit[mysql]"'
     )
     raise MissingDriver(message) from error
-
-driver = AiomysqlDriver()
 
 __all__ = ["driver"]

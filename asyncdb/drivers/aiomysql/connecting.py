@@ -1,101 +1,11 @@
-"""The driver object: options, TLS, the portable session, connecting."""
+"""The driver object: aiomysql's wire and exceptions in what all of MySQL shares."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from pymysql.err import InterfaceError, MySQLError
 
-from asyncdb import errors
-from asyncdb._tls import tls_context, tls_mode
-from asyncdb.dialect import Dialect
-from asyncdb.dialects.mysql import DIALECT, MySQLOptions
-from asyncdb.dialects.mysql.facts import server_dialect
-from asyncdb.dialects.mysql.session import SESSION_QUERY, Session, setup_statement
-from asyncdb.driver import Driver, DriverConnection
-from asyncdb.drivers.aiomysql.answers import Answer, server_values
-from asyncdb.drivers.aiomysql.connection import AiomysqlConnection
-from asyncdb.drivers.aiomysql.translation import translate, translate_connecting
-from asyncdb.drivers.aiomysql.wire import QUERY, Target, Wire, open_wire, server_error
-from asyncdb.options import ConnectOptions
-from asyncdb.url import DatabaseURL
+from asyncdb.dialects.mysql.protocol.connecting import MySQLDriver
+from asyncdb.dialects.mysql.protocol.translation import Library
+from asyncdb.drivers.aiomysql.wire import AiomysqlWire
 
-_PORT = 3306
-
-
-class AiomysqlDriver(Driver):
-    """The entry point's object."""
-
-    @property
-    def dialect(self) -> Dialect:
-        """MySQL's facts; a connection to MariaDB has MariaDB's."""
-        return DIALECT
-
-    @property
-    def options(self) -> type[ConnectOptions]:
-        """MySQL's options."""
-        return MySQLOptions
-
-    async def connect(
-        self, url: DatabaseURL, options: ConnectOptions
-    ) -> DriverConnection:
-        """Log in, set the session up, ask what it has become."""
-        if not isinstance(options, MySQLOptions):
-            raise TypeError(type(options))
-        try:
-            target = _target(url, options)
-            wire = await open_wire(target)
-            try:
-                session = await _set_up(wire, options)
-            except BaseException:
-                wire.abort()
-                raise
-        except Exception as error:
-            found = translate_connecting(error)
-            if found is error:
-                raise
-            raise found from error
-        return AiomysqlConnection(wire, target, session, options)
-
-    def translate(self, error: BaseException) -> errors.Error | None:
-        """Return asyncdb's error for aiomysql's."""
-        return translate(error)
-
-
-def _target(url: DatabaseURL, options: MySQLOptions) -> Target:
-    unix_socket = options.unix_socket or url.unix_socket
-    host = None if unix_socket else url.host
-    # A socket cannot be listened to, whatever the mode.
-    context = None if unix_socket else tls_context(options, host)
-    key = options.server_public_key
-    return Target(
-        host=host,
-        port=url.port or _PORT,
-        unix_socket=unix_socket,
-        user=url.user,
-        password=url.password or "",
-        database=url.database or None,
-        tls=context,
-        tls_required=tls_mode(options, host) not in ("disable", "prefer"),
-        found_rows=options.found_rows,
-        public_key=Path(key).read_bytes() if key else None,
-    )
-
-
-async def _set_up(wire: Wire, options: MySQLOptions) -> Session:
-    dialect = server_dialect(wire.get_server_info())
-    await _ask(wire, setup_statement(options, dialect))
-    row = server_values(await _ask(wire, SESSION_QUERY))
-    session = Session(row, dialect)
-    if session.charset != "utf8mb4":
-        raise errors.ConnectionFailed(
-            f"the session is in {session.charset}, and only utf8mb4 holds all text"
-        )
-    return session
-
-
-async def _ask(wire: Wire, text: str) -> Answer:
-    payload = QUERY + text.encode()
-    wire.send(payload)
-    answer = await wire.answer(payload)
-    if answer.error is not None:
-        raise server_error(answer.error)
-    return answer
+driver = MySQLDriver(AiomysqlWire, Library(MySQLError, InterfaceError, "mysql"))

@@ -1,143 +1,110 @@
 """The connection below: aiomysql's, made strict. Every private member is used here.
 
-aiomysql connects, shakes hands and logs in. What it leaves open there is closed by
-`Wire`: TLS that was asked for and is not offered, passwords in clear text or encrypted
-with a key that anybody on the way may have sent. Afterwards its reader and writer are
-used directly; its cursors, quoting and interpolation never are.
+aiomysql connects, shakes hands and logs in; methods of ours come before its own there,
+so the handshake can be watched. Afterwards its reader and writer are used directly; its
+cursors, quoting and interpolation never are.
 """
 
 from __future__ import annotations
 
 import contextlib
-import ipaddress
-import ssl
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import aiomysql
-from pymysql.constants import CLIENT, COMMAND
 from pymysql.err import MySQLError, raise_mysql_exception
 
-from asyncdb.drivers.aiomysql.answers import IN_TRANSACTION, Answer
-from asyncdb.errors import AuthenticationFailed, ConnectionFailed
+from asyncdb.dialects.mysql.protocol.wire import (
+    CHUNK,
+    CLIENT_FOUND_ROWS,
+    CLIENT_LOCAL_FILES,
+    CLIENT_MULTI_STATEMENTS,
+    CLIENT_SSL,
+    QUIT,
+    Target,
+    Wire,
+    check_key,
+    check_method,
+    is_loopback,
+    tls_is_on,
+)
 
-RESET = b"\x1f"  # COM_RESET_CONNECTION, which PyMySQL does not name
-INIT_DB: bytes = COMMAND.COM_INIT_DB.to_bytes(1, "little")
-QUERY: bytes = COMMAND.COM_QUERY.to_bytes(1, "little")
-_QUIT: bytes = COMMAND.COM_QUIT.to_bytes(1, "little")
-
-_CLEAR, _OLD = "mysql_clear_password", "mysql_old_password"
-
-_MAX_PAYLOAD = 0xFFFFFF
-# One read of the socket by asyncio's transports gives this much at most.
-_CHUNK = 256 * 1024
-
-
-@dataclass(frozen=True, kw_only=True)
-class Target:
-    """Where a wire leads, and how to log in there; made once, used again for KILL.
-
-    Args:
-        host: name or address; `None` with a socket.
-        port: TCP port.
-        unix_socket: path of a socket instead.
-        user: the user's name; `None` for the process's own.
-        password: the password.
-        database: the database to use.
-        tls: the context to use where TLS is wanted.
-        tls_required: do without TLS never.
-        found_rows: the session counts matched rows.
-        public_key: the server's RSA key in PEM, for a password without TLS.
-    """
-
-    host: str | None
-    port: int
-    unix_socket: str | None
-    user: str | None
-    password: str
-    database: str | None
-    tls: ssl.SSLContext | None
-    tls_required: bool
-    found_rows: bool
-    public_key: bytes | None
-
-    def __repr__(self) -> str:
-        return f"<Target {self.unix_socket or self.host}>"
+# Neither library has types.
+_Native: Any = aiomysql.Connection
+_ServerError: type[Exception] = MySQLError
 
 
-class Wire(aiomysql.Connection):  # type: ignore[misc]  # it has no types
-    """A logged-in connection that sends commands and gives bytes back."""
+class AiomysqlWire(Wire, _Native):  # type: ignore[misc]
+    """A logged-in connection of aiomysql."""
 
     _reader: Any
     _writer: Any
+    _secure: bool
     _ssl_context: Any
-    server_status: int
+    client_flag: int
+    server_capabilities: int
 
     def __init__(self, target: Target) -> None:
-        self._target = target
+        self.target = target
         self._handshaking = False
-        super().__init__(
-            host=target.host or "localhost",
-            port=target.port,
-            unix_socket=target.unix_socket,
-            user=target.user,
+        options: dict[str, Any] = {
+            "host": target.host or "localhost",
+            "port": target.port,
+            "unix_socket": target.unix_socket,
+            "user": target.user,
             # aiomysql encodes it as latin-1; so it ends up as UTF-8, which is what the
             # server's own client would have sent when the password was set.
-            password=target.password.encode().decode("latin-1"),
-            db=target.database,
-            charset="utf8mb4",
-            autocommit=None,
-            client_flag=CLIENT.FOUND_ROWS if target.found_rows else 0,
-            ssl=target.tls,
-            program_name="asyncdb",
-            server_public_key=target.public_key,
-        )
-        self.client_flag &= ~(CLIENT.MULTI_STATEMENTS | CLIENT.LOCAL_FILES)
+            "password": target.password.encode().decode("latin-1"),
+            "db": target.database,
+            "charset": "utf8mb4",
+            "autocommit": None,
+            "client_flag": CLIENT_FOUND_ROWS if target.found_rows else 0,
+            "ssl": target.tls,
+            "program_name": "asyncdb",
+            "server_public_key": target.public_key,
+        }
+        super().__init__(**options)
+        self.client_flag &= ~(CLIENT_MULTI_STATEMENTS | CLIENT_LOCAL_FILES)
 
     # -- the handshake -------------------------------------------------------------
 
-    async def open(self) -> None:
+    @classmethod
+    async def to(cls, target: Target) -> Self:
         """Connect and log in; nothing is left open when that fails."""
+        wire = cls(target)
         try:
-            self._handshaking = True
-            await self._connect()
+            wire._handshaking = True
+            await wire._connect()
         except BaseException:
-            self.abort()
+            wire.abort()
             raise
-        self._handshaking = False
+        wire._handshaking = False
+        return wire
 
     async def _request_authentication(self) -> None:
         """Decide about TLS: the server's abilities are known, nothing was sent yet."""
-        if not self.server_capabilities & CLIENT.PLUGIN_AUTH:
-            raise ConnectionFailed("the server is older than MySQL 5.5.7")
-        if self._ssl_context and not self.server_capabilities & CLIENT.SSL:
-            if self._target.tls_required:
-                raise ConnectionFailed(
-                    "the server offers no TLS, or somebody in between took the offer "
-                    'away; nothing was sent (tls="disable" connects without)'
-                )
+        if not tls_is_on(self.target, self.server_capabilities):
             self._ssl_context = None
-            self.client_flag &= ~CLIENT.SSL
-        self._check_method(self._server_auth_plugin, self._ssl_context is not None)
+            self.client_flag &= ~CLIENT_SSL
+        # Where the greeting names none, aiomysql takes this one.
+        method = self._server_auth_plugin or "mysql_native_password"
+        encrypted = self._ssl_context is not None
+        check_method(method, secure=encrypted or self._unix_socket is not None)
         await super()._request_authentication()
 
     async def _process_auth(self, plugin_name: bytes, auth_packet: Any) -> Any:
         """Look at the other method of logging in that the server asks for."""
-        self._check_method(plugin_name.decode("ascii", "replace"), self._secure)
+        method = plugin_name.decode("ascii", "replace")
+        check_method(method, secure=self._secure or self._unix_socket is not None)
         return await super()._process_auth(plugin_name, auth_packet)
 
-    def _check_method(self, method: str, secure: bool) -> None:
-        # Methods that aiomysql does not know are refused by itself.
-        if method == _CLEAR and not (secure or self._unix_socket):
-            raise AuthenticationFailed(
-                "the server asks for the password in clear text, and the line is not "
-                "encrypted; it was not sent"
-            )
-        if method == _OLD:
-            raise AuthenticationFailed(
-                f"the server asks for {_OLD}, which gives the password away; it was "
-                "not sent"
-            )
+    async def _read_packet(self, *args: Any) -> Any:
+        """Refuse a server that asks for the oldest method by naming none."""
+        packet = await super()._read_packet(*args)
+        if self._handshaking:
+            data = packet.get_all_data()
+            if data[:1] == b"\xfe" and b"\0" not in data:  # no name that has an end
+                check_method("", secure=False)
+        return packet
 
     @property
     def server_public_key(self) -> bytes | None:
@@ -146,79 +113,57 @@ class Wire(aiomysql.Connection):  # type: ignore[misc]  # it has no types
 
     @server_public_key.setter
     def server_public_key(self, key: bytes | None) -> None:
-        # aiomysql puts here what the wire offers, just before it is used: whoever sits
-        # in between may have put his own key there.
-        if self._handshaking and not self._is_local():
-            raise AuthenticationFailed(
-                "the password would be encrypted with a key that came over an "
-                "unencrypted line; use TLS, or give the key as server_public_key"
-            )
+        # aiomysql puts here what the wire offers, just before it is used.
+        if self._handshaking:
+            check_key(local=self._is_local())
         self._public_key = key
 
     def _is_local(self) -> bool:
         if self._unix_socket:
             return True
-        peer = self._writer.get_extra_info("peername")
-        return bool(peer) and ipaddress.ip_address(peer[0]).is_loopback
+        return is_loopback(self._writer.get_extra_info("peername"))
+
+    @property
+    def version(self) -> str:
+        """The version in the server's greeting."""
+        return str(self.get_server_info())
+
+    @property
+    def session_number(self) -> int:
+        """The session's number on the server, for KILL."""
+        return int(self.thread_id())
 
     # -- bytes ---------------------------------------------------------------------
 
-    def send(self, *payloads: bytes) -> None:
-        """Send commands, without waiting.
-
-        Not waiting for them to be gone is what keeps a long batch from blocking both
-        sides: the answers are read meanwhile.
-        """
-        packets: list[bytes] = []
-        for payload in payloads:
-            size = len(payload)
-            if size < _MAX_PAYLOAD:
-                packets.append(size.to_bytes(3, "little") + b"\0" + payload)
-                continue
-            for sequence, start in enumerate(range(0, size + 1, _MAX_PAYLOAD)):
-                part = payload[start : start + _MAX_PAYLOAD]
-                header = len(part).to_bytes(3, "little") + bytes([sequence & 255])
-                packets += header, part
-        self._writer.write(packets[0] if len(packets) == 1 else b"".join(packets))
+    def write(self, data: bytes) -> None:
+        """Give bytes to the transport, without waiting."""
+        self._writer.write(data)
 
     async def read(self, missing: int) -> bytes:
-        """Read what has come, or what is missing where that is much.
-
-        Raises:
-            OSError: the line is broken.
-        """
-        if missing > _CHUNK:
+        """Read what has come, or what is missing where that is much."""
+        if missing > CHUNK:
             data: bytes = await self._reader.readexactly(missing)
         else:
-            data = await self._reader.read(_CHUNK)
+            data = await self._reader.read(CHUNK)
         if not data:
             raise ConnectionResetError("the server closed the connection")
         return data
 
-    async def answer(self, payload: bytes, data: bytes = b"") -> Answer:
-        """Read the answer to one command.
-
-        Args:
-            payload: the command.
-            data: what came after the answer before.
-        """
-        answer = Answer(data, packet_count(payload))
-        while not answer.done:
-            answer.feed(await self.read(answer.missing))
-        self.take_status(answer)
-        return answer
-
-    # -- state ---------------------------------------------------------------------
-
-    def take_status(self, answer: Answer) -> None:
-        """Keep what an answer says of the session; error packets say nothing."""
-        if answer.status is not None:
-            self.server_status = answer.status
-
     @property
-    def in_transaction(self) -> bool:
-        """Whether a transaction is open, as last told."""
-        return bool(self.server_status & IN_TRANSACTION)
+    def server_error_class(self) -> type[Exception]:
+        """The library's class of errors that come from the server."""
+        return _ServerError
+
+    def server_error(self, packet: bytes) -> Exception:
+        """Return the library's exception for an error packet."""
+        try:
+            raise_mysql_exception(packet)
+        except _ServerError as error:
+            # It goes up from elsewhere, with a traceback of its own.
+            return error.with_traceback(None)
+        raise AssertionError  # it always raises
+
+    # -- the end -------------------------------------------------------------------
 
     @property
     def is_gone(self) -> bool:
@@ -228,8 +173,6 @@ class Wire(aiomysql.Connection):  # type: ignore[misc]  # it has no types
             or self._reader.eof_received
             or self._writer.transport.is_closing()
         )
-
-    # -- the end -------------------------------------------------------------------
 
     def abort(self) -> None:
         """Cut the line."""
@@ -243,31 +186,10 @@ class Wire(aiomysql.Connection):  # type: ignore[misc]  # it has no types
         if writer is None:
             return
         try:
-            self.send(_QUIT)
+            self.send(QUIT)
             writer.close()
             # A server that is gone already is as closed as can be.
             with contextlib.suppress(OSError):
                 await writer.wait_closed()
         finally:
             self.abort()
-
-
-def packet_count(payload: bytes) -> int:
-    """Return how many packets a payload takes."""
-    return len(payload) // _MAX_PAYLOAD + 1
-
-
-def server_error(packet: bytes) -> MySQLError:
-    """Return the library's exception for an error packet."""
-    try:
-        raise_mysql_exception(packet)
-    except MySQLError as error:
-        # It goes up from elsewhere, with a traceback of its own.
-        return error.with_traceback(None)
-
-
-async def open_wire(target: Target) -> Wire:
-    """Return a wire that is logged in."""
-    wire = Wire(target)
-    await wire.open()
-    return wire

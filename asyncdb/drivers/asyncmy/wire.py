@@ -50,23 +50,24 @@ class AsyncmyWire(Wire, _Native):  # type: ignore[misc]
         self.target = target
         self._handshaking = False
         self._slow = False
-        super().__init__(
-            host=target.host,
-            port=target.port,
-            unix_socket=target.unix_socket,
-            user=target.user,
+        options: dict[str, Any] = {
+            "host": target.host,
+            "port": target.port,
+            "unix_socket": target.unix_socket,
+            "user": target.user,
             # asyncmy encodes it as latin-1; so it ends up as UTF-8, which is what the
             # server's own client would have sent when the password was set.
-            password=target.password.encode().decode("latin-1"),
-            database=target.database,
-            charset="utf8mb4",
-            autocommit=None,
-            client_flag=CLIENT_FOUND_ROWS if target.found_rows else 0,
-            connect_timeout=_LONGEST_WAIT,
-            ssl=target.tls,
-            program_name="asyncdb",
-            server_public_key=target.public_key,
-        )
+            "password": target.password.encode().decode("latin-1"),
+            "database": target.database,
+            "charset": "utf8mb4",
+            "autocommit": None,
+            "client_flag": CLIENT_FOUND_ROWS if target.found_rows else 0,
+            "connect_timeout": _LONGEST_WAIT,
+            "ssl": target.tls,
+            "program_name": "asyncdb",
+            "server_public_key": target.public_key,
+        }
+        super().__init__(**options)
         self._client_flag &= ~(CLIENT_MULTI_STATEMENTS | CLIENT_LOCAL_FILES)
 
     # -- the handshake -------------------------------------------------------------
@@ -103,8 +104,10 @@ class AsyncmyWire(Wire, _Native):  # type: ignore[misc]
     async def read_packet(self, *args: Any) -> Any:
         """Refuse a server that asks for the oldest method by naming none."""
         packet = await super().read_packet(*args)
-        if self._handshaking and packet.get_all_data() == b"\xfe":
-            check_method("", secure=False)
+        if self._handshaking:
+            data = packet.get_all_data()
+            if data[:1] == b"\xfe" and b"\0" not in data:  # no name that has an end
+                check_method("", secure=False)
         return packet
 
     def _is_private(self) -> bool:

@@ -158,7 +158,7 @@ class Answer:
     def _packet(self) -> bytes | None:
         """Take one packet's payload, `None` when it is not whole."""
         data, position, spans = self._data, self._position, []
-        size = _MAX_PAYLOAD
+        start, size = position, _MAX_PAYLOAD
         while size == _MAX_PAYLOAD:
             start = position + 4
             if start > len(data):

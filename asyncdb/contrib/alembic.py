@@ -1,0 +1,163 @@
+"""Alembic migrations from an asyncdb URL, one migrator at a time.
+
+A whole `env.py`::
+
+    from asyncdb.contrib.alembic import migrate
+    from myapp.tables import metadata
+
+    migrate(metadata, "postgresql://...")
+
+It needs `pip install 'asyncdb-toolkit[migrations]'` and the extra of the database; see
+docs/how-to/migrate.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+from alembic import context
+from sqlalchemy import Connection, MetaData
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
+
+import asyncdb
+
+WAIT: Final = 300.0
+_PAUSE: Final = 0.2
+
+
+def migrate(
+    metadata: MetaData | Sequence[MetaData] | None,
+    url: str | asyncdb.DatabaseURL | None = None,
+    *,
+    wait: float = WAIT,
+    **options: Any,
+) -> None:
+    """Do what Alembic's command asks for: the one call of an `env.py`.
+
+    Args:
+        metadata: SQLAlchemy's, which `--autogenerate` compares with the database.
+        url: asyncdb's; when `None`, `sqlalchemy.url` of the ini file.
+        wait: seconds to wait for another migrator of this database.
+        **options: for Alembic's `context.configure()`.
+
+    Raises:
+        LockTimeout: another migrator was not done in time.
+        URLError: the URL is none, or SQLAlchemy cannot connect to it.
+    """
+    if url is None:
+        url = context.config.get_main_option("sqlalchemy.url") or ""
+    target = asyncdb.DatabaseURL(url)
+    # SQLite alters a table by making it anew.
+    options.setdefault("render_as_batch", target.scheme == "sqlite")
+    options["target_metadata"] = metadata
+    if context.is_offline_mode():
+        named = {"paramstyle": "named"}
+        context.configure(
+            url=target.sqlalchemy, literal_binds=True, dialect_opts=named, **options
+        )
+        with context.begin_transaction():
+            context.run_migrations()
+    else:
+        asyncio.run(_run(target, wait, options))
+
+
+async def _run(url: asyncdb.DatabaseURL, wait: float, options: dict[str, Any]) -> None:
+    def work(connection: Connection) -> None:
+        context.configure(connection=connection, **options)
+        with context.begin_transaction():
+            context.run_migrations()
+
+    engine = create_async_engine(url.sqlalchemy, poolclass=NullPool)
+    try:
+        async with migration_lock(url, wait=wait), engine.connect() as connection:
+            await connection.run_sync(work)
+    finally:
+        await engine.dispose()
+
+
+@asynccontextmanager
+async def migration_lock(
+    url: str | asyncdb.DatabaseURL, *, wait: float = WAIT
+) -> AsyncIterator[None]:
+    """Keep other migrators of a database out for a block.
+
+    It is an advisory lock on a connection of its own (SQLite: on a small file beside
+    the database, which stays), so it ends with the process, however that ends.
+
+    Args:
+        url: of the database.
+        wait: seconds to wait for another migrator.
+
+    Raises:
+        LockTimeout: another migrator was not done in time.
+
+    Example:
+        >>> import asyncio
+        >>> async def main():
+        ...     async with migration_lock("sqlite:///app.db"):
+        ...         return "alone"
+        >>> asyncio.run(main())
+        'alone'
+    """
+    target = asyncdb.DatabaseURL(url)
+    if target.scheme == "sqlite":
+        if target.database in (None, "", ":memory:"):
+            yield  # nobody else can see it
+            return
+        beside = {"journal_mode": "memory", "lock_timeout": "0.1"}
+        target = target.replace(database=f"{target.database}-migrating", options=beside)
+    async with await _locked_by_us(target, wait):
+        yield
+
+
+async def _locked_by_us(url: asyncdb.DatabaseURL, wait: float) -> asyncdb.Connection:
+    """Return a connection that holds the lock."""
+    try:
+        async with asyncio.timeout(wait):
+            while True:
+                if db := await _try(url):
+                    return db
+                await asyncio.sleep(_PAUSE)
+    except TimeoutError:
+        message = f"another migration is running, for more than {wait:g} seconds"
+        raise asyncdb.LockTimeout(message) from None
+
+
+async def _try(url: asyncdb.DatabaseURL) -> asyncdb.Connection | None:
+    try:
+        db = await asyncdb.connect(url)
+    except asyncdb.LockTimeout:  # of SQLite's file
+        return None
+    try:
+        if await _locked(db):
+            return db
+    except BaseException:
+        await db.close()
+        raise
+    await db.close()
+    return None
+
+
+async def _locked(db: asyncdb.Connection) -> bool:
+    """Try to take the lock, which the connection then holds until it is closed."""
+    if db.dialect.name == "sqlite":
+        try:
+            await db.execute("BEGIN EXCLUSIVE")
+        except asyncdb.LockTimeout:
+            return False
+        return True
+    if db.dialect.name == "postgresql":
+        key = int.from_bytes(_digest("asyncdb migrations")[:8], signed=True)
+        return bool(await db.fetchval("SELECT pg_try_advisory_lock(?)", [key]))
+    # MySQL's are the server's, so that the database belongs into the name.
+    name = _digest(f"asyncdb migrations {db.url.database}").hex()[:40]
+    return await db.fetchval("SELECT GET_LOCK(?, 0)", [name], into=int) == 1
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.sha256(text.encode()).digest()
