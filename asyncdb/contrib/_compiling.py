@@ -142,7 +142,8 @@ def _mysql(facts: asyncdb.Dialect) -> Any:
     new = not is_mariadb and version >= (8, 0, 20)
     dialect._requires_alias_for_on_duplicate_key = new
     dialect.supports_for_update_of = dialect.use_mysql_for_share = new
-    dialect._support_default_function = dialect._support_float_cast = True
+    with suppress(AttributeError):  # SQLAlchemy 2.0 works them out itself
+        dialect._support_default_function = dialect._support_float_cast = True
     return dialect
 
 

@@ -185,7 +185,6 @@ def test_markers_are_not_words() -> None:
     assert {"SELECT"} == read("SELECT :commit", POSTGRESQL, "named").words
 
 
-
 def test_unfinished_texts_are_outlined() -> None:
     """A text without parameters is never refused, and still tells what it can."""
     statement = read("COMMIT; SELECT 'abc", POSTGRESQL)

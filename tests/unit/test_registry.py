@@ -91,7 +91,7 @@ def test_without_any_driver_the_installation_is_named(
     install: Install, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where no entry point exists at all, the error says how they come to exist."""
-    monkeypatch.setattr(metadata, "entry_points", lambda group: ())
+    monkeypatch.setattr(metadata, "entry_points", lambda **_: ())
     forget_drivers()
     with pytest.raises(UnknownDriver, match="asyncdb-toolkit must be installed"):
         find_driver(DatabaseURL("sqlite://"))

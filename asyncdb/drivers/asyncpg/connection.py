@@ -196,7 +196,7 @@ class AsyncpgConnection(DriverConnection):
     async def execute_many_exactly(
         self, statement: Statement, rows: Sequence[Sequence[Any]]
     ) -> int:
-        """Count by having each row return something: its tag is lost in the pipeline."""
+        """Count by having each row return something; tags are lost in pipelines."""
         text = statement.text
         if statement.words.isdisjoint(("INSERT", "UPDATE", "DELETE", "MERGE")):
             return await self.execute_many(statement, rows)
