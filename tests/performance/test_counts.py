@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -121,7 +122,16 @@ async def test_thread_hops(
 # -- calls and allocations -------------------------------------------------------------
 
 
-async def test_python_calls_of_a_select() -> None:
+@pytest.fixture
+def no_collection() -> Iterator[None]:
+    """No garbage of other tests is collected in between, which would be counted."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+async def test_python_calls_of_a_select(no_collection: None) -> None:
     """A point select costs a bounded number of calls above the driver."""
     calls: list[str] = []
 
@@ -141,7 +151,7 @@ async def test_python_calls_of_a_select() -> None:
 
 
 @pytest.mark.parametrize("into", [None, tuple, dict])
-async def test_objects_per_row(into: Any) -> None:
+async def test_objects_per_row(into: Any, no_collection: None) -> None:
     """A row is a bounded number of objects; their number grows as the rows do."""
     sql = (
         "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?) "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 import tracemalloc
 from collections.abc import Awaitable, Callable
@@ -30,11 +31,14 @@ async def calls(work: Callable[[], Awaitable[Any]]) -> int:
         nonlocal count
         count += event == "call" and "asyncdb" in frame.f_code.co_filename
 
+    gc.collect()  # not in between: what others left behind has a __del__ of ours
+    gc.disable()
     sys.setprofile(see)
     try:
         await work()
     finally:
         sys.setprofile(None)
+        gc.enable()
     return count
 
 
