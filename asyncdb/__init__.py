@@ -31,7 +31,7 @@ from asyncdb.url import DatabaseURL
 
 __version__ = "0.1.0"
 
-__all__ = [  # noqa: PLE0604  # strings all
+__all__ = [
     "Connection",
     "Cursor",
     "DatabaseURL",
@@ -49,8 +49,8 @@ __all__ = [  # noqa: PLE0604  # strings all
     "expand",
     "quote_identifier",
     "retry",
-    *errors.__all__,
 ]
+__all__ += errors.__all__
 
 # Tracebacks and reprs show the name that users import.
 for _member in map(globals().get, __all__):

@@ -42,7 +42,7 @@ class _DateTime(types.DateTime):
     def bind_processor(self, dialect: Any) -> None:  # noqa: ARG002
         return None
 
-    def result_processor(self, dialect: Any, coltype: object) -> Process:  # noqa: ARG002
+    def result_processor(self, dialect: Any, coltype: object) -> Any:  # noqa: ARG002
         aware = self.timezone
 
         def process(value: Any) -> Any:
@@ -59,14 +59,14 @@ class _Time(types.Time):
     def bind_processor(self, dialect: Any) -> None:  # noqa: ARG002
         return None
 
-    def result_processor(self, dialect: Any, coltype: object) -> Process:  # noqa: ARG002
+    def result_processor(self, dialect: Any, coltype: object) -> Any:  # noqa: ARG002
         return lambda v: time.fromisoformat(v) if isinstance(v, str) else v
 
 
 class _Numeric(types.Numeric[Any]):
     """SQLite keeps numbers as floats, of some fifteen digits."""
 
-    def bind_processor(self, dialect: Any) -> Process:  # noqa: ARG002
+    def bind_processor(self, dialect: Any) -> Any:  # noqa: ARG002
         def process(value: Any) -> Any:
             if not isinstance(value, Decimal):
                 return value
@@ -78,7 +78,7 @@ class _Numeric(types.Numeric[Any]):
 
         return process
 
-    def result_processor(self, dialect: Any, coltype: object) -> Process:  # noqa: ARG002
+    def result_processor(self, dialect: Any, coltype: object) -> Any:  # noqa: ARG002
         if not self.asdecimal:
             return lambda value: None if value is None else float(value)
         digits = self._effective_decimal_return_scale
