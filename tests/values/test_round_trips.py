@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import asyncdb
+from asyncdb.testing.conformance.lists import Hole, Template
 from asyncdb.testing.conformance.values import PORTABLE, same
 
 # In UTC within what TIMESTAMP holds on MySQL.
@@ -72,7 +73,7 @@ def test_every_kind_is_drawn() -> None:
 
 @pytest.mark.parametrize("kind", VALUES)
 def test_values_come_back(database_url: str, kind: str) -> None:
-    """Through `execute`, `executemany`, `load_rows`; by `fetchall` and `stream`."""
+    """Through every way in, by `fetchall` and `stream`, and found by a list."""
     # Of a tuple, for `into=dict` would be the whole row.
     into: Any = tuple[PORTABLE[kind][0]]
 
@@ -87,14 +88,22 @@ def test_values_come_back(database_url: str, kind: str) -> None:
             count = len(values)
             insert = "INSERT INTO t_trip VALUES (?, ?)"
             await db.execute(insert, [0, values[0]])
+            hole = Template("INSERT INTO t_trip VALUES (-1, ", Hole(values[0]), ")")
+            await db.execute(hole)
             await db.executemany(insert, list(enumerate(values, 1)))
             loaded = list(enumerate(values, count + 1))
             await db.load_rows("t_trip", ["id", "v"], loaded)
             select = "SELECT v FROM t_trip ORDER BY id"
-            expected = [values[0], *values, *values]
+            expected = [values[0], values[0], *values, *values]
             whole = [value for (value,) in await db.fetchall(select, into=into)]
             async with db.stream(select, into=into, batch=3) as rows:
                 pieces = [value async for (value,) in rows]
+            if kind != "dict, list":  # JSON is not compared
+                listed = await db.fetchval(
+                    "SELECT count(*) FROM t_trip WHERE v IN (?)",
+                    [asyncdb.expand(values)],
+                )
+                assert len(expected) == listed
             await db.execute("DROP TABLE t_trip")
 
         for found in (whole, pieces):
