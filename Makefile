@@ -14,7 +14,7 @@ setup: .venv/dev
 demo: .venv/demo
 	$(BIN)/python examples/quickstart.py
 
-test-faults: ARGS += --full-faults tests/faults
+test-faults: override ARGS += --full-faults tests/faults
 test test-faults: .venv/dev
 	$(BIN)/python -m tests.plugins.binaries
 	$(BIN)/python -m pytest --require-databases=sqlite,postgresql,mariadb $(ARGS)
