@@ -193,7 +193,7 @@ class Server(ABC):
             "HOME": str(self.folder),
             "TMPDIR": str(self.folder),
             "LC_ALL": "C",
-            "TZ": "XXX-" + OFFSET[1:],  # POSIX counts westwards
+            "TZ": "ODD-" + OFFSET[1:],  # POSIX counts westwards
         }
         source = feed or Path(os.devnull)
         with (self.folder / "log").open("ab") as log, source.open("rb") as given:
