@@ -344,6 +344,7 @@ class Pool(Desk, Executor):
 def _check(min_size: int, max_size: int) -> None:
     if not 0 <= min_size <= max_size or max_size < 1:
         message = (
-            f"0 <= min_size <= max_size and 1 <= max_size, not {min_size}, {max_size}"
+            "max_size is at least 1, and min_size from 0 to max_size; given were "
+            f"min_size={min_size}, max_size={max_size}"
         )
         raise errors.InterfaceError(message)
