@@ -15,6 +15,7 @@ from asyncdb import errors
 from asyncdb.dialect import Dialect
 from asyncdb.dialects.sqlite import DIALECT, SQLiteOptions, from_code
 from asyncdb.driver import Driver, DriverConnection
+from asyncdb.drivers.aiosqlite.bell import bell
 from asyncdb.drivers.aiosqlite.connection import BUSY_SLICE, AiosqliteConnection, busy
 from asyncdb.drivers.aiosqlite.jobs import Job, end_thread
 from asyncdb.drivers.aiosqlite.writing import turn
@@ -73,7 +74,8 @@ class AiosqliteDriver(Driver):
         # no public switch for it.
         native._thread.daemon = True
         # Nor does aiosqlite's own way to open get over a loop that ends meanwhile.
-        opening = Job(asyncio.get_running_loop(), opener, ())
+        loop = asyncio.get_running_loop()
+        opening = Job(bell(loop), loop.create_future(), opener, ())
         native._thread.start()
         native._tx.put_nowait((None, opening))
         try:

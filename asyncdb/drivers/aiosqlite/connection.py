@@ -29,6 +29,7 @@ from asyncdb.dialect import Dialect, Lexis
 from asyncdb.dialects.sqlite import DIALECT, LEXIS, SQLiteOptions
 from asyncdb.driver import DriverConnection, DriverCursor, Result
 from asyncdb.drivers.aiosqlite import jobs
+from asyncdb.drivers.aiosqlite.bell import bell
 from asyncdb.drivers.aiosqlite.resetting import reset
 from asyncdb.drivers.aiosqlite.writing import Turn, writes
 from asyncdb.errors import TransactionError
@@ -60,6 +61,7 @@ class AiosqliteConnection(DriverConnection):
         self._closed = False
         self._query_only = False
         self._loop = asyncio.get_running_loop()
+        self._bell = bell(self._loop)
         # aiosqlite's own way in costs a coroutine more and cannot be interrupted.
         self._raw: sqlite3.Connection = native._conn
         self._queue = native._tx
@@ -155,7 +157,7 @@ class AiosqliteConnection(DriverConnection):
             args: what it takes.
             droppable: cancelled before its turn, it need not run at all.
         """
-        job = jobs.Job(self._loop, function, args)
+        job = jobs.Job(self._bell, self._loop.create_future(), function, args)
         self._queue.put_nowait((None, job))
         try:
             return await job.future
@@ -169,9 +171,8 @@ class AiosqliteConnection(DriverConnection):
 
     async def _interrupt(self) -> None:
         """Stop the running job and wait until the thread is free, or give up on it."""
-        job = jobs.Job(self._loop, int, ())
-        self._queue.put_nowait((None, job))
-        fence = job.future
+        fence = self._loop.create_future()
+        self._queue.put_nowait((None, jobs.Job(self._bell, fence, int, ())))
         try:
             async with asyncio.timeout(_SETTLE):
                 while not fence.done():
@@ -229,10 +230,10 @@ class AiosqliteConnection(DriverConnection):
     async def close(self) -> None:
         """Close the file and end the thread, which may be in another task's job."""
         if not self._closed:
-            closing = jobs.Job(self._loop, self._raw.close, ())
-            self._end(closing)
+            closed = self._loop.create_future()
+            self._end(jobs.Job(self._bell, closed, self._raw.close, ()))
             # Whoever is cancelled here need not wait: the thread ends by itself.
-            await closing.future
+            await closed
 
     def terminate(self) -> None:
         """Stop the running statement; the thread closes the file behind it."""

@@ -14,47 +14,51 @@ from aiosqlite.core import _STOP_RUNNING_SENTINEL as END_OF_THREAD
 from asyncdb._sql.statement import Statement
 from asyncdb.dialects.sqlite import LiteRow, lite_row
 from asyncdb.driver import Result
+from asyncdb.drivers.aiosqlite.bell import Bell
 
 
 class Job:
-    """A call for the thread, which sets its future by itself.
+    """A call for the thread, which settles its future by itself.
 
     aiosqlite would do that too, but dies where the loop is gone by then; and it logs
     what it calls, so that the `repr` must not show the values.
     """
 
-    __slots__ = ("_args", "_function", "_loop", "dropped", "future")
+    __slots__ = ("_args", "_bell", "_error", "_function", "_result", "dropped", "future")
 
     def __init__(
         self,
-        loop: asyncio.AbstractEventLoop,
+        bell: Bell,
+        future: asyncio.Future[Any],
         function: Callable[..., Any],
         args: tuple[Any, ...],
     ) -> None:
-        self._loop = loop
+        self._bell = bell
         self._function = function
         self._args = args
+        self._error: BaseException | None = None
         self.dropped = False  # cancelled before the thread came to it
-        self.future: asyncio.Future[Any] = loop.create_future()
+        self.future = future
 
     def __call__(self) -> None:
         """Run in the thread."""
         if self.dropped:
             return
         try:
-            result = self._function(*self._args)
+            self._result = self._function(*self._args)
         except BaseException as error:  # noqa: BLE001  # all of them are the caller's
-            self._tell(self.future.set_exception, error)
+            self._error = error
+        self._bell.ring(self)
+
+    def settle(self) -> None:
+        """Tell who waits, in the loop."""
+        future, error = self.future, self._error
+        if future.done():
+            return
+        if error is None:
+            future.set_result(self._result)
         else:
-            self._tell(self.future.set_result, result)
-
-    def _tell(self, set_it: Callable[[Any], None], outcome: Any) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop is gone, and who waited too
-            self._loop.call_soon_threadsafe(self._set, set_it, outcome)
-
-    def _set(self, set_it: Callable[[Any], None], outcome: Any) -> None:
-        if not self.future.done():
-            set_it(outcome)
+            future.set_exception(error)
 
 
 def end_thread() -> object:

@@ -1,0 +1,92 @@
+"""How the threads of an event loop's connections tell it that a job is done.
+
+`loop.call_soon_threadsafe()` would do, but costs more than a short statement: a handle
+with a copy of the context and three system calls for each result. Here a result goes on
+a pile, and the loop is woken once for all that lie there when it comes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections import deque
+from typing import Protocol
+from weakref import WeakKeyDictionary
+
+
+class Done(Protocol):
+    """What is through."""
+
+    def settle(self) -> None:
+        """Tell who waits; called in the loop."""
+        ...
+
+
+class Bell(Protocol):
+    """Wakes one event loop."""
+
+    def ring(self, done: Done) -> None:
+        """Have it settled in the loop, if there still is one; from any thread."""
+        ...
+
+
+def bell(loop: asyncio.AbstractEventLoop) -> Bell:
+    """Return the bell of a running loop, which lasts as long as that loop."""
+    found = _bells.get(loop)
+    if found is None:
+        try:
+            found = _Pile()
+            loop.add_reader(found.pipe[0], found.answer)
+        except (NotImplementedError, OSError):  # Windows watches no pipes
+            return _Knocker(loop)
+        _bells[loop] = found
+    return found
+
+
+class _Pile:
+    """What is done, and a pipe for the loop to watch."""
+
+    __slots__ = ("__weakref__", "_done", "_rung", "pipe")
+
+    def __init__(self) -> None:
+        self._done: deque[Done] = deque()
+        self._rung = False
+        self.pipe = os.pipe()
+        for end in self.pipe:
+            os.set_blocking(end, False)
+
+    def ring(self, done: Done) -> None:
+        self._done.append(done)
+        # Two threads may both find it silent, and ring twice. The loop marks it silent
+        # before it looks at the pile, so that nothing is left lying there.
+        if not self._rung:
+            self._rung = True
+            os.write(self.pipe[1], b"!")
+
+    def answer(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            os.read(self.pipe[0], 64)
+        self._rung = False
+        done = self._done
+        while done:
+            done.popleft().settle()
+
+    def __del__(self) -> None:
+        # Neither the loop nor a thread has it any more.
+        for end in self.pipe:
+            os.close(end)
+
+
+class _Knocker:
+    """The way that every loop has."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+
+    def ring(self, done: Done) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is gone, and who waited too
+            self._loop.call_soon_threadsafe(done.settle)
+
+
+_bells: WeakKeyDictionary[asyncio.AbstractEventLoop, _Pile] = WeakKeyDictionary()
