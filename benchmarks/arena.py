@@ -9,12 +9,13 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 
 import asyncdb
+from benchmarks.environments import Player
 from benchmarks.table import ROWS, SERVERS
 from tests.plugins import binaries, servers
 
@@ -46,7 +47,10 @@ class Arena:
         self._stack.close()
 
     def url(self, engine: str) -> str | None:
-        """The URL for an engine of the table, `None` where there is no server."""
+        """The URL for an engine of the table, `None` where there is no server.
+
+        Of an engine with two drivers it names the driver.
+        """
         kind = SERVERS.get(engine, engine)
         if kind in self.missing:
             return None
@@ -56,7 +60,10 @@ class Arena:
             except FileNotFoundError as error:
                 self.missing[kind] = str(error)
                 return None
-        return self._urls[kind]
+        url = self._urls[kind]
+        if kind == "mariadb":
+            return f"mysql+{engine}://{url.partition('://')[2]}"
+        return url
 
     def _start(self, kind: str) -> str:
         if kind == "sqlite":
@@ -156,14 +163,12 @@ class Worker:
 
 
 @contextlib.contextmanager
-def workers(
-    players: Sequence[tuple[str, str, str]], url: str
-) -> Iterator[dict[str, Worker]]:
-    """Start contestants: `(name, python, module)` each."""
+def workers(players: Mapping[Player, str], url: str) -> Iterator[dict[str, Worker]]:
+    """Start contestants, each with its interpreter."""
     started: dict[str, Worker] = {}
     try:
-        for name, python, module in players:
-            started[name] = Worker(python, module, url)
+        for player, python in players.items():
+            started[player.name] = Worker(python, player.module, url)
         yield started
     finally:
         for worker in started.values():

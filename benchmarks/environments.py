@@ -19,46 +19,90 @@ class Player(NamedTuple):
         name: as it is shown.
         module: of `benchmarks.contestants`.
         requires: what pip installs for it.
+        imports: what a program has imported when it is connected.
     """
 
     name: str
     module: str
     requires: tuple[str, ...]
+    imports: str
 
 
-ASYNCPG, AIOMYSQL = "asyncpg", ("aiomysql", "PyMySQL>=1.1.1,<1.3,!=1.2.1,!=1.2.2")
+AIOMYSQL = ("aiomysql", "PyMySQL>=1.1.1,<1.3,!=1.2.1,!=1.2.2", "cryptography")
+ASYNCMY = ("asyncmy", "cryptography")
 CORE = "sqlalchemy[asyncio]>=2.0"
+DIALECTS = "sqlalchemy.ext.asyncio, sqlalchemy.dialects"
+
+
+def _ours(extra: str, driver: str) -> Player:
+    requires = (f"asyncdb-toolkit[{extra}]",)
+    return Player("asyncdb", "asyncdb_", requires, f"asyncdb, asyncdb.drivers.{driver}")
+
+
+def _raw(name: str, *requires: str) -> Player:
+    return Player(name, f"{name}_", requires or (name,), name)
+
+
+def _databases(driver: str, *requires: str) -> Player:
+    needed = (f"databases[{driver}]", *requires)
+    backend = {"aiomysql": "mysql", "asyncpg": "postgres", "aiosqlite": "sqlite"}
+    imports = f"databases.backends.{backend[driver]}"
+    return Player("databases", "databases_", needed, imports)
+
+
+def _core(dialect: str, driver: str, *requires: str) -> Player:
+    imports = f"{DIALECTS}.{dialect}.{driver}, {driver}"
+    needed = (CORE, *(requires or (driver,)))
+    return Player("SQLAlchemy Core", "sqlalchemy_", needed, imports)
+
+
+def _sqlspec(driver: str, *requires: str) -> Player:
+    needed = (f"sqlspec[{driver}]", *requires)
+    return Player("sqlspec", "sqlspec_", needed, f"sqlspec.adapters.{driver}")
+
+
+def _tortoise(backend: str, *requires: str) -> Player:
+    imports = f"tortoise, tortoise.backends.{backend}"
+    return Player("tortoise", "tortoise_", requires, imports)
+
+
 # engine -> asyncdb, the raw driver that is 1, then the peers
 PLAYERS: dict[str, tuple[Player, ...]] = {
     "postgresql": (
-        Player("asyncdb", "asyncdb_", ()),
-        Player("asyncpg", "asyncpg_", (ASYNCPG,)),
-        Player("psycopg 3", "psycopg_", ("psycopg[binary,pool]",)),
-        Player("databases", "databases_", ("databases[asyncpg]",)),
-        Player("SQLAlchemy Core", "sqlalchemy_", (CORE, ASYNCPG)),
-        Player("sqlspec", "sqlspec_", ("sqlspec[asyncpg]",)),
-        Player("tortoise", "tortoise_", ("tortoise-orm[asyncpg]",)),
+        _ours("postgresql", "asyncpg"),
+        _raw("asyncpg"),
+        Player(
+            "psycopg 3",
+            "psycopg_",
+            ("psycopg[binary,pool]",),
+            "psycopg, psycopg_pool",
+        ),
+        _databases("asyncpg"),
+        _core("postgresql", "asyncpg"),
+        _sqlspec("asyncpg"),
+        _tortoise("asyncpg", "tortoise-orm[asyncpg]"),
     ),
     "aiomysql": (
-        Player("asyncdb", "asyncdb_", ()),
-        Player("aiomysql", "aiomysql_", (*AIOMYSQL, "cryptography")),
-        Player("asyncmy", "asyncmy_", ("asyncmy", "cryptography")),
-        Player("databases", "databases_", ("databases[aiomysql]", *AIOMYSQL)),
-        Player("SQLAlchemy Core", "sqlalchemy_", (CORE, *AIOMYSQL, "cryptography")),
+        _ours("mysql", "aiomysql"),
+        _raw("aiomysql", *AIOMYSQL),
+        _raw("asyncmy", *ASYNCMY),
+        _databases("aiomysql", *AIOMYSQL),
+        _core("mysql", "aiomysql", *AIOMYSQL),
     ),
     "asyncmy": (
-        Player("asyncdb", "asyncdb_", ()),
-        Player("asyncmy", "asyncmy_", ("asyncmy", "cryptography")),
-        Player("sqlspec", "sqlspec_", ("sqlspec[asyncmy]", "cryptography")),
-        Player("tortoise", "tortoise_", ("tortoise-orm[asyncmy]", "cryptography")),
+        _ours("asyncmy", "asyncmy"),
+        _raw("asyncmy", *ASYNCMY),
+        _core("mysql", "asyncmy", *ASYNCMY),
+        _sqlspec("asyncmy", "cryptography"),
+        _tortoise("mysql", "tortoise-orm[asyncmy]", "cryptography"),
     ),
     "sqlite": (
-        Player("asyncdb", "asyncdb_", ()),
-        Player("aiosqlite", "aiosqlite_", ("aiosqlite",)),
-        Player("databases", "databases_", ("databases[aiosqlite]",)),
-        Player("SQLAlchemy Core", "sqlalchemy_", (CORE, "aiosqlite")),
-        Player("sqlspec", "sqlspec_", ("sqlspec[aiosqlite]",)),
-        Player("tortoise", "tortoise_", ("tortoise-orm",)),
+        _ours("sqlite", "aiosqlite"),
+        _raw("aiosqlite"),
+        _databases("aiosqlite"),
+        _core("sqlite", "aiosqlite"),
+        _sqlspec("aiosqlite"),
+        _tortoise("sqlite", "tortoise-orm"),
     ),
 }
 RAW = {
@@ -67,6 +111,19 @@ RAW = {
     "asyncmy": "asyncmy",
     "sqlite": "aiosqlite",
 }
+
+
+def is_ready(engine: str, player: Player) -> bool:
+    """Whether the environment of a contestant is there."""
+    return _shared(engine, player) or (_folder(engine, player) / "ready").exists()
+
+
+def _shared(engine: str, player: Player) -> bool:
+    return player.name in ("asyncdb", RAW[engine])
+
+
+def _folder(engine: str, player: Player) -> Path:
+    return PLACE / f"{player.module.strip('_')}-{engine}"
 
 
 def python_for(engine: str, player: Player) -> str:
@@ -78,17 +135,21 @@ def python_for(engine: str, player: Player) -> str:
     Raises:
         RuntimeError: its requirements cannot be installed.
     """
-    if player.name in ("asyncdb", RAW[engine]):
+    if _shared(engine, player):
         return sys.executable
-    folder = PLACE / f"{player.module.strip('_')}-{engine}"
+    folder = _folder(engine, player)
     python = folder / "bin" / "python"
-    if not (folder / "ready").exists():
+    if not is_ready(engine, player):
         venv.create(folder, with_pip=True, clear=True)
         pip = [str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
         done = subprocess.run(
             [*pip, *player.requires], capture_output=True, text=True, check=False
         )
         if done.returncode:
-            raise RuntimeError(done.stderr.strip().splitlines()[-1][:200])
+            # What pip says may name a host, which is nobody else's business: it goes
+            # to the terminal, not into the results.
+            print(done.stderr, file=sys.stderr)
+            message = f"pip could not install {' '.join(player.requires)}"
+            raise RuntimeError(message)
         (folder / "ready").touch()
     return str(python)

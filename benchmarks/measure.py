@@ -5,11 +5,28 @@ from __future__ import annotations
 import statistics
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from benchmarks.arena import Worker
 from benchmarks.table import Workload
+
+
+class Spread(NamedTuple):
+    """The median of some figures, and the quartiles around it."""
+
+    middle: float
+    low: float
+    high: float
+
+
+def spread(figures: Sequence[float]) -> Spread:
+    """Find the median and the quartiles."""
+    if len(figures) == 1:
+        return Spread(figures[0], figures[0], figures[0])
+    low, middle, high = statistics.quantiles(figures, n=4, method="inclusive")
+    return Spread(middle, low, high)
 
 
 @dataclass
@@ -26,15 +43,10 @@ class Cell:
     ratios: dict[str, list[float]] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
 
-    def ratio(self, name: str) -> tuple[float, float, float] | None:
-        """The median of a contestant's ratios, and the quartiles around it."""
+    def ratio(self, name: str) -> Spread | None:
+        """A contestant's ratios, `None` where there are none."""
         found = self.ratios.get(name)
-        if not found:
-            return None
-        if len(found) == 1:
-            return found[0], found[0], found[0]
-        low, middle, high = statistics.quantiles(found, n=4, method="inclusive")
-        return middle, low, high
+        return spread(found) if found else None
 
 
 class Progress:
@@ -44,13 +56,17 @@ class Progress:
         self._steps, self._done = steps, 0
         self._begun = time.monotonic()
 
-    def step(self, what: str) -> None:
-        """Say that another step is done."""
-        self._done += 1
+    def begin(self, what: str) -> None:
+        """Say what is done now, where that takes long and is no step."""
+        print(f"{what:<80}", end="\r", file=sys.stderr, flush=True)
+
+    def step(self, what: str, steps: int = 1) -> None:
+        """Say that another step is done, or several."""
+        self._done += steps
         spent = time.monotonic() - self._begun
         left = spent / self._done * max(self._steps - self._done, 0)
         end = "\r" if sys.stderr.isatty() else "\n"
-        text = f"[{self._done}/{self._steps}] {what:<50} about {left:4.0f} s left"
+        text = f"[{self._done}/{self._steps}] {what:<52} about {left:4.0f} s left"
         print(text, end=end, file=sys.stderr, flush=True)
 
 
@@ -74,8 +90,8 @@ def measure(
     cost = 0.0
     for name, worker in players.items():
         try:
-            if workload.name not in worker.ask("has"):
-                cell.reasons[name] = "has no way to do it"
+            if reason := worker.ask("lacks").get(workload.name):
+                cell.reasons[name] = reason
                 continue
             worker.ask("run", workload.name, max(1, times // 10))  # warm
             cost += worker.ask("run", workload.name, times)
@@ -83,11 +99,14 @@ def measure(
         except RuntimeError as error:
             cell.reasons[name] = str(error)
     rounds = max(3, min(31, int((budget - cost) / max(cost, 1e-6))))
-    order = list(ready)
     for number in range(rounds):
         took = {}
-        for name in order if number % 2 else reversed(order):
-            took[name] = ready[name].ask("run", workload.name, times) / times
+        for name in list(ready) if number % 2 else list(reversed(ready)):
+            try:
+                took[name] = ready[name].ask("run", workload.name, times) / times
+            except RuntimeError as error:  # what it did before stands
+                cell.reasons[name] = str(error)
+                del ready[name]
         for name, seconds in took.items():
             cell.seconds.setdefault(name, []).append(seconds)
             if raw in took:

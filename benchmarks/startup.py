@@ -1,43 +1,58 @@
-"""How long `import asyncdb` takes, and how much it is on the disk."""
+"""How long an import takes, over a bare interpreter with asyncio."""
 
 from __future__ import annotations
 
-import statistics
+import resource
 import subprocess
-import sys
 import time
-from importlib import metadata
-from pathlib import Path
+from typing import NamedTuple
 
-import asyncdb
-
-_IMPORTS = {"asyncio": "import asyncio", "asyncdb": "import asyncio, asyncdb"}
+from benchmarks.measure import Spread, spread
 
 
-def measure(rounds: int) -> dict[str, float]:
-    """Milliseconds over a bare interpreter with asyncio, side by side; megabytes."""
-    differences = []
-    for _ in range(rounds):
-        took = {}
-        for name, code in _IMPORTS.items():
-            begun = time.perf_counter()
-            subprocess.run([sys.executable, "-I", "-c", code], check=True)
-            took[name] = time.perf_counter() - begun
-        differences.append((took["asyncdb"] - took["asyncio"]) * 1000)
-    low, middle, high = statistics.quantiles(differences, n=4, method="inclusive")
-    found = {"import ms": middle, "import ms low": low, "import ms high": high}
-    package = Path(asyncdb.__file__).parent
-    sources = [path for path in package.rglob("*") if "__pycache__" not in path.parts]
-    found["size MB of asyncdb"] = _megabytes(sources)
-    for library in ("asyncpg", "aiomysql", "asyncmy", "aiosqlite"):
-        try:
-            files = metadata.files(library) or []
-        except metadata.PackageNotFoundError:
-            continue
-        paths = [Path(str(file.locate())) for file in files]
-        found[f"size MB of {library}"] = _megabytes(paths)
-    return found
+class Import(NamedTuple):
+    """Milliseconds over `import asyncio`, side by side.
+
+    Args:
+        wall: by the clock.
+        cpu: of the processor, which others on the machine disturb less.
+    """
+
+    wall: Spread
+    cpu: Spread
 
 
-def _megabytes(paths: list[Path]) -> float:
-    return sum(path.stat().st_size for path in paths if path.is_file()) / 1e6
+def measure(python: str, modules: str, rounds: int) -> Import:
+    """Start two processes in each round, in an order that turns round.
+
+    Raises:
+        RuntimeError: the modules cannot be imported.
+    """
+    codes = {"bare": "import asyncio", "full": f"import asyncio, {modules}"}
+    for code in codes.values():  # compiles what is not, and warms the disk's cache
+        _run(python, code)
+    walls, cpus = [], []
+    for number in range(rounds):
+        order = list(codes) if number % 2 else list(reversed(codes))
+        took = {name: _run(python, codes[name]) for name in order}
+        walls.append((took["full"][0] - took["bare"][0]) * 1000)
+        cpus.append((took["full"][1] - took["bare"][1]) * 1000)
+    return Import(spread(walls), spread(cpus))
+
+
+def _run(python: str, code: str) -> tuple[float, float]:
+    """Seconds by the clock, and of the processor."""
+    cpu, begun = _children(), time.perf_counter()
+    done = subprocess.run(
+        [python, "-I", "-c", code], check=False, capture_output=True, text=True
+    )
+    seconds = time.perf_counter() - begun
+    if done.returncode:
+        raise RuntimeError(done.stderr.strip().splitlines()[-1][:200])
+    return seconds, _children() - cpu
+
+
+def _children() -> float:
+    """Seconds of the processor that ended processes of ours have used."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime

@@ -1,8 +1,12 @@
 """A process with one contestant, which does a workload when it is told to.
 
 It reads commands, a JSON list in a line, and answers each by a line of JSON:
-`["run", workload, times]` by the seconds it took, `["growth"]` by the megabytes that a
-stream added to the memory, `["has"]` by the workloads that there are.
+
+* `["run", workload, times]`: the seconds it took;
+* `["peak", workload, times]`: the megabytes that it added to the memory at most, `null`
+  where the system does not say;
+* `["lacks"]`: the workloads that the library has no way to do, and why;
+* `["installed", requirement, ...]`: what they are on the disk.
 """
 
 from __future__ import annotations
@@ -14,11 +18,12 @@ import json
 import os
 import sys
 import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 from benchmarks.contestants.contestant import Contestant
-from benchmarks.table import WORKLOADS
+from benchmarks.installed import installed
 
 
 def pin(core: int) -> None:
@@ -47,26 +52,27 @@ def resident(field: str) -> float:
     return 0.0
 
 
-async def growth(contestant: Contestant) -> float | None:
-    """Megabytes that the peak of a stream is above the memory before it."""
-    # Nothing else runs meanwhile.
+async def peak(work: Callable[[], Awaitable[Any]]) -> float | None:
+    """Megabytes that the peak of a piece of work is above the memory before it."""
     reset = Path("/proc/self/clear_refs")
-    if not os.access(reset, os.W_OK):
-        return None
     gc.collect()
-    reset.write_text("5")
+    if os.access(reset, os.W_OK):
+        reset.write_text("5")  # the peak is what is used now
     before = resident("VmRSS")
-    await contestant.stream(1)  # type: ignore[attr-defined]
-    return resident("VmHWM") - before
+    await work()
+    return resident("VmHWM") - before if os.access(reset, os.W_OK) else None
 
 
 async def obey(contestant: Contestant, command: list[Any]) -> Any:
     """Do what a command says."""
-    if command[0] == "run":
-        return await timed(contestant, command[1], command[2])
-    if command[0] == "growth":
-        return await growth(contestant)
-    return [w.name for w in WORKLOADS if hasattr(contestant, w.name)]
+    match command:
+        case "run", name, times:
+            return await timed(contestant, name, times)
+        case "peak", name, times:
+            return await peak(lambda: getattr(contestant, name)(times))
+        case "installed", *requirements:
+            return installed(requirements)
+    return dict(contestant.lacks)
 
 
 def main() -> None:

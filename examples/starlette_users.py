@@ -1,16 +1,13 @@
-"""Users over HTTP with plain Starlette: nothing of asyncdb is FastAPI's.
-
-`uvicorn examples.starlette_users:app` serves; run as a script it asks itself.
-"""
+"""Users over HTTP, without FastAPI: `uvicorn examples.starlette_users:app`."""
 
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from asyncdb.contrib.starlette import get_pool, register_asyncdb
@@ -21,8 +18,13 @@ URL = os.environ.get("DATABASE_URL") or "sqlite://?max_size=1"
 
 async def create(request: Request) -> Response:
     """Add a user; the end of the block commits, before there is a response."""
+    try:
+        body = await request.json()
+        new = {"username": str(body["username"]), "email": str(body["email"])}
+    except (ValueError, TypeError, KeyError, RecursionError):
+        raise HTTPException(422, "a username and an email, in JSON") from None
     async with get_pool(request).transaction() as db:
-        user = await UserRepository(db).create(**await request.json())
+        user = await UserRepository(db).create(**new)
     return JSONResponse({"id": user.id, "username": user.username}, 201)
 
 
@@ -42,19 +44,16 @@ async def lifespan(app: Starlette) -> AsyncIterator[None]:
     yield
 
 
-paths = (
-    Route("/users", create, methods=["POST"]),
-    Route("/users/{id:int}", one, methods=["GET", "DELETE"]),
-)
-app = Starlette(routes=paths, lifespan=lifespan)
+app = Starlette(lifespan=lifespan)
+app.add_route("/users", create, ["POST"])
+app.add_route("/users/{id:int}", one, ["GET", "DELETE"])
 register_asyncdb(app, URL, errors={UserNotFound: 404, DuplicateUser: 409})
 
 if __name__ == "__main__":
-    with TestClient(app) as http:
+    with TestClient(app) as http:  # it asks itself
         new = {"username": "starlette_ann", "email": "starlette_ann@example.org"}
         ann = http.post("/users", json=new).json()
         print("read", http.get(f"/users/{ann['id']}").json())
-        other = {**new, "email": "other@example.org"}
-        print("again", http.post("/users", json=other).json())
+        print("again", http.post("/users", json={**new, "email": "o@x.org"}).json())
         print("removed", http.delete(f"/users/{ann['id']}").json())
         print("gone", http.get(f"/users/{ann['id']}").status_code)

@@ -117,7 +117,8 @@ PORTABLE: Mapping[type, Sources] = {
 JSON_TEXT: Mapping[type, Sources] = {dict: {str: json_object}, list: {str: json_array}}
 
 
-def _same(value: Any) -> Any:
+def same(value: Any) -> Any:
+    """Return the value as it is."""
     return value
 
 
@@ -133,7 +134,7 @@ class Found(dict[type, Convert]):
 
     def add(self, sources: Sources) -> None:
         """Take in more, which go before those that are there."""
-        self.update({kind: how or _same for kind, how in sources.items()})
+        self.update({kind: how or same for kind, how in sources.items()})
 
     def __missing__(self, kind: type) -> Convert:
         """Find how a driver's own subclass of a type converts, once."""
@@ -142,7 +143,7 @@ class Found(dict[type, Convert]):
         for base in kind.__mro__[1:-1]:
             if base in self.keys():
                 convert = self[base]
-                if convert is _same and base is UUID:
+                if convert is same and base is UUID:
                     convert = plain_uuid
                 self[kind] = convert
                 return convert

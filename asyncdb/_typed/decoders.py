@@ -22,7 +22,7 @@ from typing import (
 
 import typing_extensions
 
-from asyncdb._typed.conversions import Convert, Found, MisfitError
+from asyncdb._typed.conversions import Convert, Found, MisfitError, same
 from asyncdb.errors import DataError, InterfaceError
 from asyncdb.values import type_name
 
@@ -165,18 +165,18 @@ class Decoders:
         if sources is not None:
             return Decoder(shown, _from(sources), exact=kind, sources=sources)
         if issubclass(kind, Enum):
-            member = self._member(kind)
-            return Decoder(shown, member, sources=_Members(kind, member))
+            members = _Members(kind, self._member(kind))
+            return Decoder(shown, _from(members), sources=members)
         record = self._record(kind)
         if record is not None:
             return Decoder(shown, record)
 
-        def same(value: Any) -> Any:
+        def own_kind(value: Any) -> Any:
             if isinstance(value, kind):  # a type of the driver's own
                 return value
             raise MisfitError
 
-        return Decoder(shown, same, exact=kind)
+        return Decoder(shown, own_kind, exact=kind)
 
     def _member(self, kind: type[Enum]) -> Convert:
         readers = [self.of(t) for t in {type(member.value) for member in kind}]
@@ -315,6 +315,7 @@ class _Members(dict[type, Convert]):
     def __init__(self, kind: type[Enum], slow: Convert) -> None:
         super().__init__()
         self._slow = slow
+        self[kind] = same  # a type of SQLAlchemy's, say, has made it one already
         types = {type(member.value) for member in kind}
         own = kind._missing_.__func__ is not Enum._missing_.__func__  # type: ignore[attr-defined]
         if types in ({str}, {int}) and not own:

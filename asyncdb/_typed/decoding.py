@@ -172,9 +172,15 @@ class Decoding:
         if target is None:
             return None
         unpack = self._decoders.of(dict)
+        kind = get_origin(annotation) or annotation
 
         def nested(value: Any) -> Any:
-            found = unpack(value)
+            try:
+                found = unpack(value)
+            except MisfitError:
+                if kind in type(value).__mro__:  # isinstance() refuses a TypedDict
+                    return value  # a type of SQLAlchemy's, say, has made it already
+                raise
             names = tuple((str(key), None) for key in found)
             try:
                 shaper = self._keep(

@@ -8,20 +8,22 @@ where asyncdb's drivers take or give other values than the ones that SQLAlchemy 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime, time
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any, Final, cast
 
 from sqlalchemy import ClauseElement, exc, types
-from sqlalchemy.dialects.mysql import base as mysql
-from sqlalchemy.dialects.mysql import json as mysql_json
+from sqlalchemy.dialects import mysql
+from sqlalchemy.dialects.mysql.base import MySQLDialect
 from sqlalchemy.dialects.mysql.mariadb import MariaDBDialect
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.dialects.sqlite.base import SQLiteDialect
+from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.schema import DDLElement
 from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
 import asyncdb
 
@@ -36,11 +38,23 @@ _ESCAPES: Final = {c: f"_x{ord(c):02x}_" for c in " %():.[]-+/*'\",;=<>!?@#$&|~^
 # -- types whose values asyncdb gives or takes in its own form -------------------------
 
 
-class _DateTime(types.DateTime):
-    """A moment: aware when the column says so, on every engine."""
+def _only(kind: type[Any], dialect: Any) -> Process | None:
+    """Refuse what SQLite would keep as it is; servers do that themselves."""
 
-    def bind_processor(self, dialect: Any) -> None:  # noqa: ARG002
-        return None
+    def process(value: Any) -> Any:
+        if value is None or isinstance(value, kind):
+            return value
+        message = f"a {kind.__name__} is needed, not a {type(value).__name__}"
+        raise asyncdb.InvalidDatetime(message)
+
+    return process if dialect.name == "sqlite" else None
+
+
+class _DateTime(types.DateTime):
+    """A moment: aware when the column says so, else naive, in UTC on every engine."""
+
+    def bind_processor(self, dialect: Any) -> Any:
+        return _only(date, dialect)
 
     def result_processor(self, dialect: Any, coltype: object) -> Any:  # noqa: ARG002
         aware = self.timezone
@@ -48,16 +62,18 @@ class _DateTime(types.DateTime):
         def process(value: Any) -> Any:
             if isinstance(value, str):
                 value = datetime.fromisoformat(value)
-            if aware and value is not None and value.tzinfo is None:
+            if not isinstance(value, datetime) or aware is (value.tzinfo is not None):
+                return value
+            if aware:
                 return value.replace(tzinfo=UTC)
-            return value
+            return value.astimezone(UTC).replace(tzinfo=None)
 
         return process
 
 
 class _Time(types.Time):
-    def bind_processor(self, dialect: Any) -> None:  # noqa: ARG002
-        return None
+    def bind_processor(self, dialect: Any) -> Any:
+        return _only(time, dialect)
 
     def result_processor(self, dialect: Any, coltype: object) -> Any:  # noqa: ARG002
         return lambda v: time.fromisoformat(v) if isinstance(v, str) else v
@@ -68,6 +84,8 @@ class _Numeric(types.Numeric[Any]):
 
     def bind_processor(self, dialect: Any) -> Any:  # noqa: ARG002
         def process(value: Any) -> Any:
+            if isinstance(value, str):
+                value = _number(value)
             if not isinstance(value, Decimal):
                 return value
             found = float(value)
@@ -85,7 +103,19 @@ class _Numeric(types.Numeric[Any]):
         return lambda value: None if value is None else Decimal(f"{value:.{digits}f}")
 
 
-class _JSON(mysql_json.JSON):
+def _number(value: str) -> Decimal:
+    try:
+        return Decimal(value)
+    except ArithmeticError:
+        raise asyncdb.InvalidText("a text that is no number") from None
+
+
+class _Bit(mysql.BIT):
+    def result_processor(self, dialect: Any, coltype: object) -> None:  # noqa: ARG002
+        return None  # asyncdb's drivers read an int
+
+
+class _JSON(mysql.JSON):
     def result_processor(self, dialect: Any, coltype: object) -> Any:
         if coltype == _MYSQL_JSON:
             return None
@@ -97,26 +127,24 @@ class _JSON(mysql_json.JSON):
 
 def _naming(kind: type[Any]) -> type[Any]:
     """Make a dialect of ours from one of SQLAlchemy's."""
-    space = {"bindname_escape_characters": _ESCAPES}
-    compiler = type("Compiler", (kind.statement_compiler,), space)
-    return type(
-        kind.__name__,
-        (kind,),
-        {"statement_compiler": compiler, "supports_statement_cache": True},
-    )
+    escapes = {"bindname_escape_characters": _ESCAPES}
+    compiler = type("Compiler", (kind.statement_compiler,), escapes)
+    space = {"statement_compiler": compiler, "supports_statement_cache": True}
+    return type(kind.__name__, (kind,), space)
 
 
 _PostgreSQL: Final = _naming(PGDialect_asyncpg)
-_MySQL: Final = _naming(mysql.MySQLDialect)
+_MySQL: Final = _naming(MySQLDialect)
 _MariaDB: Final = _naming(MariaDBDialect)
 _SQLite: Final = _naming(SQLiteDialect)
 
 
 def sqlalchemy_dialect(facts: asyncdb.Dialect) -> Any:
     """Make SQLAlchemy's dialect for a database, as if it had asked the server."""
-    version = facts.server_version
     if facts.name == "postgresql":
         dialect = _PostgreSQL(paramstyle="named")
+        with suppress(ImportError):  # ranges and bits are of asyncpg's own types
+            dialect.dbapi = _PostgreSQL.import_dbapi()
     elif facts.name == "sqlite":
         dialect = _SQLite(paramstyle="named")
         own = {types.DateTime: _DateTime, types.Time: _Time, types.Numeric: _Numeric}
@@ -126,20 +154,20 @@ def sqlalchemy_dialect(facts: asyncdb.Dialect) -> Any:
     else:
         message = f"SQLAlchemy has no dialect that asyncdb knows for {facts.name}"
         raise asyncdb.NotSupportedError(message)
-    dialect.server_version_info = version
+    dialect.server_version_info = facts.server_version
     return dialect
 
 
 def _mysql(facts: asyncdb.Dialect) -> Any:
     is_mariadb = facts.flavor == "mariadb"
     dialect = (_MariaDB if is_mariadb else _MySQL)(paramstyle="named")
-    own = {types.DateTime: _DateTime, types.JSON: _JSON}
+    own = {types.DateTime: _DateTime, types.JSON: _JSON, mysql.BIT: _Bit}
     dialect.colspecs = {**dialect.colspecs, **own}
-    version = facts.server_version
+    dialect.supports_native_decimal = True
     dialect._backslash_escapes = False  # the portable session's
     dialect.supports_sequences = is_mariadb
     dialect.insert_returning = dialect.delete_returning = is_mariadb
-    new = not is_mariadb and version >= (8, 0, 20)
+    new = not is_mariadb and facts.server_version >= (8, 0, 20)
     dialect._requires_alias_for_on_duplicate_key = new
     dialect.supports_for_update_of = dialect.use_mysql_for_share = new
     with suppress(AttributeError):  # SQLAlchemy 2.0 works them out itself
@@ -189,6 +217,8 @@ class Compiler:
         if not isinstance(statement, ClauseElement):
             message = f"a text or a statement, not {type(statement).__name__}"
             raise asyncdb.InterfaceError(message)
+        if isinstance(statement, FunctionElement):
+            statement = statement.select()
         own = getattr(statement, "_generate_cache_key", lambda: None)()
         if own is None:
             return self._compile(statement, names, many=many, own=None), None
@@ -209,10 +239,23 @@ class Compiler:
     ) -> Ready:
         options: dict[str, Any] = {}
         if not isinstance(statement, DDLElement):
-            options = {"for_executemany": many, "cache_key": own}
-            if names:
-                options["column_keys"] = list(names)
-        return Ready(statement.compile(dialect=self.dialect, **options), self.dialect)
+            options = {"for_executemany": many, "cache_key": own, "column_keys": names}
+        try:
+            compiled = statement.compile(dialect=self.dialect, **options)
+        except exc.CompileError as error:
+            unknown = str(error).startswith("Unconsumed column names")
+            kind = asyncdb.ParameterError if unknown else asyncdb.NotSupportedError
+            raise kind(str(error)) from error
+        for verb in ("insert", "update", "delete"):
+            if getattr(compiled, f"is{verb}", False) and compiled.effective_returning:
+                self._refuse_returning(verb)
+        return Ready(compiled, self.dialect)
+
+    def _refuse_returning(self, verb: str) -> None:
+        """Say in clear words what the server would call a syntax error."""
+        if not getattr(self.dialect, f"{verb}_returning"):
+            message = f"this database has no {verb.upper()} ... RETURNING"
+            raise asyncdb.NotSupportedError(message)
 
 
 class Ready:
@@ -235,6 +278,7 @@ class Ready:
             names = compiled.bind_names.items()
             self._known = {bind.key for bind, _ in names} | {n for _, n in names}
             self._lists = [compiled.bind_names[b] for b in compiled.post_compile_params]
+            self._is_late = bool(self._lists or compiled.literal_execute_params)
             self._binders = compiled._bind_processors
             self._escaped = compiled.escaped_bind_names or {}
 
@@ -251,9 +295,9 @@ class Ready:
             return self.text, None
         values = self._values(given, own)
         text, binders = self.text, self._binders
-        if self._lists:
+        if self._is_late:  # lists, and values that become text
             for name in self._lists:
-                values[name] = _padded(values[name])
+                values[name] = _padded(name, values[name])
             state = self._compiled._process_parameters_for_postcompile(values)
             text, binders = state.statement, {**binders, **state.processors}
         escaped = self._escaped
@@ -306,8 +350,11 @@ class Ready:
         return cast("Process | None", found)
 
 
-def _padded(values: Any) -> list[Any]:
+def _padded(name: str, values: Any) -> list[Any]:
     """Repeat the last value up to a power of two, so that few texts are made."""
+    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
+        kind = type(values).__name__
+        raise asyncdb.ParameterError(f"parameter :{name} takes a list, not a {kind}")
     found = list(values)
     if 1 < len(found) <= LONGEST_PADDED:
         found += found[-1:] * ((1 << (len(found) - 1).bit_length()) - len(found))
@@ -315,13 +362,24 @@ def _padded(values: Any) -> list[Any]:
 
 
 class _Defaults:
-    """What a default that takes a context may ask: `get_current_parameters()`."""
+    """What a default that takes a context may ask."""
 
-    def __init__(self, values: Mapping[str, Any]) -> None:
+    get_current_parameters: Any = DefaultExecutionContext.get_current_parameters
+
+    def __init__(self, compiled: Any, values: Mapping[str, Any], column: Any) -> None:
+        self.compiled = compiled
         self.current_parameters = values
+        self.current_column = column
 
-    def get_current_parameters(self, **_: Any) -> Mapping[str, Any]:
-        return self.current_parameters
+    @property
+    def connection(self) -> Any:
+        raise _refused(self.current_column)
+
+
+def _refused(column: Any) -> asyncdb.NotSupportedError:
+    message = f"the default of {column.name} would take a query of its own"
+    hint = "give the value, or the column a server_default"
+    return asyncdb.NotSupportedError(f"{message}: {hint}")
 
 
 def _set_defaults(compiled: Any, values: dict[str, Any]) -> None:
@@ -334,12 +392,8 @@ def _set_defaults(compiled: Any, values: dict[str, Any]) -> None:
         if default is None:
             continue
         if default.is_callable:
-            values[key_of(column)] = default.arg(_Defaults(values))
+            values[key_of(column)] = default.arg(_Defaults(compiled, values, column))
         elif default.is_scalar:
             values[key_of(column)] = default.arg
         else:
-            message = (
-                f"the default of {column.name} would take a query of its own: "
-                "give the value, or the column a server_default"
-            )
-            raise asyncdb.NotSupportedError(message)
+            raise _refused(column)

@@ -55,6 +55,7 @@ STATUSES: Final[Mapping[type[Exception], int]] = {
     asyncdb.PoolFull: UNAVAILABLE,
     asyncdb.TooManyConnections: UNAVAILABLE,
     asyncdb.LockTimeout: UNAVAILABLE,
+    asyncdb.StatementTimeout: UNAVAILABLE,
     asyncdb.DeadlockDetected: UNAVAILABLE,
     asyncdb.SerializationFailure: UNAVAILABLE,
     # Away.

@@ -10,7 +10,6 @@ from benchmarks.contestants.mysql_family import Family
 class Aiomysql(Family):
     """The raw driver."""
 
-    requires = ("aiomysql", "PyMySQL<1.3,!=1.2.1,!=1.2.2", "cryptography")
     library = aiomysql
     unbuffered = aiomysql.SSCursor
 

@@ -24,8 +24,6 @@ _THREE = f"{INSERT}(?, ?, ?)"
 class Aiosqlite(Contestant):
     """The raw driver; it has no pool, so one connection serves all."""
 
-    requires = ("aiosqlite",)
-
     async def open(self, url: str) -> None:
         """Connect."""
         path = urlsplit(url).path.removeprefix("/")

@@ -11,7 +11,6 @@ from benchmarks.contestants.mysql_family import Family
 class Asyncmy(Family):
     """The raw driver."""
 
-    requires = ("asyncmy", "cryptography")
     library = asyncmy
     unbuffered = SSCursor
 

@@ -23,8 +23,6 @@ _THREE = f"{INSERT}($1, $2, $3)"
 class Asyncpg(Contestant):
     """The raw driver."""
 
-    requires = ("asyncpg",)
-
     async def open(self, url: str) -> None:
         """Connect."""
         self.db = await asyncpg.connect(url)

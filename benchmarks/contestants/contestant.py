@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from benchmarks.table import SELECTS, TASKS
 
@@ -16,6 +16,8 @@ UP_TO = f"SELECT {COLUMNS} FROM items WHERE id <= "
 ALL = f"SELECT {COLUMNS} FROM items"
 INSERT = "INSERT INTO log (name, n, note) VALUES "
 UPDATE = "UPDATE accounts SET n = n + 1 WHERE id = "
+# Where the held connection is one of the pool's, ten are left for the tasks.
+HELD_AND_TEN = 11
 BULK = [(f"name {i}", i, f"a note of some length, number {i}") for i in range(10_000)]
 
 
@@ -48,12 +50,15 @@ class TextItem:
 
 
 class Contestant:
-    """The ten workloads of a library; those that it has no way to do are not there.
+    """The ten workloads of a library.
 
     `self.one(id)` selects a point on a held connection, `self.lent(id)` from the pool.
+
+    Attributes:
+        lacks: workload -> why the library has no way to do it.
     """
 
-    requires: tuple[str, ...] = ()  # what pip installs for it
+    lacks: ClassVar[Mapping[str, str]] = {}
 
     async def open(self, url: str) -> None:
         """Connect."""
@@ -92,9 +97,3 @@ class Contestant:
 
     async def clear(self) -> None:
         """Remove what was inserted; not in the time."""
-
-
-async def repeat(times: int, work: Callable[[], Awaitable[Any]]) -> None:
-    """Do it so often."""
-    for _ in range(times):
-        await work()

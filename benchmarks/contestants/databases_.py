@@ -9,24 +9,30 @@ from databases import Database
 from benchmarks.contestants.contestant import (
     ALL,
     BULK,
+    HELD_AND_TEN,
     INSERT,
     POINT,
     UP_TO,
     UPDATE,
     Contestant,
+    Item,
+    TextItem,
 )
 
 _THREE = f"{INSERT}(:a, :b, :c)"
 
 
 class Databases(Contestant):
-    """A peer; it makes no objects."""
+    """A peer; it makes no objects, so they are made by hand."""
 
     async def open(self, url: str) -> None:
         """Connect."""
         scheme, _, rest = url.partition("://")
         engine = scheme.partition("+")[0].replace("mariadb", "mysql")
-        options = {} if engine == "sqlite" else {"min_size": 1, "max_size": 10}
+        options = {"min_size": 1, "max_size": HELD_AND_TEN}
+        if engine == "sqlite":
+            options = {}  # it knows no pool: each connection is opened and closed
+        self.item = TextItem if engine == "sqlite" else Item
         self.pool = Database(f"{engine}://{rest}", **options)
         await self.pool.connect()
         self.db = await self.pool.connection().__aenter__()
@@ -80,6 +86,12 @@ class Databases(Contestant):
                 await self.pool.execute(f"{UPDATE}:id", {"id": 1})
                 await self.pool.execute(f"{UPDATE}:id", {"id": 2})
                 await self.lent(i % 1000 + 1)
+
+    async def objects(self, times: int) -> None:
+        """Workload 9."""
+        for _ in range(times):
+            rows = await self.db.fetch_all(f"{UP_TO}:id", {"id": 10_000})
+            [self.item(*row._mapping.values()) for row in rows]
 
     async def clear(self) -> None:
         """Remove what was inserted."""

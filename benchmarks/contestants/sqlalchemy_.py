@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from benchmarks.contestants.contestant import (
     ALL,
     BULK,
+    HELD_AND_TEN,
     INSERT,
     POINT,
     UP_TO,
@@ -35,7 +36,7 @@ class SQLAlchemy(Contestant):
         """Connect."""
         scheme, _, rest = url.partition("://")
         self.pool = create_async_engine(
-            f"{_DRIVERS[scheme]}://{rest}", pool_size=10, max_overflow=0
+            f"{_DRIVERS[scheme]}://{rest}", pool_size=HELD_AND_TEN, max_overflow=0
         )
         once = self.pool.execution_options(isolation_level="AUTOCOMMIT")
         self.db = await once.connect()

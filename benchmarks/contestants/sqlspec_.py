@@ -6,12 +6,16 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from benchmarks.contestants.contestant import (
+    ALL,
     BULK,
+    HELD_AND_TEN,
     INSERT,
     POINT,
     UP_TO,
     UPDATE,
     Contestant,
+    Item,
+    TextItem,
 )
 
 # ruff: noqa: PLC0415  # an environment has one of the libraries
@@ -24,11 +28,12 @@ def _config(url: str) -> tuple[Any, str]:
         from sqlspec.adapters.aiosqlite import AiosqliteConfig
 
         path = parts.path.removeprefix("/")
-        return AiosqliteConfig(connection_config={"database": path}), "?"
+        login = {"database": path, "isolation_level": None, "pool_size": HELD_AND_TEN}
+        return AiosqliteConfig(connection_config=login), "?"
     if parts.scheme == "postgresql":
         from sqlspec.adapters.asyncpg import AsyncpgConfig
 
-        pool = {"dsn": url, "min_size": 1, "max_size": 10}
+        pool = {"dsn": url, "min_size": 1, "max_size": HELD_AND_TEN}
         return AsyncpgConfig(connection_config=pool), "$1"
     from sqlspec.adapters.asyncmy import AsyncmyConfig
 
@@ -39,7 +44,7 @@ def _config(url: str) -> tuple[Any, str]:
         "password": unquote(parts.password or ""),
         "database": parts.path.removeprefix("/"),
         "minsize": 1,
-        "maxsize": 10,
+        "maxsize": HELD_AND_TEN,
         "autocommit": True,
     }
     return AsyncmyConfig(connection_config=login), "%s"
@@ -52,6 +57,7 @@ class Sqlspec(Contestant):
         """Connect."""
         self.config, mark = _config(url)
         self.mark = mark
+        self.item = TextItem if mark == "?" else Item
         marks = "$1, $2, $3" if mark == "$1" else ", ".join([mark] * 3)
         self.three = f"{INSERT}({marks})"
         self._held = self.config.provide_session()
@@ -81,11 +87,17 @@ class Sqlspec(Contestant):
         for _ in range(times):
             await self.db.select(f"{UP_TO}{self.mark}", (10_000,))
 
+    async def stream(self, times: int) -> None:
+        """Workload 5."""
+        for _ in range(times):
+            async with self.db.select_stream(ALL, native_only=True) as rows:
+                async for _row in rows:
+                    pass
+
     async def insert(self, times: int) -> None:
-        """Workload 6."""
+        """Workload 6; every session is in autocommit."""
         for i in range(times):
             await self.db.execute(self.three, ("a name", i, "a note"))
-            await self.db.commit()
 
     async def bulk(self, times: int) -> None:
         """Workload 7."""
@@ -104,10 +116,15 @@ class Sqlspec(Contestant):
                 await db.select_one(f"{POINT}{self.mark}", (i % 1000 + 1,))
                 await db.commit()
 
+    async def objects(self, times: int) -> None:
+        """Workload 9."""
+        sql = f"{UP_TO}{self.mark}"
+        for _ in range(times):
+            await self.db.select(sql, (10_000,), schema_type=self.item)
+
     async def clear(self) -> None:
         """Remove what was inserted."""
         await self.db.execute("DELETE FROM log")
-        await self.db.commit()
 
 
 contestant = Sqlspec

@@ -5,10 +5,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse
 
 from asyncdb.contrib.fastapi import ERROR_RESPONSES, readiness, register_asyncdb
-from asyncdb.contrib.users import DuplicateUser, StaleUser, UserNotFound, UserRepository
+from asyncdb.contrib.users import DuplicateUser, StaleUser, UserNotFound
+from examples.fastapi_users import schema
+from examples.fastapi_users.answers import not_allowed, not_valid
 from examples.fastapi_users.models import Health
 from examples.fastapi_users.routes import router
 from examples.fastapi_users.settings import Settings
@@ -16,16 +19,16 @@ from examples.fastapi_users.settings import Settings
 PAGE = Path(__file__).with_name("page.html").read_text(encoding="utf-8")
 
 
-@asynccontextmanager
-async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-    """Make the table; the pool is open already."""
-    await UserRepository(app.state.asyncdb_pool).create_schema()
-    yield
-
-
 def create_app(settings: Settings | None = None) -> FastAPI:
     """Return the service; from the environment's settings where none are given."""
     settings = settings or Settings.from_environment()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        """Make the tables; the pool is open already."""
+        await schema.prepare(app.state.asyncdb_pool, settings)
+        yield
+
     app = FastAPI(title="Users", version="1.0.0", lifespan=lifespan)
     register_asyncdb(
         app,
@@ -33,6 +36,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         errors={UserNotFound: 404, DuplicateUser: 409, StaleUser: 409},
         readiness_path=None,  # it is /health here, and documented
     )
+    app.add_exception_handler(405, not_allowed)
+    app.add_exception_handler(RequestValidationError, not_valid)
     app.include_router(router)
 
     @app.get("/", include_in_schema=False)

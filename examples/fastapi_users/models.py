@@ -3,7 +3,24 @@
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+)
+
+
+def _whole(secret: SecretStr) -> SecretStr:
+    """Refuse half a character, as pydantic does in a `str`: it has no bytes to hash."""
+    try:
+        secret.get_secret_value().encode()
+    except UnicodeEncodeError:
+        raise ValueError("it is no valid text") from None
+    return secret
+
 
 Username = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.\-]{1,150}$", examples=["ann"])]
 Email = Annotated[
@@ -17,7 +34,9 @@ Email = Annotated[
 # No NUL: PostgreSQL has none in its texts.
 Name = Annotated[str, Field(pattern=r"^[^\x00]*$", max_length=200, examples=["Ann B."])]
 Password = Annotated[
-    SecretStr, Field(min_length=8, max_length=200, examples=["correct horse"])
+    SecretStr,
+    Field(min_length=8, max_length=200, examples=["correct horse"]),
+    AfterValidator(_whole),
 ]
 # JSON's 1.0 is an integer, says JSON Schema.
 Version = Annotated[

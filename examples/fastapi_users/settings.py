@@ -1,7 +1,9 @@
 """What the environment says."""
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+
+from pydantic import TypeAdapter
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -11,17 +13,20 @@ class Settings:
     Args:
         database_url: options go into it, such as `?max_size=20&acquire_timeout=2`. It
             may hold a password, so it does not show itself.
+        migrate: bring the schema up to date before serving; `no` where somebody does
+            that apart.
         host: to listen on.
         port: to listen on.
     """
 
     database_url: str = field(default="sqlite:///users.db", repr=False)
+    migrate: bool = True
     host: str = "127.0.0.1"
     port: int = 8000
 
     @classmethod
     def from_environment(cls) -> "Settings":
-        """Read `DATABASE_URL`, `HOST` and `PORT`; what is not set has its default."""
-        names = {"database_url": str, "host": str, "port": int}
-        found = {name: os.environ.get(name.upper()) for name in names}
-        return cls(**{name: names[name](text) for name, text in found.items() if text})
+        """Read `DATABASE_URL`, `MIGRATE` and so on; what is not set has its default."""
+        texts = {one.name: os.environ.get(one.name.upper()) for one in fields(cls)}
+        given = {name: text for name, text in texts.items() if text}
+        return TypeAdapter(cls).validate_python(given)

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,14 @@ import httpx2 as httpx
 import pytest
 import pytest_asyncio
 from argon2 import PasswordHasher
+from sqlalchemy import Connection, inspect
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
 
 import asyncdb
 from asyncdb.contrib.fastapi import PoolDep
 from asyncdb.contrib.passwords import Passwords
-from asyncdb.contrib.users import UserRepository
+from asyncdb.contrib.users import DuplicateUser, UserRepository
 from asyncdb.testing import faults
 from examples.fastapi_users.app import create_app
 from examples.fastapi_users.routes import get_users
@@ -34,6 +37,7 @@ ROOT = Path(__file__).resolve().parents[2]
 CHEAP = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
 ANN = {"username": "ann", "email": "ann@example.org", "name": "Ann"}
 NEW = {**ANN, "password": "correct horse"}
+INI = ROOT / "examples" / "fastapi_users" / "alembic.ini"
 
 
 async def cheap_users(pool: PoolDep) -> UserRepository:
@@ -41,46 +45,74 @@ async def cheap_users(pool: PoolDep) -> UserRepository:
     return UserRepository(pool, passwords=CHEAP)
 
 
+async def empty(url: str) -> None:
+    """Leave nothing of the service in a database."""
+    async with asyncdb.connect(url) as db:
+        await db.execute("DROP TABLE IF EXISTS users")
+        await db.execute("DROP TABLE IF EXISTS alembic_version")
+
+
+@pytest.fixture
+def empty_url(database_url: str) -> Iterator[str]:
+    """An empty database on each engine in turn."""
+    asyncio.run(empty(database_url))
+    yield database_url
+    asyncio.run(empty(database_url))
+
+
 @asynccontextmanager
 async def service(url: str, query: str = "") -> AsyncIterator[httpx.AsyncClient]:
-    """A client of the service in this process, on an empty table."""
-    if not url.startswith("fake"):
-        async with asyncdb.connect(url) as db:
-            await db.execute("DROP TABLE IF EXISTS users")
+    """A client of the service in this process, on a database that was empty."""
+    await empty(url)
     app = create_app(Settings(database_url=url + query))
     app.dependency_overrides[get_users] = cheap_users
     async with app.router.lifespan_context(app):
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://t") as http:
             yield http
+    await empty(url)
+
+
+def environment(url: str, **more: str) -> dict[str, str]:
+    """The environment of a program that runs on a database by URL."""
+    return {**os.environ, "PYTHONPATH": str(ROOT), "DATABASE_URL": url, **more}
 
 
 @contextmanager
-def started(url: str, folder: Path) -> Iterator[str]:
-    """The address of the service, started by its one command on a database by URL."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "DATABASE_URL": url}
+def starting(url: str, folder: Path, **more: str) -> Iterator[subprocess.Popen[str]]:
+    """The service's process, started by its one command."""
     process = subprocess.Popen(
         [sys.executable, "-W", "error", "-m", "examples.fastapi_users"],
         cwd=folder,
-        env={**environment, "PORT": "0", "PYTHONUNBUFFERED": "1"},
+        env=environment(url, PORT="0", PYTHONUNBUFFERED="1", **more),
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         text=True,
     )
-    assert process.stderr is not None
-    said = ""
     try:
-        for line in process.stderr:
-            said += line
-            if found := re.search(r"running on (http://\S+)", line):
-                break
-        else:
-            pytest.fail(said)
-        yield found[1]
+        yield process
     finally:
         process.terminate()
         _, rest = process.communicate(timeout=20)
     assert "Traceback" not in rest, rest
+
+
+def address(process: subprocess.Popen[str]) -> str:
+    """Where the service listens, once it does."""
+    assert process.stderr is not None
+    said = ""
+    for line in process.stderr:
+        said += line
+        if found := re.search(r"running on (http://\S+)", line):
+            return found[1]
+    pytest.fail(said)
+
+
+@contextmanager
+def started(url: str, folder: Path, **more: str) -> Iterator[str]:
+    """The address of the service, started by its one command on a database by URL."""
+    with starting(url, folder, **more) as process:
+        yield address(process)
 
 
 @pytest_asyncio.fixture
@@ -136,6 +168,97 @@ async def test_what_is_refused(http: httpx.AsyncClient) -> None:
     assert wrong.json() == nobody.json()
     assert 422 == broken.status_code
     assert "correct horse" not in taken.text + email.text + broken.text
+
+
+ODD_BODIES = {
+    "no JSON": (b"{", 422),
+    "no object": (b"[]", 422),
+    "nothing": (b"", 422),
+    "no UTF-8": (b'{"username": "\xff"}', 400),
+    "an endless number": (b'{"username": %s}' % (b"9" * 5000), 400),
+    "too deep": (b"[" * 100_000, 400),
+    "not a number": (b'{"username": NaN}', 422),
+    "half a character": (rb'{USER, "name": "\ud800"}', 422),
+    "half a character in the password": (rb'{USER, "password": "\ud800-correct"}', 422),
+    "half a character in a key": (rb'{USER, "\ud800": 1}', 422),
+    "a whole character of two halves": (rb'{USER, "name": "\ud83d\ude00"}', 201),
+    "NUL": (rb'{USER, "name": "a\u0000"}', 422),
+    "a line's end": (rb'{USER, "username": "odd\n"}', 422),
+    "the longest name": (b'{USER, "name": "%s"}' % ("\U0001f600" * 200).encode(), 201),
+    "a longer name": (b'{USER, "name": "%s"}' % (b"x" * 201), 422),
+    "a huge name": (b'{USER, "name": "%s"}' % (b"x" * 3_000_000), 422),
+    "a long email": (b'{USER, "email": "%s@x.org"}' % (b"x" * 248), 201),
+    "a longer email": (b'{USER, "email": "%s@x.org"}' % (b"x" * 249), 422),
+}
+USER = b'"username": "odd", "email": "odd@example.org", "password": "correct horse"'
+
+
+async def test_odd_bodies(http: httpx.AsyncClient) -> None:
+    """Whatever is sent as a user, the answer is none of 500, and the same everywhere."""
+    found = {}
+    for name, (body, _) in ODD_BODIES.items():
+        headers = {"Content-Type": "application/json"}
+        sent = body.replace(b"USER", USER)
+        answer = await http.post("/users", content=sent, headers=headers)
+        found[name] = answer.status_code
+        if answer.status_code == 201:
+            await http.delete(f"/users/{answer.json()['id']}")
+        else:
+            assert "correct" not in answer.text
+            assert len(answer.content) < 1000
+
+    assert {name: status for name, (_, status) in ODD_BODIES.items()} == found
+
+
+@pytest.mark.parametrize("key", ["0", "-1", "1.5", "%00", str(2**53), "9" * 5000])
+async def test_odd_keys(http: httpx.AsyncClient, key: str) -> None:
+    """A key that no user can have is refused before the database is asked."""
+    assert 422 == (await http.get(f"/users/{key}")).status_code
+    assert 422 == (await http.delete(f"/users/{key}")).status_code
+    assert 422 == (await http.get(f"/users?limit={key}")).status_code
+
+
+@pytest.mark.parametrize("version", [b"1e400", b"NaN", b"-1", b"true", b"9" * 30])
+async def test_odd_versions(http: httpx.AsyncClient, version: bytes) -> None:
+    """A version that no user can have is refused."""
+    body = b'{"version": %s}' % version
+
+    assert 422 == (await http.patch("/users/1", content=body)).status_code
+
+
+async def test_many_at_once(http: httpx.AsyncClient) -> None:
+    """Of many who change, remove or make one user, one does, the others are told."""
+
+    async def statuses(method: str, path: str, **body: Any) -> Counter[int]:
+        asked = (http.request(method, path, **body) for _ in range(10))
+        return Counter(answer.status_code for answer in await asyncio.gather(*asked))
+
+    assert {201: 1, 409: 9} == await statuses("POST", "/users", json=NEW)
+    place = f"/users/{(await http.get('/users')).json()['users'][0]['id']}"
+    change = {"version": 1, "name": "Ann B."}
+    assert {200: 1, 409: 9} == await statuses("PATCH", place, json=change)
+    assert {204: 1, 404: 9} == await statuses("DELETE", place)
+
+
+@engines("sqlite")
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        ("/users", "GET, POST"),
+        ("/users/1", "DELETE, GET, PATCH, PUT"),
+        ("/login", "POST"),
+        ("/health", "GET"),
+        ("/docs", "GET, HEAD"),
+    ],
+)
+async def test_what_is_allowed(
+    http: httpx.AsyncClient, database_url: str, path: str, allowed: str
+) -> None:
+    """A 405 names the methods of the path, whichever of its routes was asked."""
+    for method in {"OPTIONS", "TRACE", "PUT", "PATCH"} - set(allowed.split(", ")):
+        answer = await http.request(method, path)
+
+        assert (405, allowed) == (answer.status_code, answer.headers["allow"])
 
 
 async def test_pages(http: httpx.AsyncClient) -> None:
@@ -224,30 +347,150 @@ async def test_two_hundred_clients_on_ten_connections(database_url: str) -> None
     assert statuses[201] >= 100
 
 
-def test_one_command_starts_it(database_url: str, tmp_path: Path) -> None:
-    """The service runs on each engine by its URL alone."""
-    with started(database_url, tmp_path) as address, httpx.Client() as http:
-        made = http.post(f"{address}/users", json={**NEW, "username": "starter"})
-        if made.status_code == 201:
-            http.delete(f"{address}/users/{made.json()['id']}")
+def test_one_command_starts_it(empty_url: str, tmp_path: Path) -> None:
+    """The service runs on each engine by its URL alone, from an empty database on."""
+    url = f"{empty_url}?max_size=3&lock_timeout=4"
+    with started(url, tmp_path) as place, httpx.Client(base_url=place) as http:
+        assert 201 == http.post("/users", json=NEW).status_code
+        assert {"status": "ready"} == http.get("/health").json()
+        assert "<h1>Users</h1>" in http.get("/").text
+    with started(url, tmp_path) as place, httpx.Client(base_url=place) as http:
+        assert 409 == http.post("/users", json=NEW).status_code
 
-        assert made.status_code in (201, 409)
-        assert {"status": "ready"} == http.get(f"{address}/health").json()
-        assert "<h1>Users</h1>" in http.get(address).text
+
+def test_services_that_start_at_once(empty_url: str, tmp_path: Path) -> None:
+    """Of those that meet an empty database one migrates it, and all serve."""
+    with ExitStack() as stack:
+        processes = [
+            stack.enter_context(starting(empty_url, tmp_path)) for _ in range(3)
+        ]
+        users = [f"{address(process)}/users" for process in processes]
+        statuses = [httpx.post(place, json=NEW).status_code for place in users]
+        lists = [httpx.get(place).json() for place in users]
+
+    assert [201, 409, 409] == statuses
+    assert [lists[0]] * 3 == lists
+
+
+# -- its schema -----------------------------------------------------------------------
+
+
+def alembic(url: str, *command: str) -> str:
+    """Do one of Alembic's commands as it is documented, and return what it says."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-m", "alembic", "-c", str(INI), *command],
+        env=environment(url),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert 0 == done.returncode, done.stderr
+    return done.stdout
+
+
+def test_migrating_apart(empty_url: str, tmp_path: Path) -> None:
+    """With MIGRATE=no the schema is Alembic's alone: up, down, and up again."""
+    url = f"{empty_url}?max_size=3"
+    alembic(url, "upgrade", "head")
+    alembic(url, "downgrade", "base")
+    with started(url, tmp_path, MIGRATE="no") as place:
+        assert {"status": "ready"} == httpx.get(f"{place}/health").json()
+    assert "" == alembic(url, "current")
+
+    alembic(url, "upgrade", "head")
+
+    with started(url, tmp_path, MIGRATE="no") as place:
+        assert 201 == httpx.post(f"{place}/users", json=NEW).status_code
+
+
+async def test_a_table_from_create_schema_is_taken_over(database_url: str) -> None:
+    """Who began without migrations keeps the table, and the users."""
+    await empty(database_url)
+    async with asyncdb.connect(database_url) as db:
+        users = UserRepository(db)
+        await users.create_schema()
+        ann = await users.create(username="ann", email="ann@example.org")
+    app = create_app(Settings(database_url=database_url))
+    async with app.router.lifespan_context(app):
+        pool = app.state.asyncdb_pool
+        found = await UserRepository(pool).get(ann.id)
+        version = await pool.fetchval("SELECT version_num FROM alembic_version")
+    await empty(database_url)
+
+    assert (ann, "0001") == (found, version)
+
+
+def described(connection: Connection) -> list[str]:
+    """What SQLAlchemy reads of the table of users."""
+    looking = inspect(connection)
+    return [
+        repr(look("users"))
+        for look in (
+            *(looking.get_columns, looking.get_pk_constraint),
+            *(looking.get_unique_constraints, looking.get_indexes),
+        )
+    ]
+
+
+async def the_schema(url: str) -> list[object]:
+    """What the table of users is, and what it does with duplicates and with keys."""
+    engine = create_async_engine(
+        asyncdb.DatabaseURL(url).sqlalchemy, poolclass=NullPool
+    )
+    async with engine.connect() as connection:
+        found: list[object] = [await connection.run_sync(described)]
+    async with asyncdb.connect(url) as db:
+        users = UserRepository(db)
+        ann = await users.create(username="Ann", email="ann@example.org")
+        await users.create(username="ann", email="änn@example.org")
+        await users.create(username="ann ", email="ann@example.org ")
+        for username, email in (("Ann", "a@x.org"), ("b", "ANN@example.org")):
+            with pytest.raises(DuplicateUser) as caught:
+                await users.create(username=username, email=email)
+            found.append(caught.value.field)
+        last = await users.create(username="c", email="c@example.org")
+        await users.delete(last.id)
+        again = await users.create(username="d", email="d@example.org")
+        found.append(again.id > last.id)
+        found.append(ann.created_at == (await users.update(ann, name="A")).created_at)
+    return found
+
+
+async def test_the_migration_makes_the_repositorys_table(database_url: str) -> None:
+    """What the migration makes is what `create_schema` makes, and behaves alike."""
+    await empty(database_url)
+    async with asyncdb.connect(database_url) as db:
+        await UserRepository(db).create_schema()
+    expected = await the_schema(database_url)
+    async with service(database_url):
+        found = await the_schema(database_url)
+
+    assert expected == found
+    assert ["username", "email", True, True] == found[1:]
+
+
+async def test_a_database_in_memory() -> None:
+    """It is served too: its table is made on the one connection that sees it."""
+    app = create_app(Settings(database_url="sqlite://"))
+    async with app.router.lifespan_context(app):
+        pool = app.state.asyncdb_pool
+
+        assert [] == await UserRepository(pool).find()
+
+
+# -- seen from outside ----------------------------------------------------------------
 
 
 @pytest.mark.timeout(300)
 @engines("sqlite")
 def test_its_openapi_holds(database_url: str, tmp_path: Path) -> None:
     """Generated requests meet no 500, and no response that the OpenAPI lacks."""
-    with started(database_url, tmp_path) as address:
+    with started(database_url, tmp_path) as place:
         done = subprocess.run(
             [
                 *(sys.executable, "-m", "schemathesis.cli", "run"),
-                f"{address}/openapi.json",
+                f"{place}/openapi.json",
                 *("--checks", "all", "--max-examples", "3", "--seed", "1"),
-                # Starlette looks at one route at a time, also to say what it allows.
-                *("--exclude-checks", "allow_header_conformance"),
                 *("--warnings", "off", "--no-color"),
             ],
             cwd=tmp_path,
@@ -269,10 +512,11 @@ async def test_a_person_sees_it_work(database_url: str, tmp_path: Path) -> None:
             await page.run(f"document.forms[0].elements.{name}.value = {value!r}")
         await page.run("document.querySelector('form button').click()")
 
-    with started(database_url, tmp_path) as address:
-        async with httpx.AsyncClient(base_url=address) as http:
+    with starting(database_url, tmp_path) as process:
+        place = address(process)
+        async with httpx.AsyncClient(base_url=place) as http:
             await http.post("/users", json=NEW)
-        async with browser.browse(f"{address}/") as page:
+        async with browser.browse(f"{place}/") as page:
             await page.wait("document.querySelectorAll('#users tr').length == 1")
             bob = {"username": "bob", "email": "bob@example.org"}
             await add(page, **bob, name="<b>Bob</b>", password="correct horse")
@@ -281,6 +525,11 @@ async def test_a_person_sees_it_work(database_url: str, tmp_path: Path) -> None:
             await add(page, **{**bob, "username": "bobby"}, password="correct horse")
             await page.wait("document.querySelector('#problem').textContent")
             problem = await page.run("document.querySelector('#problem').textContent")
+            process.terminate()
+            process.wait()
+            await add(page, **{**bob, "username": "bobby"}, password="correct horse")
+            told = "document.querySelector('#problem').textContent"
+            await page.wait(f"{told} == 'the service does not answer; try again'")
 
     assert "ann@example.org" in last
     assert "<b>Bob</b>" in last

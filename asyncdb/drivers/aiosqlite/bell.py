@@ -69,8 +69,13 @@ class _Pile:
             os.read(self.pipe[0], 64)
         self._rung = False
         done = self._done
-        while done:
-            done.popleft().settle()
+        try:
+            while done:
+                done.popleft().settle()  # which runs tasks
+        finally:
+            if done:  # one of them ended the program: the others may still clean up
+                self._rung = True
+                os.write(self.pipe[1], b"!")
 
     def __del__(self) -> None:
         # Neither the loop nor a thread has it any more.

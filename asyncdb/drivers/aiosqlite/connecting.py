@@ -75,11 +75,11 @@ class AiosqliteDriver(Driver):
         native._thread.daemon = True
         # Nor does aiosqlite's own way to open get over a loop that ends meanwhile.
         loop = asyncio.get_running_loop()
-        opening = Job(bell(loop), loop.create_future(), opener, ())
+        opening = Job(loop, bell(loop), opener)
         native._thread.start()
         native._tx.put_nowait((None, opening))
         try:
-            native._connection = await opening.future
+            native._connection = await opening
         except BaseException:
             opener.abandon()
             native._running = False

@@ -157,10 +157,10 @@ class AiosqliteConnection(DriverConnection):
             args: what it takes.
             droppable: cancelled before its turn, it need not run at all.
         """
-        job = jobs.Job(self._bell, self._loop.create_future(), function, args)
+        job = jobs.Job(self._loop, self._bell, function, args)
         self._queue.put_nowait((None, job))
         try:
-            return await job.future
+            return await job
         except asyncio.CancelledError:
             job.dropped = droppable
             await self._interrupt()
@@ -171,13 +171,13 @@ class AiosqliteConnection(DriverConnection):
 
     async def _interrupt(self) -> None:
         """Stop the running job and wait until the thread is free, or give up on it."""
-        fence = self._loop.create_future()
-        self._queue.put_nowait((None, jobs.Job(self._bell, fence, int, ())))
+        fence = jobs.Fence(self._loop, self._bell)
+        self._queue.put_nowait((None, fence))
         try:
             async with asyncio.timeout(_SETTLE):
-                while not fence.done():
+                while not fence.future.done():
                     self._raw.interrupt()
-                    await asyncio.wait([fence], timeout=BUSY_SLICE)
+                    await asyncio.wait([fence.future], timeout=BUSY_SLICE)
         except TimeoutError:
             self.terminate()
         except BaseException:
@@ -230,10 +230,10 @@ class AiosqliteConnection(DriverConnection):
     async def close(self) -> None:
         """Close the file and end the thread, which may be in another task's job."""
         if not self._closed:
-            closed = self._loop.create_future()
-            self._end(jobs.Job(self._bell, closed, self._raw.close, ()))
+            closing = jobs.Job(self._loop, self._bell, self._raw.close)
+            self._end(closing)
             # Whoever is cancelled here need not wait: the thread ends by itself.
-            await closed
+            await closing
 
     def terminate(self) -> None:
         """Stop the running statement; the thread closes the file behind it."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextvars import Context
 from functools import lru_cache
 from typing import Any
 
@@ -18,27 +19,40 @@ from asyncdb.drivers.aiosqlite.bell import Bell
 
 
 class Job:
-    """A call for the thread, which settles its future by itself.
+    """A call for the connection's thread, which a task awaits like a future.
 
-    aiosqlite would do that too, but dies where the loop is gone by then; and it logs
-    what it calls, so that the `repr` must not show the values.
+    It is none of asyncio's own: that would wake the task one turn of the loop later,
+    which is an eighth of a short statement. asyncio lets tasks await whatever has an
+    `_asyncio_future_blocking` and the methods below (`isfuture` in asyncio/futures.py).
+
+    aiosqlite logs what it calls, so that the `repr` must not show the values.
     """
 
-    __slots__ = ("_args", "_bell", "_error", "_function", "_result", "dropped", "future")
+    __slots__ = (
+        *("_args", "_bell", "_callbacks", "_cancelled", "_error", "_function", "_loop"),
+        *("_asyncio_future_blocking", "_is_done", "_result", "dropped"),
+    )
 
     def __init__(
         self,
+        loop: asyncio.AbstractEventLoop,
         bell: Bell,
-        future: asyncio.Future[Any],
         function: Callable[..., Any],
-        args: tuple[Any, ...],
+        args: tuple[Any, ...] = (),
     ) -> None:
+        self._loop = loop
         self._bell = bell
         self._function = function
         self._args = args
-        self._error: BaseException | None = None
         self.dropped = False  # cancelled before the thread came to it
-        self.future = future
+        # Of the thread, until it rings.
+        self._result: Any = None
+        self._error: BaseException | None = None
+        # Of the loop.
+        self._is_done = False
+        self._cancelled: asyncio.CancelledError | None = None
+        self._callbacks: list[tuple[Callable[[Job], object], Context | None]] = []
+        self._asyncio_future_blocking = False
 
     def __call__(self) -> None:
         """Run in the thread."""
@@ -51,14 +65,68 @@ class Job:
         self._bell.ring(self)
 
     def settle(self) -> None:
+        """Go on with the task that waits, at once; called in the loop."""
+        if not self._is_done:
+            self._is_done = True
+            for call, context in self._callbacks:
+                if context is None:
+                    call(self)
+                else:
+                    context.run(call, self)
+
+    # -- what a task asks of what it awaits ----------------------------------------------
+
+    def __await__(self) -> Generator[Job, None, Any]:
+        """Wait until it has run."""
+        self._asyncio_future_blocking = True
+        yield self
+        return self.result()
+
+    def get_loop(self) -> asyncio.AbstractEventLoop:
+        """Return where it was made."""
+        return self._loop
+
+    def add_done_callback(
+        self, call: Callable[[Job], object], *, context: Context | None = None
+    ) -> None:
+        """Note who is to be called."""
+        self._callbacks.append((call, context))
+
+    def cancel(self, msg: object = None) -> bool:
+        """Have the waiting task get a `CancelledError`, whatever the thread does."""
+        if self._is_done:
+            return False
+        self._is_done = True
+        self._cancelled = asyncio.CancelledError(*([] if msg is None else [msg]))
+        for call, context in self._callbacks:
+            self._loop.call_soon(call, self, context=context)
+        return True
+
+    def result(self) -> Any:
+        """Return or raise what has become of it."""
+        error = self._cancelled or self._error
+        if error is not None:
+            raise error
+        return self._result
+
+
+class Fence:
+    """Stands behind the jobs before it: its future is done when they are."""
+
+    __slots__ = ("_bell", "future")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, bell: Bell) -> None:
+        self._bell = bell
+        self.future: asyncio.Future[None] = loop.create_future()
+
+    def __call__(self) -> None:
+        """Run in the thread."""
+        self._bell.ring(self)
+
+    def settle(self) -> None:
         """Tell who waits, in the loop."""
-        future, error = self.future, self._error
-        if future.done():
-            return
-        if error is None:
-            future.set_result(self._result)
-        else:
-            future.set_exception(error)
+        if not self.future.done():
+            self.future.set_result(None)
 
 
 def end_thread() -> object:
