@@ -13,13 +13,14 @@ import pytest
 
 from asyncdb import errors
 from asyncdb._sql import prepare
+from asyncdb._sql.inserts import Insert, take_apart
 from asyncdb.dialect import Lexis
 from asyncdb.dialects.mysql import DIALECT, MARIADB, MySQLOptions, lexis_for
 from asyncdb.dialects.mysql.columns import Decoder, RowDecoder, decoder
 from asyncdb.dialects.mysql.error_numbers import ENDS_TRANSACTION, ERRORS, NAMES_ONLY
 from asyncdb.dialects.mysql.errors import from_server
 from asyncdb.dialects.mysql.facts import LEXIS, server_dialect
-from asyncdb.dialects.mysql.multirow import MultiRow, multi_row
+from asyncdb.dialects.mysql.multirow import multi_row
 from asyncdb.dialects.mysql.session import Session, setup_statement
 from asyncdb.rows import tuple_row
 
@@ -214,9 +215,9 @@ def test_a_timestamp_outside_utc_is_naive() -> None:
     assert datetime(2024, 1, 2) == row.rows([b"2024-01-02 00:00:00"])[0][0]
 
 
-def taken_apart(sql: str, lexis: Lexis = LEXIS) -> MultiRow | None:
-    """How `sql` is made into an INSERT of many rows."""
-    return multi_row(prepare(sql, "positional", lexis, "literal"), lexis)
+def taken_apart(sql: str, lexis: Lexis = LEXIS) -> Insert | None:
+    """What `sql` is made an INSERT of many rows from."""
+    return take_apart(prepare(sql, "positional", lexis, "literal"), lexis)
 
 
 @pytest.mark.parametrize(
@@ -259,7 +260,8 @@ def taken_apart(sql: str, lexis: Lexis = LEXIS) -> MultiRow | None:
 def test_an_insert_of_one_row_is_made_many(sql: str, expected: str | None) -> None:
     """It is done where it means the same, and nowhere else."""
     parts = taken_apart(sql)
-    found = list(parts.statements([["1", "2"], ["3", "4"]], 10_000)) if parts else []
+    rows = [["1", "2"], ["3", "4"]]
+    found = list(multi_row(parts, rows, 10_000)) if parts else []
 
     assert ([expected] if expected else []) == [without_blanks(text) for text in found]
 
@@ -274,11 +276,11 @@ def test_pieces_stay_below_the_server_s_limit() -> None:
     """No piece is longer than max_allowed_packet, but for a row that is so itself."""
     parts = taken_apart("INSERT INTO t VALUES (?)")
     assert parts
-    texts = list(parts.statements([["'" + "x" * 100 + "'"]] * 50, 1000))
+    texts = list(multi_row(parts, [["'" + "x" * 100 + "'"]] * 50, 1000))
 
     assert 50 == sum(text.count("(") for text in texts)
     assert max(map(len, texts)) < 1000
-    assert 1 == len(list(parts.statements([["x" * 5000]], 1000)))
+    assert 1 == len(list(multi_row(parts, [["x" * 5000]], 1000)))
 
 
 def test_every_error_number_has_a_place() -> None:

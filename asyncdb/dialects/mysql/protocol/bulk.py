@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from asyncdb._sql.inserts import take_apart
 from asyncdb._sql.statement import Statement
 from asyncdb.dialects.mysql.error_numbers import ENDS_TRANSACTION
 from asyncdb.dialects.mysql.multirow import multi_row
@@ -45,9 +46,9 @@ async def run(
     Returns:
         The number of rows that all statements together counted.
     """
-    parts = multi_row(statement, connection.lexis)
+    parts = take_apart(statement, connection.lexis)
     if parts is not None:
-        texts = parts.statements(rows, connection.session.max_packet)
+        texts = multi_row(parts, rows, connection.session.max_packet)
     elif pipeline and len(rows) > 1:
         return await _pipelined(connection, texts)
     first, second = next(texts, None), next(texts, None)
