@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
@@ -12,6 +11,7 @@ from asyncdb._guard import Guard
 from asyncdb._many import ManyRows
 from asyncdb.connection import Connection
 from asyncdb.driver import SupportsReset
+from asyncdb.transaction import Transaction
 
 if TYPE_CHECKING:
     import weakref
@@ -145,7 +145,6 @@ def touches(statement: Statement, dialect: Dialect) -> bool:
     )
 
 
-@dataclass(eq=False, slots=True)
 class Lease:
     """A session in a pool, and what the pool remembers of it.
 
@@ -158,26 +157,37 @@ class Lease:
         idle_since: when it was last used.
     """
 
-    owner: object
-    db: Lent
-    session: DriverConnection
-    expires: float
-    generation: int
-    idle_since: float
-    returned: Any = None
-    can_reset: bool = False
-    # Why it leaves the pool; "" as long as it is to stay.
-    reason: str = ""
-    # It must be reset before it is lent again; else a sign of life is enough.
-    dirty: bool = False
-    # The loan: whose it is, how to warn of a leak, and how to see a forgotten one.
-    borrower: asyncio.Task[Any] | None = None
-    borrowed: weakref.ref[Lent] | None = None
-    alarm: asyncio.TimerHandle | None = None
+    __slots__ = (
+        *("alarm", "borrowed", "borrower", "can_reset", "db", "dirty", "expires"),
+        *("generation", "idle_since", "owner", "reason", "returned", "session"),
+    )
 
-    def __post_init__(self) -> None:
-        self.returned = Returned(self.session)
-        self.can_reset = isinstance(self.session, SupportsReset)
+    def __init__(
+        self,
+        owner: object,
+        db: Lent,
+        session: DriverConnection,
+        *,
+        expires: float,
+        generation: int,
+        idle_since: float,
+    ) -> None:
+        self.owner = owner
+        self.db = db
+        self.session = session
+        self.expires = expires
+        self.generation = generation
+        self.idle_since = idle_since
+        self.returned: Any = Returned(session)
+        self.can_reset = isinstance(session, SupportsReset)
+        # Why it leaves the pool; "" as long as it is to stay.
+        self.reason = ""
+        # It must be reset before it is lent again; else a sign of life is enough.
+        self.dirty = False
+        # The loan: whose it is, how to warn of a leak, and how to see a forgotten one.
+        self.borrower: asyncio.Task[Any] | None = None
+        self.borrowed: weakref.ref[Lent] | None = None
+        self.alarm: asyncio.TimerHandle | None = None
 
 
 # -- what the pool hands out besides connections ---------------------------------------
@@ -233,7 +243,7 @@ class PoolTransaction:
         self._pool = pool
         self._options = options
         self._db: Lent | None = None
-        self._tx: Any = None
+        self._tx: Transaction
 
     async def __aenter__(self) -> Connection:
         """Borrow a connection and begin."""
@@ -241,12 +251,7 @@ class PoolTransaction:
             message = "a transaction() is for one block; call transaction() again"
             raise errors.TransactionError(message)
         db = self._db = await self._pool._borrow(self._pool._options.acquire_timeout)
-        options = self._options
-        self._tx = db.transaction(
-            isolation=options.isolation,
-            readonly=options.readonly,
-            deferrable=options.deferrable,
-        )
+        self._tx = Transaction(db, self._options)
         try:
             await self._tx.__aenter__()
         except BaseException as error:

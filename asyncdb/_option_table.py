@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
-from difflib import get_close_matches
 from functools import cache
 from math import inf
 from types import NoneType, UnionType
@@ -203,6 +202,8 @@ def option_names(kind: type[Any]) -> frozenset[str]:
 
 def _unknown(name: str, known: tuple[str, ...], *, written: bool) -> str:
     ours = _ELSEWHERE.get(name)
+    from difflib import get_close_matches  # noqa: PLC0415  # slow, for this alone
+
     near = [ours] if ours in known else get_close_matches(name, known, n=1)
     shown = f"option {name!r}" if written or _PLAIN_NAME.fullmatch(name) else "option"
     hint = f"; did you mean {near[0]!r}?" if near else ""

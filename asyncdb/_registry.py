@@ -8,7 +8,6 @@ drivers use the same door as everybody's.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -123,6 +122,8 @@ def _unknown(name: str) -> str:
             " asyncdb-toolkit must be installed with pip (in a checkout: pip install"
             " -e .) for its drivers' entry points to exist"
         )
+    from difflib import get_close_matches  # noqa: PLC0415  # slow, for this alone
+
     near = get_close_matches(name, known, n=1)
     hint = f"; did you mean {near[0]}://?" if near else ""
     return f"no driver serves {name}://; known: {', '.join(known)}{hint}"

@@ -16,7 +16,6 @@ pass.
 from __future__ import annotations
 
 import re
-from ipaddress import IPv6Address
 from typing import NamedTuple
 from urllib.parse import quote, unquote_to_bytes
 
@@ -293,6 +292,8 @@ def _check_hosts(hosts: tuple[Host, ...]) -> tuple[Host, ...]:
 def _is_ipv6(text: str) -> bool:
     if not _IPV6.fullmatch(text):
         return False
+    from ipaddress import IPv6Address  # noqa: PLC0415  # slow, for these alone
+
     try:
         IPv6Address(text)
     except ValueError:
