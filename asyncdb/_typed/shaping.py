@@ -148,7 +148,9 @@ def _value(i: int, column: Column, names: dict[str, Any]) -> str:
         return f"v{i}"
     names[f"d{i}"] = _told(column)
     if decoder.exact is None:
-        return f"d{i}(v{i})"
+        return (
+            f"v{i} if v{i} is None else d{i}(v{i})" if decoder.null else f"d{i}(v{i})"
+        )
     if column.sure:
         return f"v{i}" if decoder.null else f"d{i}(v{i}) if v{i} is None else v{i}"
     names[f"t{i}"] = decoder.exact

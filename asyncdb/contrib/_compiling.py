@@ -110,11 +110,6 @@ def _number(value: str) -> Decimal:
         raise asyncdb.InvalidText("a text that is no number") from None
 
 
-class _Bit(mysql.BIT):
-    def result_processor(self, dialect: Any, coltype: object) -> None:  # noqa: ARG002
-        return None  # asyncdb's drivers read an int
-
-
 class _JSON(mysql.JSON):
     def result_processor(self, dialect: Any, coltype: object) -> Any:
         if coltype == _MYSQL_JSON:
@@ -125,15 +120,21 @@ class _JSON(mysql.JSON):
 # -- dialects --------------------------------------------------------------------------
 
 
-def _naming(kind: type[Any]) -> type[Any]:
+def _in_parentheses(compiler: Any, kind: Any, impl: Any, marker: str) -> Any:
+    """In `a[:n]` asyncdb sees the bound of a slice, in `a[(:n)]` a parameter."""
+    above: Any = super(type(compiler), compiler)
+    return above.render_bind_cast(kind, impl, f"({marker})")
+
+
+def _naming(kind: type[Any], **changes: Any) -> type[Any]:
     """Make a dialect of ours from one of SQLAlchemy's."""
-    escapes = {"bindname_escape_characters": _ESCAPES}
-    compiler = type("Compiler", (kind.statement_compiler,), escapes)
+    changes["bindname_escape_characters"] = _ESCAPES
+    compiler = type("Compiler", (kind.statement_compiler,), changes)
     space = {"statement_compiler": compiler, "supports_statement_cache": True}
     return type(kind.__name__, (kind,), space)
 
 
-_PostgreSQL: Final = _naming(PGDialect_asyncpg)
+_PostgreSQL: Final = _naming(PGDialect_asyncpg, render_bind_cast=_in_parentheses)
 _MySQL: Final = _naming(MySQLDialect)
 _MariaDB: Final = _naming(MariaDBDialect)
 _SQLite: Final = _naming(SQLiteDialect)
@@ -145,6 +146,7 @@ def sqlalchemy_dialect(facts: asyncdb.Dialect) -> Any:
         dialect = _PostgreSQL(paramstyle="named")
         with suppress(ImportError):  # ranges and bits are of asyncpg's own types
             dialect.dbapi = _PostgreSQL.import_dbapi()
+        dialect._supports_jsonb_subscripting = facts.server_version >= (14,)
     elif facts.name == "sqlite":
         dialect = _SQLite(paramstyle="named")
         own = {types.DateTime: _DateTime, types.Time: _Time, types.Numeric: _Numeric}
@@ -161,7 +163,7 @@ def sqlalchemy_dialect(facts: asyncdb.Dialect) -> Any:
 def _mysql(facts: asyncdb.Dialect) -> Any:
     is_mariadb = facts.flavor == "mariadb"
     dialect = (_MariaDB if is_mariadb else _MySQL)(paramstyle="named")
-    own = {types.DateTime: _DateTime, types.JSON: _JSON, mysql.BIT: _Bit}
+    own = {types.DateTime: _DateTime, types.JSON: _JSON, mysql.BIT: types.Integer}
     dialect.colspecs = {**dialect.colspecs, **own}
     dialect.supports_native_decimal = True
     dialect._backslash_escapes = False  # the portable session's
@@ -241,7 +243,7 @@ class Compiler:
         if not isinstance(statement, DDLElement):
             options = {"for_executemany": many, "cache_key": own, "column_keys": names}
         try:
-            compiled = statement.compile(dialect=self.dialect, **options)
+            compiled: Any = statement.compile(dialect=self.dialect, **options)
         except exc.CompileError as error:
             unknown = str(error).startswith("Unconsumed column names")
             kind = asyncdb.ParameterError if unknown else asyncdb.NotSupportedError
@@ -315,7 +317,7 @@ class Ready:
         # SQLAlchemy 2.1 keeps the values of `statement.params()` apart.
         more = {"_collected_params": own[2]} if own is not None and own[2:] else {}
         try:
-            values = compiled.construct_params(
+            values: dict[str, Any] = compiled.construct_params(
                 given,
                 extracted_parameters=own[1] if own is not None else None,
                 escape_names=False,
@@ -323,10 +325,9 @@ class Ready:
             )
         except exc.InvalidRequestError as error:
             raise asyncdb.ParameterError(str(error)) from error
-        found = cast("dict[str, Any]", values)
         if compiled.isinsert or compiled.isupdate:
-            _set_defaults(compiled, found)
-        return found
+            _set_defaults(compiled, values)
+        return values
 
     def processes(
         self, columns: Sequence[tuple[str, Any]]

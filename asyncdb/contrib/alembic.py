@@ -20,7 +20,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from alembic import context
-from sqlalchemy import Connection, MetaData
+from sqlalchemy import Connection, MetaData, event
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
@@ -73,11 +73,25 @@ async def _run(url: asyncdb.DatabaseURL, wait: float, options: dict[str, Any]) -
             context.run_migrations()
 
     engine = create_async_engine(url.sqlalchemy, poolclass=NullPool)
+    if url.scheme == "sqlite":
+        # Python's sqlite3 opens no transaction for DDL, so a failure midway would leave
+        # the first half behind.
+        options.setdefault("transactional_ddl", True)
+        event.listen(engine.sync_engine, "connect", _in_autocommit)
+        event.listen(engine.sync_engine, "begin", _begin)
     try:
         async with migration_lock(url, wait=wait), engine.connect() as connection:
             await connection.run_sync(work)
     finally:
         await engine.dispose()
+
+
+def _in_autocommit(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 @asynccontextmanager

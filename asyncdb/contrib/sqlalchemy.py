@@ -31,8 +31,8 @@ class Core(asyncdb.Executor):
 
     Parameters of a statement are given as a mapping, or are in the statement. Texts go
     through as they are. An INSERT of one row tells its key as `lastrowid`, on
-    PostgreSQL too. Several may wrap the same connection. With `into=`, a column of the
-    type `Enum` is not read into its class: its values are members already.
+    PostgreSQL too. Several may wrap the same connection. A default that would take a
+    query of its own, and what the database has not, raise `NotSupportedError`.
 
     Args:
         db: a connection (inside a transaction or not) or a pool.

@@ -15,6 +15,7 @@ import alembic
 import pytest
 from alembic import command
 from alembic.config import Config
+from sqlalchemy.exc import IntegrityError
 
 import asyncdb
 from asyncdb.contrib.alembic import migration_lock
@@ -36,6 +37,12 @@ def ours(name, kind, parents):
 migrate(metadata, {url!r}, version_table="mig_version", include_name=ours)
 """
 MORE = 'metadata.tables["mig_users"].append_column(Column("email", String(90)))'
+FAILING = """
+def upgrade() -> None:
+    op.create_table("mig_users", sa.Column("id", sa.Integer(), primary_key=True))
+    op.execute("INSERT INTO mig_users (id) VALUES (1)")
+    op.execute("INSERT INTO mig_users (id) VALUES (1)")
+"""
 SLOW = "import time\n\n\ndef upgrade() -> None:\n    time.sleep(1)\n"
 
 
@@ -154,6 +161,48 @@ def test_two_migrators_at_once_do_not_collide(project: Project) -> None:
 
     assert [0, 0] == [process.returncode for process in both], said
     assert {"mig_users", "mig_posts"} == project.tables()
+
+
+def test_the_text_of_offline_mode_runs(project: Project) -> None:
+    """What `--sql` writes makes the tables, and the version that Alembic then finds."""
+    project.run("revision", "first", autogenerate=True)
+    said = project.run("upgrade", "head", sql=True)
+
+    async def follow() -> None:
+        async with asyncdb.connect(project.url) as db:
+            for statement in said.split(";"):
+                lines = [x for x in statement.splitlines() if not x.startswith("--")]
+                if sql := "\n".join(lines).strip():
+                    await db.execute(sql)
+
+    asyncio.run(_drop(project.url))
+    asyncio.run(follow())
+    assert {"mig_users", "mig_posts"} == project.tables()
+    project.run("check")
+
+
+def test_an_error_midway(project: Project) -> None:
+    """A migration that fails says so and frees the lock; then it can be mended."""
+    project.run("revision", "first")
+    (script,) = (project.folder / "migrations" / "versions").glob("*_first.py")
+    good = script.read_text()
+    script.write_text(good.partition("def upgrade")[0] + FAILING)
+
+    with pytest.raises(IntegrityError):
+        project.run("upgrade", "head")
+
+    async def free() -> bool:
+        async with (
+            migration_lock(project.url, wait=1),
+            asyncdb.connect(project.url) as db,
+        ):
+            return db.dialect.supports_transactional_ddl
+
+    whole = asyncio.run(free())
+    assert (set() if whole else {"mig_users"}) == project.tables()
+    asyncio.run(_drop(project.url))
+    script.write_text(good)
+    project.run("upgrade", "head")
 
 
 async def test_the_lock_is_not_waited_for_for_ever(database_url: str) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import aiosql
+import pytest
 import pytest_asyncio
 
 import asyncdb
@@ -42,6 +43,20 @@ SELECT count(*) FROM {table};
 
 -- name: rename(old, new)!
 UPDATE {table} SET name = :new WHERE name = :old;
+
+-- name: name_of(id)$
+-- A comment with :nothing and a question?
+SELECT name FROM {table} WHERE id = :id AND ':x' <> '?';
+
+-- name: misspelt()$
+SELECT nme FROM {table};
+
+-- name: wrong_type()^
+-- record_class: Wrong
+SELECT id, name FROM {table};
+
+-- name: two_at_once()#
+DELETE FROM {table}; DELETE FROM {table};
 """
 
 
@@ -52,6 +67,17 @@ class Person:
     id: int
     name: str
     active: bool
+
+
+@dataclass
+class Wrong:
+    """What no row fits."""
+
+    id: int
+    name: int
+
+
+RECORDS = {"Person": Person, "Wrong": Wrong}
 
 
 @pytest_asyncio.fixture
@@ -67,7 +93,7 @@ async def queries(
     )
     path = tmp_path / "queries.sql"
     path.write_text(text)
-    found = aiosql.from_path(path, "asyncdb", record_classes={"Person": Person})
+    found = aiosql.from_path(path, "asyncdb", record_classes=RECORDS)
     await found.create_table(db)
     yield found
     await found.drop_table(db)
@@ -82,6 +108,32 @@ async def test_each_kind_of_query(queries: Any, db: asyncdb.Connection) -> None:
     assert (1, "Ann") == await queries.named(db, name="Ann")
     assert None is await queries.named(db, name="Zoe")
     assert 1 == await queries.rename(db, old="Bob", new="Bea")
+    assert 0 == await queries.rename(db, old="Bob", new="Bea")
+    assert "Bea" == await queries.name_of(db, id=2)
+    assert None is await queries.name_of(db, id=99)
+    assert [1, 2, 3] == [person.id async for person in queries.every(db)]
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "error"),
+    [
+        ("add_many", [[{"name": "Bob"}]], asyncdb.ParameterError),
+        ("misspelt", [], asyncdb.UndefinedColumn),
+        ("wrong_type", [], asyncdb.DataError),
+        ("two_at_once", [], asyncdb.MultipleStatements),
+    ],
+    ids=["a name is missing", "misspelt", "a wrong type", "two at once"],
+)
+async def test_errors_are_asyncdbs(
+    queries: Any, db: asyncdb.Connection, name: str, given: Any, error: Any
+) -> None:
+    """A query that fails raises what its text would, and the connection goes on."""
+    await queries.add(db, name="Ann", active=True)
+
+    with pytest.raises(error):
+        await getattr(queries, name)(db, *given)
+
+    assert 1 == await queries.count(db)
 
 
 async def test_rows_become_records(queries: Any, db: asyncdb.Connection) -> None:
