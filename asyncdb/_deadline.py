@@ -58,8 +58,10 @@ def _is_limit(timeout: object) -> bool:
     return isinstance(timeout, int | float) and timeout > 0  # false for NaN, too
 
 
-async def within(seconds: float | None, work: Coroutine[Any, Any, T]) -> T:
-    """Await something for a while.
+def within(
+    seconds: float | None, work: Coroutine[Any, Any, T]
+) -> Coroutine[Any, Any, T]:
+    """Give what is to be awaited for a while.
 
     Args:
         seconds: how long; `None` for as long as it takes.
@@ -68,8 +70,10 @@ async def within(seconds: float | None, work: Coroutine[Any, Any, T]) -> T:
     Raises:
         StatementTimeout: its time was over.
     """
-    if seconds is None:
-        return await work
+    return work if seconds is None else _within(seconds, work)
+
+
+async def _within(seconds: float, work: Coroutine[Any, Any, T]) -> T:
     scope = asyncio.timeout(seconds)
     try:
         async with scope:

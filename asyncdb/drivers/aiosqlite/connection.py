@@ -208,13 +208,14 @@ class AiosqliteConnection(DriverConnection):
         if not self._raw.in_transaction:
             message = "the transaction was already over: SQLite has rolled it back"
             raise TransactionError(message)
-        await self._patiently(jobs.end, "COMMIT")
+        await self._patiently(partial(jobs.end, readonly=self._query_only), "COMMIT")
         self._query_only = False
 
     async def rollback(self) -> None:
         """Roll back."""
         if self.in_transaction() or self._query_only:
-            await self.hop(jobs.end, self._raw, "ROLLBACK", droppable=False)
+            end = partial(jobs.end, readonly=self._query_only)
+            await self.hop(end, self._raw, "ROLLBACK", droppable=False)
             self._query_only = False
 
     def in_transaction(self) -> bool:

@@ -255,10 +255,10 @@ def script(raw: sqlite3.Connection, *texts: str) -> None:
         raw.execute(text)
 
 
-def end(raw: sqlite3.Connection, text: str) -> None:
+def end(raw: sqlite3.Connection, text: str, *, readonly: bool) -> None:
     """End a transaction, if one is open, and allow writing again, in one job."""
     if raw.in_transaction:
         raw.execute(text)
-    while raw.execute("PRAGMA query_only").fetchone()[0]:
+    while readonly and raw.execute("PRAGMA query_only").fetchone()[0]:
         with contextlib.suppress(sqlite3.OperationalError):  # interrupted in between
             raw.execute("PRAGMA query_only=OFF")
