@@ -158,8 +158,13 @@ class Worker:
 
     def close(self) -> None:
         """End it."""
-        with contextlib.suppress(BrokenPipeError):
+        try:
             self._process.communicate(timeout=10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        except BrokenPipeError:
+            self._process.wait()
 
 
 @contextlib.contextmanager

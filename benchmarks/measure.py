@@ -58,16 +58,19 @@ class Progress:
 
     def begin(self, what: str) -> None:
         """Say what is done now, where that takes long and is no step."""
-        print(f"{what:<80}", end="\r", file=sys.stderr, flush=True)
+        self._show(what)
 
     def step(self, what: str, steps: int = 1) -> None:
         """Say that another step is done, or several."""
         self._done += steps
         spent = time.monotonic() - self._begun
         left = spent / self._done * max(self._steps - self._done, 0)
+        done = f"[{self._done}/{self._steps}]"
+        self._show(f"{done:<8}{what:<52} about {left:4.0f} s left")
+
+    def _show(self, text: str) -> None:
         end = "\r" if sys.stderr.isatty() else "\n"
-        text = f"[{self._done}/{self._steps}] {what:<52} about {left:4.0f} s left"
-        print(text, end=end, file=sys.stderr, flush=True)
+        print(f"{text:<79}", end=end, file=sys.stderr, flush=True)
 
 
 def measure(

@@ -13,11 +13,9 @@ from pathlib import Path
 from benchmarks import chart
 from benchmarks.environments import PLAYERS, RAW
 from benchmarks.installed import Installed
-from benchmarks.measure import Cell
+from benchmarks.measure import Cell, Spread
 from benchmarks.startup import Import
 from benchmarks.table import ENGINES, GROWTH_MB, IMPORT_MS, TITLES, WORKLOADS, Workload
-
-FOLDER = Path(__file__).resolve().parent / "results"
 
 
 @dataclass
@@ -58,11 +56,15 @@ def verdict(results: Results, workload: Workload, engine: str) -> str:
     found = cell.ratio("asyncdb")
     if found is None:
         return next(iter(cell.reasons.values()), "-")
-    middle, low, high = found
-    most = target(workload, engine)
+    return _beside(found, target(workload, engine), 2)
+
+
+def _beside(found: Spread, most: float, digits: int) -> str:
+    """A figure, its target, and whether it is reached."""
+    middle, low, high = (f"{figure:.{digits}f}" for figure in found)
     # A target within the quartiles is reached as far as can be told.
-    mark = "ok" if middle <= most else "~" if low <= most else "MISS"
-    return f"{middle:.2f} ({low:.2f}-{high:.2f}) <= {most:.2f} {mark}"
+    mark = "ok" if found.middle <= most else "~" if found.low <= most else "MISS"
+    return f"{middle} ({low}-{high}) <= {most:.{digits}f} {mark}"
 
 
 def _lines(results: Results) -> list[list[str]]:
@@ -81,7 +83,7 @@ def _lines(results: Results) -> list[list[str]]:
 
 def _memory_verdict(megabytes: float) -> str:
     mark = "ok" if megabytes <= GROWTH_MB else "MISS"
-    return f"{megabytes:.1f} <= {GROWTH_MB:.0f} {mark}"
+    return f"{megabytes:.1f} <= {GROWTH_MB:.0f} {mark}"  # of one run: no spread
 
 
 def as_text(results: Results) -> str:
@@ -96,12 +98,19 @@ def _notes(results: Results) -> list[str]:
     notes = ["time, raw driver's own idiom = 1: median of rounds (quartiles) <= target"]
     if results.startup:
         wall, cpu = results.startup
-        mark = "ok" if wall.middle <= IMPORT_MS else "MISS"
+        processor = f"{cpu.middle:.0f} ({cpu.low:.0f}-{cpu.high:.0f})"
         notes.append(
-            f"import asyncdb: {wall.middle:.0f} ms ({wall.low:.0f}-{wall.high:.0f}) "
-            f"over asyncio, <= {IMPORT_MS:.0f} {mark}; of the processor: "
-            f"{cpu.middle:.0f} ms ({cpu.low:.0f}-{cpu.high:.0f})"
+            f"import asyncdb, ms over asyncio: {_beside(wall, IMPORT_MS, 0)}; "
+            f"of the processor {processor}"
         )
+    for engine in ENGINES:
+        sizes = [
+            f"{name} {what['megabytes']:.1f}"
+            for (where, name), what in results.installed.items()
+            if where == engine
+        ][:2]
+        if sizes:
+            notes.append(f"on the disk with all it needs, MB: {', '.join(sizes)}")
     version = platform.python_version()
     servers = [f"{name} {number}" for name, number in results.versions.items()]
     notes.append(f"Python {version}, {', '.join(servers)}, {platform.machine()}")
@@ -121,7 +130,7 @@ def as_markdown(results: Results) -> str:
     text += [*(f"* {note}" for note in _notes(results)), "", "![chart](chart.svg)", ""]
     for engine in ENGINES:
         lines = _all_contestants(results, engine)
-        if len(lines) > 1:
+        if lines:
             text += [f"## {TITLES[engine]}", "", *table(lines)]
             text += [*(f"* {note}" for note in _reasons(results, engine)), ""]
     return "\n".join(text).rstrip() + "\n"
@@ -129,6 +138,8 @@ def as_markdown(results: Results) -> str:
 
 def _all_contestants(results: Results, engine: str) -> list[list[str]]:
     names = [p.name for p in PLAYERS[engine] if (engine, p.name) in results.installed]
+    if not names:
+        return []
     keys = [(engine, name) for name in names]
     lines = [["workload", *names]]
     for workload in WORKLOADS:
@@ -147,9 +158,8 @@ def _all_contestants(results: Results, engine: str) -> list[list[str]]:
     if imports := results.imports:
         shown = [f"{imports[k].wall.middle:.0f}" if k in imports else "-" for k in keys]
         lines.append(["import with its driver, ms over asyncio", *shown])
-    if len(lines) > 1:
-        sizes = [f"{results.installed[key]['megabytes']:.1f}" for key in keys]
-        lines.append(["on the disk with all it needs, MB", *sizes])
+    sizes = [f"{results.installed[key]['megabytes']:.1f}" for key in keys]
+    lines.append(["on the disk with all it needs, MB", *sizes])
     return lines
 
 
@@ -180,7 +190,9 @@ def write(results: Results, folder: Path) -> None:
         "versions": results.versions,
         "startup": results.startup and results.startup._asdict(),
         "memory": _named(results.memory),
-        "imports": _named(results.imports),
+        "imports": {
+            " ".join(key): value._asdict() for key, value in results.imports.items()
+        },
         "installed": _named(results.installed),
         "left out": results.left_out,
         "cells": {

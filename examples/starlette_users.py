@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.testclient import TestClient
 
 from asyncdb.contrib.starlette import get_pool, register_asyncdb
-from asyncdb.contrib.users import DuplicateUser, UserNotFound, UserRepository
+from asyncdb.contrib.users import DuplicateUser, NewUser, UserNotFound, UserRepository
 
 URL = os.environ.get("DATABASE_URL") or "sqlite://?max_size=1"
 
@@ -20,7 +20,7 @@ async def create(request: Request) -> Response:
     """Add a user; the end of the block commits, before there is a response."""
     try:
         body = await request.json()
-        new = {"username": str(body["username"]), "email": str(body["email"])}
+        new = NewUser(username=str(body["username"]), email=str(body["email"]))
     except (ValueError, TypeError, KeyError, RecursionError):
         raise HTTPException(422, "a username and an email, in JSON") from None
     async with get_pool(request).transaction() as db:

@@ -35,15 +35,17 @@ class SQLAlchemy(Contestant):
     async def open(self, url: str) -> None:
         """Connect."""
         scheme, _, rest = url.partition("://")
-        self.pool = create_async_engine(
-            f"{_DRIVERS[scheme]}://{rest}", pool_size=HELD_AND_TEN, max_overflow=0
-        )
-        once = self.pool.execution_options(isolation_level="AUTOCOMMIT")
-        self.db = await once.connect()
+        url = f"{_DRIVERS[scheme]}://{rest}"
+        size = {"pool_size": HELD_AND_TEN, "max_overflow": 0}
+        self.pool = create_async_engine(url, **size)
+        # Else each statement would be BEGIN, itself and ROLLBACK.
+        self.auto = create_async_engine(url, isolation_level="AUTOCOMMIT", **size)
+        self.db = await self.auto.connect()
 
     async def close(self) -> None:
         """Close all."""
         await self.db.close()
+        await self.auto.dispose()
         await self.pool.dispose()
 
     async def one(self, number: int) -> Any:
@@ -52,7 +54,7 @@ class SQLAlchemy(Contestant):
 
     async def lent(self, number: int) -> Any:
         """Select a point, on a connection from the pool."""
-        async with self.pool.connect() as db:
+        async with self.auto.connect() as db:
             return (await db.execute(_POINT, {"id": number})).first()
 
     async def _all(self, count: int) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -40,7 +41,11 @@ class TortoiseSQL(Contestant):
         scheme, _, rest = url.partition("://")
         engine = scheme.partition("+")[0].replace("postgresql", "asyncpg")
         size = "" if engine == "sqlite" else "?minsize=1&maxsize=10"
-        await Tortoise.init(db_url=f"{engine}://{rest}{size}", modules={"models": []})
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # "has no models"
+            await Tortoise.init(
+                db_url=f"{engine}://{rest}{size}", modules={"models": [__name__]}
+            )
         if engine != "sqlite":  # there it has one connection, which is held
             reason = "outside a transaction it takes a connection for each statement"
             self.lacks = {**self.lacks, "point": reason}

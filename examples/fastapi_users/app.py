@@ -29,15 +29,18 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         await schema.prepare(app.state.asyncdb_pool, settings)
         yield
 
-    app = FastAPI(title="Users", version="1.0.0", lifespan=lifespan)
+    app = FastAPI(
+        title="Users",
+        version="1.0.0",
+        lifespan=lifespan,
+        exception_handlers={405: not_allowed, RequestValidationError: not_valid},
+    )
     register_asyncdb(
         app,
         settings.database_url,
         errors={UserNotFound: 404, DuplicateUser: 409, StaleUser: 409},
         readiness_path=None,  # it is /health here, and documented
     )
-    app.add_exception_handler(405, not_allowed)
-    app.add_exception_handler(RequestValidationError, not_valid)
     app.include_router(router)
 
     @app.get("/", include_in_schema=False)

@@ -18,6 +18,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route
 
 import asyncdb
+from asyncdb import errors
 from asyncdb.contrib.fastapi import (
     ConnectionDep,
     PoolDep,
@@ -216,6 +217,45 @@ async def test_an_unknown_commit_invites_no_retry() -> None:
 
         assert 503 == response.status_code
         assert "retry-after" not in response.headers
+
+
+ANSWERS: dict[int, set[type[asyncdb.Error]]] = {
+    409: {
+        asyncdb.UniqueViolation,
+        asyncdb.ExclusionViolation,
+        asyncdb.ForeignKeyViolation,
+    },
+    422: {
+        *(asyncdb.DataError, asyncdb.StringTooLong, asyncdb.NumericOutOfRange),
+        *(asyncdb.DivisionByZero, asyncdb.InvalidText, asyncdb.InvalidDatetime),
+        *(asyncdb.NotNullViolation, asyncdb.CheckViolation),
+    },
+    503: {
+        *(asyncdb.PoolTimeout, asyncdb.PoolFull, asyncdb.PoolClosed),
+        *(asyncdb.ConnectionFailed, asyncdb.AuthenticationFailed),
+        *(asyncdb.TooManyConnections, asyncdb.ConnectionLost, asyncdb.ConnectionClosed),
+        *(asyncdb.LockTimeout, asyncdb.DeadlockDetected, asyncdb.SerializationFailure),
+        *(asyncdb.StatementTimeout, asyncdb.CommitUnknown),
+    },
+}
+
+
+async def test_what_is_answered_for_each_error() -> None:
+    """Conflicts, bad data and what may work soon have an answer; all else is a 500."""
+    app = Starlette()
+    add_error_handlers(app)
+
+    async def fail(request: Request) -> JSONResponse:
+        raise getattr(asyncdb, request.path_params["name"])
+
+    app.add_route("/{name}", fail)
+    found: dict[int, set[type[asyncdb.Error]]] = {}
+    async with client(app) as http:
+        for name in errors.__all__:
+            status = (await http.get(f"/{name}")).status_code
+            found.setdefault(status, set()).add(getattr(asyncdb, name))
+
+    assert ANSWERS == {status: found[status] for status in found if status != 500}
 
 
 @pytest.mark.parametrize("level", [False, True])

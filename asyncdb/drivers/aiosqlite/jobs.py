@@ -191,10 +191,13 @@ def run_many(
     if own:
         raw.execute("BEGIN IMMEDIATE")
     try:
-        done, count = _insert(raw, statement, rows)
-        before = raw.total_changes
-        more = raw.executemany(statement.text, rows[done:] if done else rows).rowcount
-        count += more if more >= 0 else raw.total_changes - before
+        if "RETURNING" in statement.words:  # sqlite3 counts what is fetched
+            count = sum(
+                len(raw.execute(statement.text, row).fetchall()) for row in rows
+            )
+        else:
+            done, count = _insert(raw, statement, rows)
+            count += _one_by_one(raw, statement, rows[done:] if done else rows)
         if own:
             raw.execute("COMMIT")
     except BaseException:
@@ -213,12 +216,10 @@ def _insert(
         How many rows are done, the rest being fewer than go into a statement, and the
         count of all statements.
     """
-    many = raw.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER) // len(
-        statement.keys or "?"
-    )
-    many = min(many, _ROWS_AT_ONCE)
-    parts = None if len(rows) < many else take_apart(statement, LEXIS)
-    if parts is None or "RETURNING" in statement.words:
+    room = raw.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER)
+    many = min(_ROWS_AT_ONCE, room // max(1, len(statement.keys)))
+    parts = take_apart(statement, LEXIS) if 1 < many <= len(rows) else None
+    if parts is None:
         return 0, 0
     text = f"{parts.head}{','.join(['?'.join(parts.row)] * many)}{parts.tail}"
     count, end = 0, len(rows) - len(rows) % many
@@ -226,6 +227,14 @@ def _insert(
         values = list(chain.from_iterable(rows[start : start + many]))
         count += raw.execute(text, values).rowcount
     return end, count
+
+
+def _one_by_one(
+    raw: sqlite3.Connection, statement: Statement, rows: Sequence[Sequence[Any]]
+) -> int:
+    before = raw.total_changes
+    count = raw.executemany(statement.text, rows).rowcount
+    return count if count >= 0 else raw.total_changes - before
 
 
 def open_cursor(
