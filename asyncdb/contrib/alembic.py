@@ -17,6 +17,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import fields
 from typing import Any, Final
 
 from alembic import context
@@ -25,9 +26,12 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 import asyncdb
+from asyncdb.options import PoolOptions
 
 WAIT: Final = 300.0
 _PAUSE: Final = 0.2
+# They may stand in an application's URL, and mean nothing to one connection.
+_OF_POOLS: Final = frozenset(field.name for field in fields(PoolOptions))
 
 
 def migrate(
@@ -119,6 +123,8 @@ async def migration_lock(
         'alone'
     """
     target = asyncdb.DatabaseURL(url)
+    kept = {name: target.options[name] for name in target.options.keys() - _OF_POOLS}
+    target = target.replace(options=kept)
     if target.scheme == "sqlite":
         if target.database in (None, "", ":memory:"):
             yield  # nobody else can see it

@@ -207,7 +207,7 @@ def test_an_error_midway(project: Project) -> None:
 
 async def test_the_lock_is_not_waited_for_for_ever(database_url: str) -> None:
     """Who waits too long for another migrator is told so; then it is free again."""
-    async with migration_lock(database_url):
+    async with migration_lock(f"{database_url}?max_size=3"):
         with pytest.raises(asyncdb.LockTimeout, match="another migration"):
             async with migration_lock(database_url, wait=0.3):
                 pass
