@@ -184,6 +184,7 @@ class Keeper:
     def suspect(self) -> None:
         """Note that a connection was lost: the others may be, too."""
         self.generation += 1
+        self.kernel.alarmed = True
 
     # -- coming back -------------------------------------------------------------------
 

@@ -83,6 +83,8 @@ class Resources(Generic[T]):
         self._failed = failed
         self.max_size = max_size
         self.is_closed = False
+        # One was found dead: the owner doubts all others.
+        self.alarmed = False
         # The longest idle is on the left; the right one is lent next, so that those
         # that are not needed grow old together.
         self._idle: deque[T] = deque()
@@ -138,14 +140,28 @@ class Resources(Generic[T]):
         """Lend an idle resource at once; `None` when one has to `wait()`."""
         if self._waiters:
             return None
-        idle = self._idle
+        resource = self._pick() if self._idle else None
+        if resource is not None:
+            self._lent.add(resource)
+        return resource
+
+    def _pick(self) -> T | None:
+        """Pick a fit one; of the doubtful ones met, the first is mended for who waits.
+
+        All are when alarmed: they may well all be dead, which can take long to tell.
+        """
+        idle, mending = self._idle, False
         while idle:
             resource = idle.pop()
             fit = self._fit(resource)
             if fit:
-                self._lent.add(resource)
                 return resource
+            if fit is None and mending and not self.alarmed:
+                idle.append(resource)
+                return None
+            mending = mending or fit is None
             self._turn_away(resource, fit)
+        self.alarmed = False
         return None
 
     async def wait(self, timeout: float | None) -> T:  # no task, no scope
@@ -238,19 +254,24 @@ class Resources(Generic[T]):
 
     def sweep(self, keep: Callable[[T], bool]) -> None:
         """Close the idle ones that are not to be kept, the longest idle first."""
-        for resource in tuple(self._idle):
-            if not keep(resource):
-                self._idle.remove(resource)
+        idle, self._idle = self._idle, deque()
+        for resource in idle:
+            if keep(resource):
+                self._idle.append(resource)
+            else:
                 self._begin_closing(resource)
 
     def _grow(self) -> None:
-        """Make what is missing for those who wait, as far as there are slots."""
-        while (
-            len(self._waiters) > self._making + self._mending
-            and self.size < self.max_size
-            and not self.is_closed
-        ):
-            self._begin_making()
+        """Find or make what those who wait are lacking, as far as there are slots."""
+        while len(self._waiters) > self._making + self._mending and not self.is_closed:
+            if self._idle:
+                resource = self._pick()
+                if resource is not None:
+                    self._hand_over(resource)
+            elif self.size < self.max_size:
+                self._begin_making()
+            else:
+                return
 
     # -- the kernel's own tasks --------------------------------------------------------
 

@@ -313,12 +313,7 @@ def close_every_second(kernel: Resources[Counted]) -> None:
     kernel.sweep(keep)
 
 
-SEARCHES = pytest.mark.xfail(reason="Resources.sweep() removes from a deque by value")
-
-
-@pytest.mark.parametrize(
-    "work", [lend_all, pytest.param(close_every_second, marks=SEARCHES)]
-)
+@pytest.mark.parametrize("work", [lend_all, close_every_second])
 async def test_the_kernel_never_searches(
     work: Callable[[Resources[Counted]], None],
 ) -> None:
@@ -328,7 +323,6 @@ async def test_the_kernel_never_searches(
     assert many <= few <= 3
 
 
-@pytest.mark.xfail(reason="Resources.take() turns away every doubtful one it meets")
 async def test_a_loan_wakes_no_idle_connection_but_its_own() -> None:
     """After a pause a loan asks one connection for a sign of life, not all of them."""
     url = "fake://?concurrent=true"

@@ -269,6 +269,28 @@ async def test_what_needs_mending_is_lent_when_it_is_mended(numbers: Numbers) ->
     assert first == await pool.wait(None)
 
 
+@pytest.mark.parametrize(("alarmed", "mended"), [(False, 1), (True, 3)])
+async def test_doubt_mends_as_many_as_wait(
+    numbers: Numbers, alarmed: bool, mended: int
+) -> None:
+    """Who asks has one mended; after an alarm all that are doubtful are, at once."""
+    pool = numbers.pool(3)
+    for number in [await borrow(pool) for _ in range(3)]:
+        pool.put(number)
+        numbers.unfit[number] = None
+    pool.alarmed = alarmed
+    numbers.mending = asyncio.Event()
+    waiting = asyncio.create_task(borrow(pool))
+    await asyncio.sleep(0)  # it asks
+    await asyncio.sleep(0)  # they begin
+
+    assert mended == numbers.done["mended"]
+    assert 3 - mended == pool.idle
+    numbers.mending.set()
+    await waiting
+    assert not pool.alarmed
+
+
 async def test_what_cannot_be_mended_is_replaced(numbers: Numbers) -> None:
     """One that cannot be mended is closed, and who waits gets a new one."""
     pool = numbers.pool(2)
