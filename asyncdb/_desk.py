@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 from asyncdb import errors
 from asyncdb._guard import wrong_loop
 from asyncdb._lending import Lent
+from asyncdb._line import Expired
 from asyncdb._pool_stats import PoolStats
-from asyncdb._resources import Expired
 
 if TYPE_CHECKING:
     from asyncdb._keeper import Keeper

@@ -21,10 +21,12 @@ a future in the line. `put()` hands a resource to the first in it, or makes it i
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from enum import Enum
 from typing import Any, Generic, TypeVar, cast
+
+from asyncdb._line import Line
 
 T = TypeVar("T")
 
@@ -33,10 +35,6 @@ class _Work(Enum):
     MAKING = "making"
     MENDING = "mending"
     CLOSING = "closing"
-
-
-class Expired(Exception):
-    """Nothing was free in time."""
 
 
 class Resources(Generic[T]):
@@ -89,9 +87,7 @@ class Resources(Generic[T]):
         # that are not needed grow old together.
         self._idle: deque[T] = deque()
         self._lent: set[T] = set()
-        # In the order of coming. A future that is done (its waiter was cancelled a
-        # moment ago) may be in it until that task runs.
-        self._waiters: OrderedDict[asyncio.Future[T], None] = OrderedDict()
+        self._line: Line[T] = Line()
         # Slots taken: idle + lent + one for each task that has not ended or said so.
         self.size = 0
         self._making = 0
@@ -118,12 +114,12 @@ class Resources(Generic[T]):
     def lacking(self) -> int:
         """How many wait for somebody to give one back: for them none is on its way."""
         slots = max(0, self.max_size - self.size)
-        return len(self._waiters) - self._making - self._mending - slots
+        return len(self._line.waiters) - self._making - self._mending - slots
 
     @property
     def waiting(self) -> int:
         """How many wait in line."""
-        return len(self._waiters)
+        return len(self._line.waiters)
 
     @property
     def lent(self) -> frozenset[T]:
@@ -138,7 +134,7 @@ class Resources(Generic[T]):
 
     def take(self) -> T | None:
         """Lend an idle resource at once; `None` when one has to `wait()`."""
-        if self._waiters:
+        if self._line.waiters:
             return None
         resource = self._pick() if self._idle else None
         if resource is not None:
@@ -170,13 +166,8 @@ class Resources(Generic[T]):
         Raises:
             Expired: none became free within `timeout` seconds.
         """
-        loop = asyncio.get_running_loop()
-        waiter: asyncio.Future[T] = loop.create_future()
-        self._waiters[waiter] = None
+        waiter = self._line.join(timeout)
         self._grow()
-        timer = None
-        if timeout is not None:
-            timer = loop.call_later(timeout, self._expire, waiter)
         try:
             return await waiter
         except asyncio.CancelledError:
@@ -186,14 +177,7 @@ class Resources(Generic[T]):
                 self.put(waiter.result())
             raise
         finally:
-            self._waiters.pop(waiter, None)
-            if timer is not None:
-                timer.cancel()
-
-    def _expire(self, waiter: asyncio.Future[T]) -> None:
-        if not waiter.done():
-            self._waiters.pop(waiter, None)
-            waiter.set_exception(Expired())
+            self._line.leave(waiter)
 
     # -- giving back -------------------------------------------------------------------
 
@@ -224,13 +208,12 @@ class Resources(Generic[T]):
         if self.is_closed or self.size - self._closing > self.max_size:
             self._begin_closing(resource)
             return
-        while self._waiters:
-            waiter, _ = self._waiters.popitem(last=False)
-            if not waiter.done():
-                self._lent.add(resource)
-                waiter.set_result(resource)
-                return
-        self._idle.append(resource)
+        waiter = self._line.next()
+        if waiter is None:
+            self._idle.append(resource)
+        else:
+            self._lent.add(resource)
+            waiter.set_result(resource)
 
     def _turn_away(self, resource: T, fit: bool | None) -> None:
         if fit is None:
@@ -263,7 +246,8 @@ class Resources(Generic[T]):
 
     def _grow(self) -> None:
         """Find or make what those who wait are lacking, as far as there are slots."""
-        while len(self._waiters) > self._making + self._mending and not self.is_closed:
+        waiters = self._line.waiters
+        while len(waiters) > self._making + self._mending and not self.is_closed:
             if self._idle:
                 resource = self._pick()
                 if resource is not None:
@@ -344,22 +328,20 @@ class Resources(Generic[T]):
     def _report(self, error: BaseException) -> None:
         """Tell the first who waits that making has failed, or else the owner."""
         if isinstance(error, Exception):
-            while self._waiters:
-                waiter, _ = self._waiters.popitem(last=False)
-                if not waiter.done():
-                    waiter.set_exception(error)
-                    return
-            self._failed(error)
+            waiter = self._line.next()
+            if waiter is None:
+                self._failed(error)
+            else:
+                waiter.set_exception(error)
 
     # -- the end -----------------------------------------------------------------------
 
     def close(self, refusal: Callable[[], Exception]) -> None:
         """Lend no more: those who wait are refused, what comes back is closed."""
         self.is_closed = True
-        while self._waiters:
-            waiter, _ = self._waiters.popitem(last=False)
-            if not waiter.done():
-                waiter.set_exception(refusal())
+        self._line.stop()
+        while (waiter := self._line.next()) is not None:
+            waiter.set_exception(refusal())
         while self._idle:
             self._begin_closing(self._idle.popleft())
         for task, work in self._tasks.items():

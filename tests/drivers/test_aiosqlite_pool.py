@@ -8,7 +8,7 @@ import random
 import pytest
 
 import asyncdb
-from asyncdb.drivers.aiosqlite.writing import Line, turn, writes
+from asyncdb.drivers.aiosqlite.writing import Queue, turn, writes
 from asyncdb.testing.conformance.chapter import ids
 
 
@@ -146,7 +146,7 @@ async def test_a_turn_that_does_not_come(sqlite_url: str) -> None:
 
 async def test_the_line_survives_cancellations() -> None:
     """Waiters cancelled at any moment leave the line in order, and the turn free."""
-    line, chance = Line(), random.Random(3)
+    line, chance = Queue(), random.Random(3)
     inside = most = 0
 
     async def write() -> None:
@@ -176,7 +176,7 @@ async def test_one_line_for_a_file() -> None:
     """Connections to the same file stand in one line, to others in others."""
     first, second, third = turn("/a"), turn("/a"), turn("/b")
 
-    assert first._line is second._line is not third._line
+    assert first._queue is second._queue is not third._queue
 
 
 @pytest.mark.parametrize(

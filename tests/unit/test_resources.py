@@ -9,7 +9,8 @@ from collections import Counter
 
 import pytest
 
-from asyncdb._resources import Expired, Resources
+from asyncdb._line import Expired
+from asyncdb._resources import Resources
 
 
 class Numbers:

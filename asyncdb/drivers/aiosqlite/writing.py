@@ -12,10 +12,10 @@ BEGIN IMMEDIATE to its end, however that comes.
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
+from asyncdb._line import Expired, Line
 from asyncdb.dialects import database_error
 from asyncdb.errors import LockTimeout
 
@@ -40,16 +40,16 @@ def writes(statement: Statement) -> bool:
     return verb != "BEGIN" or not _AT_ONCE.isdisjoint(statement.words)
 
 
-class Line:
+class Queue:
     """The line for one file, in one event loop."""
 
-    __slots__ = ("__weakref__", "_taken", "_waiters")
+    __slots__ = ("__weakref__", "_line", "_taken")
 
     def __init__(self) -> None:
         # A turn handed over is taken: from the moment `leave()` served a waiter,
         # before that one's task runs.
         self._taken = False
-        self._waiters: OrderedDict[asyncio.Future[None], None] = OrderedDict()
+        self._line: Line[None] = Line()
 
     async def enter(self, seconds: float) -> None:
         """Wait for a turn.
@@ -62,56 +62,53 @@ class Line:
             return
         if seconds <= 0:
             raise _too_late()
-        loop = asyncio.get_running_loop()
-        waiter: asyncio.Future[None] = loop.create_future()
-        self._waiters[waiter] = None
-        timer = loop.call_later(seconds, _expire, waiter)
+        waiter = self._line.join(seconds)
         try:
             await waiter
+        except Expired:
+            raise _too_late() from None
         except asyncio.CancelledError:
             if not waiter.cancelled() and waiter.done() and not waiter.exception():
                 self.leave()  # served and cancelled in the same moment
             raise
         finally:
-            self._waiters.pop(waiter, None)
-            timer.cancel()
+            self._line.leave(waiter)
 
     def leave(self) -> None:
         """Let the next one have its turn."""
-        while self._waiters:
-            waiter, _ = self._waiters.popitem(last=False)
-            if not waiter.done():
-                waiter.set_result(None)
-                return
-        self._taken = False
+        waiter = self._line.next()
+        if waiter is None:
+            self._taken = False
+        else:
+            waiter.set_result(None)
 
 
 class Turn:
     """A connection's place: it has its turn or not."""
 
-    __slots__ = ("_line", "held")
+    __slots__ = ("_queue", "held")
 
-    def __init__(self, line: Line) -> None:
-        self._line = line
+    def __init__(self, queue: Queue) -> None:
+        self._queue = queue
         self.held = False
 
     async def take(self, seconds: float) -> None:
         """Wait for this connection's turn, if it does not have it."""
         if not self.held:
-            await self._line.enter(seconds)
+            await self._queue.enter(seconds)
             self.held = True
 
     def give(self) -> None:
         """Let the next one have its turn, if this one has it."""
         if self.held:
             self.held = False
-            self._line.leave()
+            self._queue.leave()
 
 
 # Kept as long as a connection of theirs lives.
-_lines: WeakKeyDictionary[asyncio.AbstractEventLoop, WeakValueDictionary[str, Line]] = (
-    WeakKeyDictionary()
-)
+_queues: WeakKeyDictionary[
+    asyncio.AbstractEventLoop, WeakValueDictionary[str, Queue]
+] = WeakKeyDictionary()
 
 
 def turn(path: str) -> Turn:
@@ -120,16 +117,11 @@ def turn(path: str) -> Turn:
     Args:
         path: its real path, the same for all who open it.
     """
-    here = _lines.setdefault(asyncio.get_running_loop(), WeakValueDictionary())
-    line = here.get(path)
-    if line is None:
-        line = here[path] = Line()
-    return Turn(line)
-
-
-def _expire(waiter: asyncio.Future[None]) -> None:
-    if not waiter.done():
-        waiter.set_exception(_too_late())
+    here = _queues.setdefault(asyncio.get_running_loop(), WeakValueDictionary())
+    queue = here.get(path)
+    if queue is None:
+        queue = here[path] = Queue()
+    return Turn(queue)
 
 
 def _too_late() -> LockTimeout:
