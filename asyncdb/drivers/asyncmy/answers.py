@@ -46,7 +46,7 @@ class CompiledAnswer(Answer):
     ) -> None:
         self._utc = utc
         self._converters: tuple[_Converter, ...] = ()
-        self._made: list[Any] = []  # tuples, which come before all of `values`
+        self._made: list[Row] = []  # they come before all of `values`
         self._start = 0  # of those not taken yet
         super().__init__(data, first)
 
@@ -59,16 +59,15 @@ class CompiledAnswer(Answer):
 
     def take(self, size: int | None, *, utc: bool) -> list[Row]:
         """Give the next rows, and keep them no longer."""
-        made, start, shape = self._made, self._start, self.shape
-        if shape is None or not made:
+        made, start = self._made, self._start
+        if not made:
             return super().take(size, utc=utc)
         end = len(made) if size is None else start + size
         if end < len(made):
             self._start = end
-            few: list[Row] = list(map(shape.make, made[start:end]))
-            return few
+            return made[start:end]
         self._made, self._start = [], 0
-        rows: list[Row] = list(map(shape.make, made[start:] if start else made))
+        rows = made[start:] if start else made
         if self.values:
             rest = None if size is None else size - len(rows)
             rows += super().take(rest, utc=utc)
@@ -95,15 +94,17 @@ class CompiledAnswer(Answer):
             self._start = 0
         # The reader takes nothing but a bytearray.
         buffer = bytearray(memoryview(data)[position:] if position else data)
-        before = len(made)
+        tuples: list[Any] = []
         try:
             read, sequence = parse_rows_from_buffer(
-                buffer, 0, len(buffer), self._converters, self._sequence, made
+                buffer, 0, len(buffer), self._converters, self._sequence, tuples
             )
         except Exception:  # noqa: BLE001  # a value that cannot be decoded, of any type
-            del made[before:]
             self._step = Answer._rows
             return True
+        assert self.shape is not None  # noqa: S101  # rows come after it
+        # Now, while they are few: freed at once, their memory serves the next ones.
+        made.extend(map(self.shape.make, tuples))
         self._sequence = sequence
         self._position = position = position + read
         return self._after_rows(data, position)
