@@ -70,10 +70,11 @@ class _Pile:
         self._rung = False
         done = self._done
         try:
-            while done:
-                done.popleft().settle()  # which runs tasks
+            # Not all that will come: tasks run meanwhile, and have more done.
+            for _ in range(len(done)):
+                done.popleft().settle()
         finally:
-            if done:  # one of them ended the program: the others may still clean up
+            if done and not self._rung:  # a task has ended the program
                 self._rung = True
                 os.write(self.pipe[1], b"!")
 
