@@ -359,6 +359,29 @@ async def test_lastrowid_is_of_an_insert_of_this_call(
     assert (1, None) == await counts(db, f"INSERT INTO {table} VALUES (0, 3, 3)", [])
 
 
+async def test_lastrowid_is_of_one_row(db: Connection, table: str) -> None:
+    """Several rows tell no key, whatever the server says; one of a SELECT tells its."""
+    await db.execute(
+        f"CREATE TABLE {table} (id INT AUTO_INCREMENT PRIMARY KEY, k INT UNIQUE)"
+    )
+    into = f"INTO {table} (k)"
+    upsert = "ON DUPLICATE KEY UPDATE k = VALUES(k)"
+
+    assert (2, None) == await counts(db, f"INSERT {into} VALUES (1), (2)", [])
+    assert (1, 3) == await counts(db, f"INSERT {into} SELECT 3", [])
+    assert (2, None) == await counts(db, f"INSERT {into} SELECT 4 UNION SELECT 5", [])
+    assert (0, None) == await counts(db, f"INSERT {into} SELECT 6 FROM DUAL LIMIT 0", [])
+    assert (0, None) == await counts(db, f"INSERT IGNORE {into} VALUES (?)", [1])
+    assert (0, None) == await counts(db, f"INSERT IGNORE {into} VALUES (1), (2)", [])
+    assert (2, None) == await counts(db, f"INSERT {into} VALUES (1), (7) {upsert}", [])
+    assert (4, None) == await counts(db, f"REPLACE {into} VALUES (1), (2)", [])
+    # The server has kept numbers for rows that it did not insert.
+    cur = await db.execute(f"INSERT IGNORE {into} VALUES (1), (9)")
+    assert cur.lastrowid == await db.fetchval(f"SELECT id FROM {table} WHERE k = 9")
+    cur = await db.execute(f"INSERT {into} SET k = 10".replace("(k) ", ""))
+    assert cur.lastrowid == await db.fetchval(f"SELECT id FROM {table} WHERE k = 10")
+
+
 async def counts(db: Connection, sql: str, params: list[Any]) -> tuple[int, int | None]:
     """What a statement says that it did."""
     cursor = await db.execute(sql, params)

@@ -13,12 +13,15 @@ class Endless:
     def __init__(self, bell: Bell, times: int) -> None:
         self._bell = bell
         self.left = times
+        self.over = asyncio.Event()
 
     def settle(self) -> None:
         """Ring again."""
         self.left -= 1
         if self.left:
             self._bell.ring(self)
+        else:
+            self.over.set()
 
 
 async def test_the_loop_does_other_things_between_two_rings() -> None:
@@ -30,5 +33,4 @@ async def test_the_loop_does_other_things_between_two_rings() -> None:
         await asyncio.sleep(0)
 
     assert 80 < done.left < 100
-    while done.left:  # nothing is left lying there
-        await asyncio.sleep(0)
+    await done.over.wait()  # nothing is left lying there

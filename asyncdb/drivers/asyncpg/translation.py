@@ -21,7 +21,8 @@ _LOST_TRANSACTION = {
 }
 # asyncpg's own words on an argument that does not fit end in one of these.
 _EXPECTED = re.compile(
-    r"query argument \$(?P<number>\d+): .*?"
+    r"query argument \$(?P<number>\d+)(?: in element #\d+ of executemany\(\) sequence)?"
+    r": .*?"
     r"(?P<why>expected \w+, got \w+|value out of \w+ range|got type '\w+')?\)?$",
     re.DOTALL,
 )

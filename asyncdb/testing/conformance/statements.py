@@ -98,13 +98,39 @@ class Statements(Chapter):
             update = await db.execute(f"UPDATE {table}_k SET a = 1")
             select = await db.execute(f"SELECT a FROM {table}_k")
             keys = await ids(db, f"{table}_k")
+            delete = await db.execute(f"DELETE FROM {table}_k WHERE id = {keys[0]}")
         finally:
             await db.execute(f"DROP TABLE {table}_k")
 
         known = db.dialect.supports_lastrowid
         assert (keys if known else [None, None]) == [first.lastrowid, second.lastrowid]
-        assert update.lastrowid is None
-        assert select.lastrowid is None
+        others = (update, select, delete)
+        assert [None] * 3 == [cur.lastrowid for cur in others]
+
+    async def test_lastrowid_of_several(
+        self, db: asyncdb.Connection, table: str
+    ) -> None:
+        """`lastrowid` is None after an INSERT of several rows, or of no row."""
+        identity = db.dialect.identity_column
+        await db.execute(f"INSERT INTO {table} VALUES (1, 'a', 1), (2, 'b', 2)")
+        await db.execute(f"CREATE TABLE {table}_k (id {identity}, a INTEGER)")
+        insert = f"INSERT INTO {table}_k (a)"
+        select = f"{insert} SELECT n FROM {table} WHERE id <= ?"
+        try:
+            several = [
+                await db.execute(f"{insert} VALUES (5), (6)"),
+                await db.execute(f"{insert} VALUES (?), (?), (?)", [7, 8, 9]),
+                await db.execute(select, [2]),
+                await db.execute(select, [0]),
+                await db.executemany(f"{insert} VALUES (?)", [[1], [2]]),
+            ]
+            one = await db.execute(select, [1])
+            last = max(await ids(db, f"{table}_k"))
+        finally:
+            await db.execute(f"DROP TABLE {table}_k")
+
+        assert [None] * 5 == [cur.lastrowid for cur in several]
+        assert one.lastrowid == (last if db.dialect.supports_lastrowid else None)
 
     async def test_returning(self, db: asyncdb.Connection, table: str) -> None:
         """INSERT ... RETURNING gives rows where the dialect says so."""

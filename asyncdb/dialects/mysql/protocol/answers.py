@@ -52,7 +52,7 @@ class Answer:
         values: raw values of its rows, which `take` empties.
         status: the server's status bits, as last told.
         affected: rows that the last statement matched, changed or inserted.
-        made: the key that it made, 0 for none.
+        made: the key of the one row that it made, 0 for none.
     """
 
     __slots__ = (
@@ -211,6 +211,10 @@ class Answer:
     def _ok(self, packet: bytes) -> None:
         self.affected, position = read_integer(packet, 1)
         self.made, position = read_integer(packet, position)
+        # After INSERT, a text says how many rows there were, but not where VALUES gave
+        # one. Of several the key is the first or the last: no statement made just that.
+        if self.affected != 1 and len(packet) > position + 4:
+            self.made = 0
         self._finish(int.from_bytes(packet[position : position + 2], "little"))
 
     def _fail(self, packet: bytes) -> None:

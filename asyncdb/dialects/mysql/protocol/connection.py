@@ -379,7 +379,8 @@ def _counts(statement: Statement, answer: Answer) -> tuple[int, int | None]:
         return -1, None
     made = answer.made if verb in _INSERTS else 0
     # One that met an existing row tells that row's key: 2 is a changed row, and an
-    # unchanged one, which counts 1, tells none.
+    # unchanged one, which counts 1, tells none. (But what LAST_INSERT_ID(expr) in the
+    # text was given is told as a key, which is what it is for.)
     if made and answer.affected != 1 and "DUPLICATE" in statement.words:
         made = 0
     return answer.affected, made or None
