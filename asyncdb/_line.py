@@ -76,6 +76,7 @@ class Line(Generic[T]):
             del self.waiters[waiter]
             if not waiter.done():
                 waiter.set_exception(Expired())
-        first = min(self.waiters.values(), default=inf)
-        if first < inf:
-            self._look(loop, max(first, now + _LOOK_EVERY))
+        # NaN, like infinity, is for ever; and it must not hide the others.
+        coming = [deadline for deadline in self.waiters.values() if deadline < inf]
+        if coming:
+            self._look(loop, max(min(coming), now + _LOOK_EVERY))

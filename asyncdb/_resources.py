@@ -31,6 +31,10 @@ from asyncdb._line import Line
 T = TypeVar("T")
 
 
+# Doubtful ones looked past; there may be thousands.
+_PASSED = 10
+
+
 class _Work(Enum):
     MAKING = "making"
     MENDING = "mending"
@@ -114,7 +118,8 @@ class Resources(Generic[T]):
     def lacking(self) -> int:
         """How many wait for somebody to give one back: for them none is on its way."""
         slots = max(0, self.max_size - self.size)
-        return len(self._line.waiters) - self._making - self._mending - slots
+        found = self._making + self._mending + len(self._idle)
+        return len(self._line.waiters) - found - slots
 
     @property
     def waiting(self) -> int:
@@ -146,18 +151,22 @@ class Resources(Generic[T]):
 
         All are when alarmed: they may well all be dead, which can take long to tell.
         """
-        idle, mending = self._idle, False
-        while idle:
+        idle, mending, passed = self._idle, False, 0
+        while len(idle) > passed < _PASSED:
             resource = idle.pop()
             fit = self._fit(resource)
             if fit:
+                if passed:
+                    idle.rotate(-passed)
                 return resource
             if fit is None and mending and not self.alarmed:
-                idle.append(resource)
-                return None
-            mending = mending or fit is None
-            self._turn_away(resource, fit)
-        self.alarmed = False
+                idle.appendleft(resource)  # a fit one may be a little further on
+                passed += 1
+            else:
+                mending = mending or fit is None
+                self._turn_away(resource, fit)
+        idle.rotate(-passed)
+        self.alarmed = self.alarmed and passed > 0
         return None
 
     async def wait(self, timeout: float | None) -> T:  # no task, no scope
@@ -244,10 +253,15 @@ class Resources(Generic[T]):
             else:
                 self._begin_closing(resource)
 
+    @property
+    def _is_short(self) -> bool:
+        """Whether more wait than resources are on their way to them."""
+        coming = self._making + self._mending
+        return len(self._line.waiters) > coming and not self.is_closed
+
     def _grow(self) -> None:
         """Find or make what those who wait are lacking, as far as there are slots."""
-        waiters = self._line.waiters
-        while len(waiters) > self._making + self._mending and not self.is_closed:
+        while self._is_short:
             if self._idle:
                 resource = self._pick()
                 if resource is not None:
@@ -275,7 +289,8 @@ class Resources(Generic[T]):
     def _spawn(
         self, body: Coroutine[Any, Any, None], work: _Work
     ) -> asyncio.Task[None]:
-        task = asyncio.get_running_loop().create_task(body)
+        # Not create_task(), whose factory may run it before it is in the books.
+        task = asyncio.Task(body, loop=asyncio.get_running_loop())
         self._tasks[task] = work
         task.add_done_callback(self._ended)
         return task
@@ -298,6 +313,7 @@ class Resources(Generic[T]):
             fit = await self._mend(resource)
         except BaseException:
             self._book(gone=True)
+            self._grow()
             raise
         self._book(gone=False)
         if fit:
@@ -306,9 +322,14 @@ class Resources(Generic[T]):
             self._begin_closing(resource)
 
     async def _run_closing(self, resource: T) -> None:
-        await self._close(resource)
-        self._book(gone=True)
-        self._grow()
+        try:
+            await self._close(resource)
+        finally:
+            self._book(gone=True)
+            # Rather a new one in its place than another that may be dead, too.
+            if self._is_short and self.size < self.max_size:
+                self._begin_making()
+            self._grow()
 
     def _book(self, *, gone: bool, task: asyncio.Task[None] | None = None) -> None:
         """Put down that this task is through; `gone`: its resource, and the slot."""

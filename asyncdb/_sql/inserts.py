@@ -1,8 +1,8 @@
 """An INSERT of one row, taken apart so that it can be made one of many rows.
 
 Decided by tokens, once for each statement. It may be done when there is exactly one
-parenthesis after VALUES, it holds all markers, and nothing in it depends on the row
-inserted before (a subquery, a variable, LAST_INSERT_ID).
+parenthesis after VALUES, it holds all markers, what follows belongs to the INSERT, and
+nothing depends on the row inserted before (a subquery, a variable, LAST_INSERT_ID).
 """
 
 from __future__ import annotations
@@ -20,10 +20,12 @@ from asyncdb.dialect import Lexis
 _MARKER = "asyncdb_marker_7f3a"
 _DEPENDS = frozenset(
     [
-        *("SELECT", "LAST_INSERT_ID", "ROW_COUNT", "FOUND_ROWS", "LASTVAL"),
-        *("LAST_INSERT_ROWID", "CHANGES", "TOTAL_CHANGES"),
+        *("SELECT", "TABLE", "IN", "LAST_INSERT_ID", "ROW_COUNT", "FOUND_ROWS"),
+        *("LASTVAL", "LAST_INSERT_ROWID", "CHANGES", "TOTAL_CHANGES"),
     ]
 )
+# What may follow the row: not a second one, nor UNION.
+_TAILS = frozenset(["ON", "AS", "RETURNING"])
 
 
 class Insert(NamedTuple):
@@ -73,14 +75,20 @@ def take_apart(statement: Statement, lexis: Lexis) -> Insert | None:
 
 def _parenthesis(text: str, lexis: Lexis) -> tuple[int, int] | None:
     """Find the only parenthesis after VALUES: where it opens, where it has closed."""
-    depth, start, end, wanted = 0, -1, -1, False
+    depth, start, end, wanted, followed = 0, -1, -1, False, False
     for kind, sign in _signs(text, lexis):
         if kind in ("code", "open"):
             return None
-        if kind == "word":
-            word = text[sign[0] : sign[1]].upper()
-            if depth and start >= 0 and end < 0 and word in _DEPENDS:
+        if kind == "comment":
+            continue
+        word = text[sign[0] : sign[1]].upper()
+        if start >= 0 and (word == "@" or word.strip('"`[]') in _DEPENDS):
+            return None
+        if end >= 0 and not followed and kind != "semicolon":
+            followed = True
+            if word not in _TAILS:
                 return None
+        if kind == "word":
             if wanted:
                 return None
             wanted = not depth and start < 0 and word in ("VALUES", "VALUE")
@@ -92,10 +100,6 @@ def _parenthesis(text: str, lexis: Lexis) -> tuple[int, int] | None:
             depth -= 1
             if not depth and start >= 0 and end < 0:
                 end = sign[1]
-        elif kind == "," and not depth and end >= 0 and not text[end : sign[0]].strip():
-            return None  # a second row
-        elif kind == "@" and start >= 0 and end < 0:
-            return None
     return (start, end) if end >= 0 and not depth else None
 
 

@@ -22,7 +22,7 @@ from typing import Any, Final
 
 from alembic import context
 from sqlalchemy import Connection, MetaData, event
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 import asyncdb
@@ -32,6 +32,10 @@ WAIT: Final = 300.0
 _PAUSE: Final = 0.2
 # They may stand in an application's URL, and mean nothing to one connection.
 _OF_POOLS: Final = frozenset(field.name for field in fields(PoolOptions))
+# A migration has the server's own session but for what the URL says: its SQL was
+# written for that, and may take long.
+_PLAIN: Final = {"lock_timeout": "none", "time_zone": "none"}
+_PLAIN_MYSQL: Final = {**_PLAIN, "sql_mode": "none", "lc_messages": "none"}
 
 
 def migrate(
@@ -51,7 +55,7 @@ def migrate(
 
     Raises:
         LockTimeout: another migrator was not done in time.
-        URLError: the URL is none, or SQLAlchemy cannot connect to it.
+        URLError: the URL is none, or of a database that SQLAlchemy does not know.
     """
     if url is None:
         url = context.config.get_main_option("sqlalchemy.url") or ""
@@ -62,7 +66,7 @@ def migrate(
     if context.is_offline_mode():
         named = {"paramstyle": "named"}
         context.configure(
-            url=target.sqlalchemy, literal_binds=True, dialect_opts=named, **options
+            url=_dialect(target), literal_binds=True, dialect_opts=named, **options
         )
         with context.begin_transaction():
             context.run_migrations()
@@ -76,18 +80,60 @@ async def _run(url: asyncdb.DatabaseURL, wait: float, options: dict[str, Any]) -
         with context.begin_transaction():
             context.run_migrations()
 
-    engine = create_async_engine(url.sqlalchemy, poolclass=NullPool)
     if url.scheme == "sqlite":
         # Python's sqlite3 opens no transaction for DDL, so a failure midway would leave
         # the first half behind.
         options.setdefault("transactional_ddl", True)
+    async with (
+        migration_lock(url, wait=wait),
+        _engine(url) as engine,
+        engine.connect() as connection,
+    ):
+        await connection.run_sync(work)
+
+
+@asynccontextmanager
+async def _engine(url: asyncdb.DatabaseURL) -> AsyncIterator[AsyncEngine]:
+    """Give an engine for one connection: to a server, one that asyncdb has opened.
+
+    So the URL's options mean what they mean elsewhere: above all TLS, which a URL of
+    SQLAlchemy cannot say, and which MySQL's libraries let others switch off.
+    """
+    if url.scheme == "sqlite":
+        engine = create_async_engine(url.sqlalchemy, poolclass=NullPool)
         event.listen(engine.sync_engine, "connect", _in_autocommit)
         event.listen(engine.sync_engine, "begin", _begin)
-    try:
-        async with migration_lock(url, wait=wait), engine.connect() as connection:
-            await connection.run_sync(work)
-    finally:
-        await engine.dispose()
+        yield engine
+        return
+    dialect = _dialect(url)
+    async with asyncdb.connect(_for_migrating(url)) as db:
+
+        async def opened() -> Any:
+            if db.dialect.name == "mysql":  # PostgreSQL's has a BEGIN from SQLAlchemy
+                await db.native.autocommit(False)
+            return db.native
+
+        yield create_async_engine(dialect, poolclass=NullPool, async_creator=opened)
+
+
+def _dialect(url: asyncdb.DatabaseURL) -> str:
+    """Return SQLAlchemy's URL with nothing in it but the dialect and its driver."""
+    bare = url.replace(user=None, password=None, hosts=(), database=None, options={})
+    if url.driver == "asyncmy":
+        return bare.sqlalchemy.replace("aiomysql", "asyncmy")
+    return bare.sqlalchemy
+
+
+def _for_migrating(url: asyncdb.DatabaseURL) -> asyncdb.DatabaseURL:
+    plain = _PLAIN_MYSQL if "mysql" in _dialect(url) else _PLAIN
+    kept = dict(_without_pool(url).options)
+    kept.pop("statement_timeout", None)
+    return url.replace(options={**plain, **kept})
+
+
+def _without_pool(url: asyncdb.DatabaseURL) -> asyncdb.DatabaseURL:
+    kept = {name: url.options[name] for name in url.options.keys() - _OF_POOLS}
+    return url.replace(options=kept)
 
 
 def _in_autocommit(connection: Any, _record: Any) -> None:
@@ -122,9 +168,7 @@ async def migration_lock(
         >>> asyncio.run(main())
         'alone'
     """
-    target = asyncdb.DatabaseURL(url)
-    kept = {name: target.options[name] for name in target.options.keys() - _OF_POOLS}
-    target = target.replace(options=kept)
+    target = _without_pool(asyncdb.DatabaseURL(url))
     if target.scheme == "sqlite":
         if target.database in (None, "", ":memory:"):
             yield  # nobody else can see it

@@ -19,6 +19,10 @@ from sqlalchemy.exc import IntegrityError
 
 import asyncdb
 from asyncdb.contrib.alembic import migration_lock
+from tests.faults.test_tls import start as start_server
+from tests.plugins import binaries
+from tests.plugins.certificates import Certificates
+from tests.plugins.databases import SECOND_DRIVERS, SERVERS, engines
 
 ENV = """
 from sqlalchemy import Column, DateTime, ForeignKey, Integer, MetaData, String, Table
@@ -42,6 +46,39 @@ def upgrade() -> None:
     op.create_table("mig_users", sa.Column("id", sa.Integer(), primary_key=True))
     op.execute("INSERT INTO mig_users (id) VALUES (1)")
     op.execute("INSERT INTO mig_users (id) VALUES (1)")
+"""
+FAILING_ROWS = """
+def upgrade() -> None:
+    op.execute("INSERT INTO mig_users (id, name) VALUES (1, 'a')")
+    op.execute("INSERT INTO mig_users (id, name) VALUES (1, 'b')")
+"""
+POSTGRESQL_SESSION = """
+def upgrade() -> None:
+    ask = op.get_bind().exec_driver_sql
+    ask("SELECT pg_sleep(0.5)")
+    assert "UTC" != ask("SHOW TimeZone").scalar()
+    assert "7s" == ask("SHOW lock_timeout").scalar()
+    row = ask("SELECT '[1]'::jsonb AS j, 'a\\b' AS b, 1.5::numeric AS n").one()
+    assert ([1], "a\\b", 1.5) == (row.j, row.b, row.n)
+"""
+MYSQL_SESSION = """
+def upgrade() -> None:
+    ask = op.get_bind().exec_driver_sql
+    ask("SELECT 1 FROM (SELECT SLEEP(0.5)) AS t")
+    assert ask("SELECT @@sql_mode = @@GLOBAL.sql_mode").scalar()
+    assert ask("SELECT @@time_zone = @@GLOBAL.time_zone").scalar()
+    assert (7, 0) == ask("SELECT @@lock_wait_timeout, @@autocommit").one()
+    hard = "a\\\\'\\"; --"
+    assert hard == op.get_bind().execute(sa.text("SELECT :v"), {"v": hard}).scalar()
+    assert "x" == ask('SELECT "x"').scalar()
+"""
+ENCRYPTED = """
+def upgrade() -> None:
+    ask = op.get_bind().exec_driver_sql
+    if op.get_bind().dialect.name == "postgresql":
+        assert ask("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()").scalar()
+    else:
+        assert ask("SHOW STATUS LIKE 'Ssl_cipher'").one()[1]
 """
 SLOW = "import time\n\n\ndef upgrade() -> None:\n    time.sleep(1)\n"
 
@@ -86,16 +123,20 @@ class Project:
 @pytest.fixture
 def project(database_url: str, tmp_path: Path) -> Iterator[Project]:
     """A new project for each engine in turn; what it made is dropped."""
-    folder = tmp_path / "project"
+    yield start(database_url, tmp_path / "project")
+    asyncio.run(_drop(database_url))
+
+
+def start(url: str, folder: Path) -> Project:
+    """Start a project in a new folder."""
     (folder / "migrations" / "versions").mkdir(parents=True)
     template = Path(alembic.__file__).parent / "templates" / "generic"
     shutil.copy(template / "script.py.mako", folder / "migrations")
     ini = f"[alembic]\nscript_location = {folder}/migrations\npath_separator = os\n"
     (folder / "alembic.ini").write_text(ini)
-    made = Project(folder, database_url)
+    made = Project(folder, url)
     made.write()
-    yield made
-    asyncio.run(_drop(database_url))
+    return made
 
 
 async def _drop(url: str) -> None:
@@ -203,6 +244,65 @@ def test_an_error_midway(project: Project) -> None:
     asyncio.run(_drop(project.url))
     script.write_text(good)
     project.run("upgrade", "head")
+
+
+def test_rows_of_a_failed_migration(project: Project) -> None:
+    """What a migration changed in rows before it failed is taken back."""
+    project.run("revision", "first", autogenerate=True)
+    project.run("upgrade", "head")
+    project.run("revision", "rows")
+    (script,) = (project.folder / "migrations" / "versions").glob("*_rows.py")
+    script.write_text(script.read_text().partition("def upgrade")[0] + FAILING_ROWS)
+
+    with pytest.raises(IntegrityError):
+        project.run("upgrade", "head")
+
+    async def count() -> int:
+        async with asyncdb.connect(project.url) as db:
+            return await db.fetchval("SELECT count(*) FROM mig_users", into=int)
+
+    assert 0 == asyncio.run(count())
+
+
+@engines(*SERVERS, *SECOND_DRIVERS)
+def test_the_session_of_a_migration(project: Project, database_url: str) -> None:
+    """A migration has the server's own session, but for what the URL says."""
+    postgresql = database_url.startswith("postgresql")
+    project.url += "?statement_timeout=0.3&max_size=2&lock_timeout=7"
+    project.write()
+    project.run("revision", "first")
+    (script,) = (project.folder / "migrations" / "versions").glob("*_first.py")
+    script.write_text(
+        script.read_text().partition("def upgrade")[0]
+        + (POSTGRESQL_SESSION if postgresql else MYSQL_SESSION)
+    )
+
+    project.run("upgrade", "head")
+
+
+@pytest.mark.parametrize("engine", [*SERVERS, *SECOND_DRIVERS])
+def test_by_tls(engine: str, certificates: Certificates, tmp_path: Path) -> None:
+    """A URL with tls_ca migrates, by TLS, with a server that is who it says it is."""
+    name, _, driver = engine.partition("+")
+    if binaries.find(name) is None:
+        pytest.skip(f"no {name} of our own")
+    with start_server(name, certificates.good, certificates.authority) as server:
+        url = server.url.replace("://", f"+{driver}://", 1) if driver else server.url
+        project = start(f"{url}?tls=verify-full", tmp_path / "project")
+        with pytest.raises(asyncdb.ConnectionFailed, match="not trusted"):
+            project.run("upgrade", "head")
+        project.url += f"&tls_ca={certificates.ca}"
+        project.write()
+        project.run("revision", "first", autogenerate=True)
+        said = project.run("upgrade", "head", sql=True)
+        (script,) = (project.folder / "migrations" / "versions").glob("*_first.py")
+        text = script.read_text().replace("def upgrade() -> None:\n", ENCRYPTED)
+        script.write_text(text)
+        project.run("upgrade", "head")
+        project.run("check")
+
+        assert {"mig_users", "mig_posts"} == project.tables()
+        assert "CREATE TABLE mig_users" in said
 
 
 async def test_the_lock_is_not_waited_for_for_ever(database_url: str) -> None:

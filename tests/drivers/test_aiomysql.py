@@ -370,7 +370,7 @@ async def test_lastrowid_is_of_one_row(db: Connection, table: str) -> None:
     assert (2, None) == await counts(db, f"INSERT {into} VALUES (1), (2)", [])
     assert (1, 3) == await counts(db, f"INSERT {into} SELECT 3", [])
     assert (2, None) == await counts(db, f"INSERT {into} SELECT 4 UNION SELECT 5", [])
-    assert (0, None) == await counts(db, f"INSERT {into} SELECT 6 FROM DUAL LIMIT 0", [])
+    assert (0, None) == await counts(db, f"INSERT {into} SELECT 6 LIMIT 0", [])
     assert (0, None) == await counts(db, f"INSERT IGNORE {into} VALUES (?)", [1])
     assert (0, None) == await counts(db, f"INSERT IGNORE {into} VALUES (1), (2)", [])
     assert (2, None) == await counts(db, f"INSERT {into} VALUES (1), (7) {upsert}", [])

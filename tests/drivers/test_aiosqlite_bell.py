@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+from typing import Any
+from weakref import ref
 
+import pytest
+
+import asyncdb
 from asyncdb.drivers.aiosqlite.bell import Bell, bell
 
 
@@ -34,3 +40,100 @@ async def test_the_loop_does_other_things_between_two_rings() -> None:
 
     assert 80 < done.left < 100
     await done.over.wait()  # nothing is left lying there
+
+
+class Once:
+    """Is done once; it knows its loop, as jobs do."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self.settled = asyncio.Event()
+
+    def settle(self) -> None:
+        """Note it."""
+        self.settled.set()
+
+
+class Ends(Once):
+    """Ends the program."""
+
+    def settle(self) -> None:
+        """Raise what a task may."""
+        raise KeyboardInterrupt
+
+
+class NoReaders(asyncio.SelectorEventLoop):
+    """A loop that watches no files of others, as one on Windows."""
+
+    def add_reader(self, *_: Any) -> None:
+        """Refuse."""
+        raise NotImplementedError
+
+    def _add_reader(self, *args: Any) -> Any:  # its own way to be woken
+        return asyncio.SelectorEventLoop._add_reader(self, *args)
+
+
+async def its_bell() -> Bell:
+    """Return the bell of the loop that runs this."""
+    return bell(asyncio.get_running_loop())
+
+
+def test_what_is_done_after_its_loop_goes_with_it() -> None:
+    """A job of a loop that is closed keeps neither that loop nor its pipe."""
+    loop = asyncio.new_event_loop()
+    ours = loop.run_until_complete(its_bell())
+    loop.close()
+    ours.ring(Once(loop))
+    left = [ref(loop), ref(ours)]
+    del loop, ours
+    gc.collect()
+
+    assert [None, None] == [thing() for thing in left]
+
+
+async def test_no_file_is_left_for_a_pipe() -> None:
+    """The loop is woken in another way, and later ones have a pipe again."""
+    resource = pytest.importorskip("resource")
+    loop = asyncio.get_running_loop()
+    done = Once(loop)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+    try:
+        ours = bell(loop)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    ours.ring(done)
+    await done.settled.wait()
+
+    assert ours is not bell(loop)
+    assert bell(loop) is bell(loop)
+
+
+def test_a_task_that_ends_the_program_leaves_the_others_to_clean_up() -> None:
+    """What lies behind it on the pile is settled when the loop runs again."""
+    loop = asyncio.new_event_loop()
+    try:
+        ours = loop.run_until_complete(its_bell())
+        done = Once(loop)
+        ours.ring(Ends(loop))
+        ours.ring(done)
+        with pytest.raises(KeyboardInterrupt):
+            loop.run_forever()
+        loop.run_until_complete(asyncio.wait_for(done.settled.wait(), 5))
+    finally:
+        loop.close()
+
+
+def test_a_loop_that_watches_no_files() -> None:
+    """It is woken for each result, and a cancelled statement stops."""
+
+    async def work() -> int:
+        endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)"
+        async with asyncdb.connect("sqlite://") as db:
+            with pytest.raises(asyncdb.StatementTimeout):
+                await db.fetchval(f"{endless} SELECT count(*) FROM n", timeout=0.01)
+            found: int = await db.fetchval("SELECT 7")
+            return found
+
+    with asyncio.Runner(loop_factory=NoReaders) as runner:
+        assert 7 == runner.run(work())

@@ -17,6 +17,7 @@ TABLES = (
     """CREATE TRIGGER skipped BEFORE INSERT ON t WHEN new.b = 'skip' BEGIN
         SELECT raise(IGNORE);
     END""",
+    "CREATE VIEW seen AS SELECT 'any' FROM t",
 )
 UPSERT = "ON CONFLICT (a) DO UPDATE SET b = t.b || excluded.b"
 DEPENDS = "(SELECT count(*) FROM t) || last_insert_rowid()"
@@ -53,6 +54,14 @@ async def _contents(db: asyncdb.Connection) -> list[Any]:
         "INSERT OR IGNORE INTO t (a, b) VALUES (?, ?) RETURNING id",
         "INSERT OR IGNORE INTO t (a, b) SELECT ?, ?",
         f"INSERT OR IGNORE INTO t (a, b) VALUES (?, ? || {DEPENDS})",
+        "INSERT OR IGNORE INTO t (a, b) VALUES (?, ? || ('any' IN seen))",
+        "INSERT OR IGNORE INTO t (a, b) VALUES (?, ? || [changes]())",
+        "INSERT OR REPLACE INTO t (a, b) VALUES (?, ?) /* two */, (-1, 'b')",
+        "INSERT OR REPLACE INTO t (a, b) VALUES (?, ?) -- two\n, (-1, 'b')",
+        "INSERT OR REPLACE INTO t (a, b) VALUES (?, ?) UNION ALL SELECT -1, 'b'",
+        f"INSERT INTO t (a, b) VALUES (?, ?) {UPSERT} || changes()",
+        f"INSERT INTO t (a, b) VALUES (?, ?) {UPSERT} WHERE t.b <> excluded.b;",
+        f"INSERT INTO t (a, b) VALUES (?, ?) {UPSERT} || (SELECT count(*) FROM t)",
     ],
 )
 async def test_many_rows_are_as_one_by_one(sql: str, size: int) -> None:
@@ -75,6 +84,21 @@ async def test_a_row_that_is_refused_leaves_none_behind() -> None:
 
         assert ("a",) == caught.value.columns
         assert [] == await _contents(db)
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_parent_behind_its_child_is_refused(size: int) -> None:
+    """SQLite looks at foreign keys after a statement; as many would be refused."""
+    table = "CREATE TABLE Tree (id INTEGER PRIMARY KEY, parent REFERENCES tree (id))"
+    sql = "INSERT INTO tree (id, parent) VALUES (?, ?)"
+    upwards = [[n, n - 1 if n else None] for n in range(size)]
+    async with asyncdb.connect("sqlite://") as db:
+        await db.execute(table)
+        with pytest.raises(asyncdb.ForeignKeyViolation):
+            await db.executemany(sql, upwards[::-1])
+
+        assert 0 == await db.fetchval("SELECT count(*) FROM tree")
+        assert size == (await db.executemany(sql, upwards)).rowcount
 
 
 async def test_more_values_than_one_statement_takes() -> None:

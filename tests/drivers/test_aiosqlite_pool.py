@@ -258,3 +258,32 @@ async def test_terminating_while_a_statement_runs(sqlite_url: str) -> None:
     async with asyncio.timeout(5):
         with pytest.raises(asyncdb.DatabaseError):
             await task
+
+
+async def test_terminating_who_waits_in_line(sqlite_url: str) -> None:
+    """Whose turn comes when its connection is gone is told so."""
+    pool = await asyncdb.create_pool(sqlite_url, min_size=2)
+    await pool.execute("CREATE TABLE t (id INTEGER)")
+    writer = await pool.acquire()
+    await writer.begin()
+    task = asyncio.create_task(pool.execute("INSERT INTO t VALUES (1)"))
+    await settle()
+    pool.terminate()
+    await asyncio.wait([task], timeout=5)
+
+    assert task.done()
+    with pytest.raises(asyncdb.ConnectionClosed):
+        await task
+
+
+async def test_cancelled_when_its_connection_is_gone() -> None:
+    """A cancellation stays one, though there is nothing left to interrupt."""
+    async with asyncdb.connect("sqlite://") as db:
+        task = asyncio.create_task(db.execute("SELECT 1"))
+        await settle()
+        thread = db.native._thread
+        db._session.terminate()
+        thread.join(5)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task

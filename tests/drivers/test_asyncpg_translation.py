@@ -1,10 +1,13 @@
-"""What asyncpg says of a session that the server has just ended."""
+"""What asyncpg says of a lost session, and of a value that does not fit."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import pytest
 
 import asyncdb
+from tests.plugins.databases import engines
 
 exceptions = pytest.importorskip("asyncpg.exceptions")
 
@@ -24,3 +27,31 @@ def test_an_idle_session_that_was_ended(text: str, kind: type[asyncdb.Error]) ->
     from asyncdb.drivers.asyncpg.translation import translate
 
     assert kind is type(translate(exceptions.InternalClientError(text)))
+
+
+@engines("postgresql")
+@pytest.mark.parametrize(
+    ("kind", "value", "says"),
+    [
+        ("int", "s3cr3t", " (SQLSTATE"),
+        ("int", 2**40, ": value out of int32 range"),
+        ("text", 7, ": expected str, got int; an untyped marker"),
+        ("date", "query argument $9: s3cr3t", " (SQLSTATE"),
+    ],
+)
+async def test_a_value_that_does_not_fit(
+    db: asyncdb.Connection, table: str, kind: str, value: Any, says: str
+) -> None:
+    """The message names the parameter, in a bulk too, and never the value."""
+    await db.execute(f"CREATE TABLE {table} (id INT, v {kind})")
+    insert = f"INSERT INTO {table} VALUES (?, ?)"
+    with pytest.raises(asyncdb.DataError) as one:
+        await db.execute(insert, [1, value])
+    with pytest.raises(asyncdb.DataError) as many:
+        await db.executemany(insert, [[1, None], [2, value]])
+
+    message = f"parameter $2 does not fit the type that the server expects there{says}"
+    assert str(one.value).startswith(message)
+    assert type(one.value) is type(many.value)
+    assert str(one.value) == str(many.value)
+    assert "s3cr3t" not in str(many.value)

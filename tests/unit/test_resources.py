@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import random
+import sys
 from collections import Counter
+from math import nan
 
 import pytest
 
@@ -183,6 +186,62 @@ async def test_a_storm_of_cancellations_leaks_nothing(numbers: Numbers) -> None:
     assert 5 == len(set(held))
 
 
+@pytest.mark.parametrize("seed", range(20))
+async def test_a_storm_of_everything(seed: int, numbers: Numbers) -> None:
+    """Whatever is cancelled, late, dead, doubtful or resized: all are served or told.
+
+    Nobody waits while something is free, and the books are right at the end.
+    """
+    chance = random.Random(seed)
+    pool = numbers.pool(chance.randrange(1, 6))
+
+    def judge(number: int) -> bool | None:
+        fit = chance.choice([True, True, None, None, False])
+        pool.alarmed = pool.alarmed or fit is False
+        return fit
+
+    async def make() -> int:
+        if chance.random() < 0.1:
+            pool.alarmed = True
+            raise OSError
+        return await numbers.make()
+
+    pool._fit, pool._make = judge, make
+
+    async def work() -> None:
+        number = pool.take()
+        if number is None:
+            number = await pool.wait(chance.choice([None, None, -1, 0, 1e-3, 5e-3]))
+        try:
+            await settle(chance.randrange(4))
+        finally:
+            chance.choice([pool.put, pool.put_to_mend, pool.put_to_close])(number)
+
+    tasks = []
+    for _ in range(300):
+        tasks.append(asyncio.create_task(work()))
+        await settle(chance.randrange(3))
+        if chance.random() < 0.2:
+            chance.choice(tasks).cancel()
+        if chance.random() < 0.05:
+            pool.resize(chance.randrange(1, 6))
+        if chance.random() < 0.05:
+            pool.sweep(lambda _: chance.random() < 0.5)
+        waits = any(not waiter.done() for waiter in pool._line.waiters)
+        assert pool._tasks or not waits or pool.lacking > 0
+    async with asyncio.timeout(20):
+        ended = await asyncio.gather(*tasks, return_exceptions=True)
+    await settle(20)
+
+    told = {type(end) for end in ended if end is not None}
+    assert told <= {asyncio.CancelledError, Expired, OSError}
+    assert (0, 0) == (pool.in_use, pool.waiting)
+    assert pool.size == pool.idle == len(numbers.open)
+    assert numbers.most <= 5
+    await shut(pool)
+    assert set() == numbers.open
+
+
 async def test_a_cancelled_waiter_leaves_what_it_asked_for(numbers: Numbers) -> None:
     """A construction goes on without the waiter who began it, and serves the next."""
     pool = numbers.pool(1)
@@ -256,6 +315,29 @@ async def test_waiting_ends(numbers: Numbers) -> None:
     assert number == pool.take()
 
 
+async def test_each_waits_as_long_as_it_would(numbers: Numbers) -> None:
+    """Those with less time are told before others, who are served as they came."""
+    pool = numbers.pool(1)
+    told: list[float | None] = []
+
+    async def work(timeout: float | None) -> None:
+        with contextlib.suppress(Expired):
+            pool.put(await pool.wait(timeout))
+        told.append(timeout)
+
+    for _ in range(2):  # the second time after the line's timer is over
+        number = await borrow(pool)
+        told.clear()
+        async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+            for timeout in (nan, None, 0.09, 0.03, 9, 0.06, 1e-9, 0, -1):
+                group.create_task(work(timeout))
+            await asyncio.sleep(0.2)
+            assert {1e-9, 0, -1} == set(told[:3])
+            assert [0.03, 0.06, 0.09] == told[3:]
+            pool.put(number)
+        assert [nan, None, 9] == told[6:]
+
+
 async def test_what_needs_mending_is_lent_when_it_is_mended(numbers: Numbers) -> None:
     """A doubtful one is mended before it is lent; meanwhile others are."""
     pool = numbers.pool(2)
@@ -290,6 +372,93 @@ async def test_doubt_mends_as_many_as_wait(
     numbers.mending.set()
     await waiting
     assert not pool.alarmed
+
+
+async def test_a_fit_one_behind_doubtful_ones(numbers: Numbers) -> None:
+    """A fit one is lent at once, however many doubtful ones came back after it."""
+    pool = numbers.pool(4)
+    fit, *doubtful = [await borrow(pool) for _ in range(4)]
+    for number in (fit, *doubtful):
+        pool.put(number)
+    numbers.unfit = dict.fromkeys(doubtful)
+    numbers.mending = asyncio.Event()
+
+    assert fit == pool.take()
+    await settle()
+    assert 1 == numbers.done["mended"]
+    assert doubtful[:2] == list(pool)  # in the order of before
+
+
+async def test_the_doubtful_are_on_their_way(numbers: Numbers) -> None:
+    """Who has an idle one mended for it does not lack one."""
+    pool = numbers.pool(3)
+    for number in [await borrow(pool) for _ in range(3)]:
+        pool.put(number)
+        numbers.unfit[number] = None
+    numbers.mending = asyncio.Event()
+    waiting, lacking = [], []
+    for _ in range(4):
+        assert pool.take() is None
+        lacking.append(pool.lacking)
+        waiting.append(asyncio.create_task(pool.wait(None)))
+        await settle()
+
+    assert [-3, -2, -1, 0] == lacking
+    assert 1 == pool.lacking
+    numbers.mending.set()
+    for task in waiting:
+        pool.put(await task)
+
+
+async def test_instead_of_a_dead_one_another_is_made(numbers: Numbers) -> None:
+    """Who waited for one that was dead does not wait for the next doubtful one."""
+    pool = numbers.pool(3)
+    held = [await borrow(pool) for _ in range(3)]
+    for number in sorted(held, key=lambda number: number % 2):  # 1 is lent next
+        pool.put(number)
+        numbers.unfit[number] = None
+
+    assert 3 == await borrow(pool)
+    assert 1 == numbers.done["mended"]
+    assert [0, 2] == list(pool)
+
+
+@pytest.mark.parametrize("failing", ["mend", "close"])
+async def test_a_slot_is_free_however_its_task_ended(
+    numbers: Numbers, failing: str
+) -> None:
+    """Who waits is served after a mending or a closing that raised."""
+
+    async def fail(_: int) -> bool:
+        raise OSError("broken")
+
+    pool = numbers.pool(1)
+    setattr(pool, f"_{failing}", fail)
+    number = await borrow(pool)
+    waiting = asyncio.create_task(pool.wait(None))
+    await settle()
+    task = (pool.put_to_mend if failing == "mend" else pool.put_to_close)(number)
+    with pytest.raises(OSError, match="broken"):
+        await task
+
+    assert 1 == await waiting
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="3.12 has eager tasks first")
+async def test_eager_tasks_find_the_books_right(numbers: Numbers) -> None:
+    """Work that is done in a task's first step is booked as any other."""
+    asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)  # type: ignore[attr-defined,unused-ignore]
+    pool = numbers.pool(1)
+
+    async def close(number: int) -> None:  # at once
+        numbers.open.remove(number)
+
+    pool._close = close
+    number = await borrow(pool)
+    pool.put_to_close(number)
+
+    assert 1 == await borrow(pool)
+    assert 1 == pool.size
 
 
 async def test_what_cannot_be_mended_is_replaced(numbers: Numbers) -> None:

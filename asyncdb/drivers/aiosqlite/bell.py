@@ -10,9 +10,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import sys
 from collections import deque
 from typing import Protocol
-from weakref import WeakKeyDictionary
+from weakref import ReferenceType, WeakKeyDictionary, ref
 
 
 class Done(Protocol):
@@ -33,14 +34,17 @@ class Bell(Protocol):
 
 def bell(loop: asyncio.AbstractEventLoop) -> Bell:
     """Return the bell of a running loop, which lasts as long as that loop."""
-    found = _bells.get(loop)
+    if sys.platform == "win32":  # its loops watch sockets alone, and tell so too late
+        return _Knocker(loop)
+    known = _bells.get(loop)
+    found = None if known is None else known()
     if found is None:
         try:
             found = _Pile()
             loop.add_reader(found.pipe[0], found.answer)
-        except (NotImplementedError, OSError):  # Windows watches no pipes
+        except (NotImplementedError, OSError):
             return _Knocker(loop)
-        _bells[loop] = found
+        _bells[loop] = ref(found)
     return found
 
 
@@ -52,6 +56,7 @@ class _Pile:
     def __init__(self) -> None:
         self._done: deque[Done] = deque()
         self._rung = False
+        self.pipe: tuple[int, ...] = ()  # when there is no room for one
         self.pipe = os.pipe()
         for end in self.pipe:
             os.set_blocking(end, False)
@@ -95,4 +100,8 @@ class _Knocker:
             self._loop.call_soon_threadsafe(done.settle)
 
 
-_bells: WeakKeyDictionary[asyncio.AbstractEventLoop, _Pile] = WeakKeyDictionary()
+# The loop itself holds its pile. Held here, one with jobs that nobody will settle any
+# more would stay for ever, as they know their loop.
+_bells: WeakKeyDictionary[asyncio.AbstractEventLoop, ReferenceType[_Pile]] = (
+    WeakKeyDictionary()
+)

@@ -157,6 +157,9 @@ class AiosqliteConnection(DriverConnection):
             args: what it takes.
             droppable: cancelled before its turn, it need not run at all.
         """
+        if self._closed:  # by another task, while this one waited for its turn
+            message = "Cannot operate on a closed database."
+            raise sqlite3.ProgrammingError(message)
         job = jobs.Job(self._loop, self._bell, function, args)
         self._queue.put_nowait((None, job))
         try:
@@ -175,7 +178,7 @@ class AiosqliteConnection(DriverConnection):
         self._queue.put_nowait((None, fence))
         try:
             async with asyncio.timeout(_SETTLE):
-                while not fence.future.done():
+                while not fence.future.done() and not self._closed:
                     self._raw.interrupt()
                     await asyncio.wait([fence.future], timeout=BUSY_SLICE)
         except TimeoutError:
@@ -213,7 +216,7 @@ class AiosqliteConnection(DriverConnection):
 
     async def rollback(self) -> None:
         """Roll back."""
-        if self.in_transaction() or self._query_only:
+        if not self._closed and (self._raw.in_transaction or self._query_only):
             end = partial(jobs.end, readonly=self._query_only)
             await self.hop(end, self._raw, "ROLLBACK", droppable=False)
             self._query_only = False

@@ -219,7 +219,7 @@ def _insert(
     room = raw.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER)
     many = min(_ROWS_AT_ONCE, room // max(1, len(statement.keys)))
     parts = take_apart(statement, LEXIS) if 1 < many <= len(rows) else None
-    if parts is None:
+    if parts is None or _refers_to_itself(raw, statement):
         return 0, 0
     text = f"{parts.head}{','.join(['?'.join(parts.row)] * many)}{parts.tail}"
     count, end = 0, len(rows) - len(rows) % many
@@ -227,6 +227,17 @@ def _insert(
         values = list(chain.from_iterable(rows[start : start + many]))
         count += raw.execute(text, values).rowcount
     return end, count
+
+
+def _refers_to_itself(raw: sqlite3.Connection, statement: Statement) -> bool:
+    """Tell whether a row may name one behind it, as its parent.
+
+    SQLite looks at foreign keys when a statement ends: many rows in one would be more
+    than as many statements may.
+    """
+    sql = 'SELECT 1 FROM pragma_foreign_key_list(?) WHERE "table" = ? COLLATE NOCASE'
+    names = statement.words | statement.names
+    return any(raw.execute(sql, [name, name]).fetchone() for name in names)
 
 
 def _one_by_one(
