@@ -236,7 +236,9 @@ async def test_many_at_once(http: httpx.AsyncClient) -> None:
     assert {201: 1, 409: 9} == await statuses("POST", "/users", json=NEW)
     place = f"/users/{(await http.get('/users')).json()['users'][0]['id']}"
     change = {"version": 1, "name": "Ann B."}
-    assert {200: 1, 409: 9} == await statuses("PATCH", place, json=change)
+    # MariaDB 11.6 and later stop some by an error that a row has changed: ask again.
+    found = await statuses("PATCH", place, json=change)
+    assert (1, 9) == (found[200], found[409] + found[503])
     assert {204: 1, 404: 9} == await statuses("DELETE", place)
 
 
