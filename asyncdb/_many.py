@@ -137,7 +137,14 @@ def _all_arguments(statement: Statement, batch: list[Any]) -> list[Any]:
         and {len(statement.order)}.issuperset(map(len, batch))
     ):
         return batch
-    return [arguments(statement, row) for row in batch]
+    values: list[Any] = []
+    try:
+        for row in batch:
+            values.append(arguments(statement, row))  # noqa: PERF401  # to count them
+    except errors.ParameterError as error:
+        error.args = (f"row {len(values) + 1}: {error.args[0]}",)
+        raise
+    return values
 
 
 def _check_width(batch: list[Any], width: int) -> None:

@@ -25,6 +25,7 @@ from typing import (
 )
 
 from asyncdb.errors import URLError
+from asyncdb.options import PoolOptions
 
 __all__ = ["option_names", "read_options"]
 
@@ -79,9 +80,8 @@ class _Option:
     types: frozenset[type]
     others: tuple[type, ...]
 
-    @property
-    def takes(self) -> str:
-        """What the option takes, for a message."""
+    def takes(self, *, by_keyword: bool = False) -> str:
+        """Say what the option takes, for a message."""
         number = "above 0" if self.timeout else "of 0 or more"
         words = [repr(choice) for choice in self.choices]
         if bool in self.types:
@@ -93,7 +93,9 @@ class _Option:
         if str in self.types:
             words.append("a text that is not empty")
         if self.others:
-            words.append("an object that only a keyword can give")
+            kinds = ", ".join(sorted(kind.__name__ for kind in self.others))
+            only = "an object that only a keyword can give"
+            words.append(f"an object of the type {kinds}" if by_keyword else only)
         if self.optional:
             words.append("none")
         return " or ".join(words)
@@ -177,9 +179,10 @@ def read_options(
         elif name in url_options:
             values[name] = option.from_text(url_options[name])
         elif option.required:
-            raise URLError(f"option {name!r} must be given: it takes {option.takes}")
+            raise URLError(f"option {name!r} must be given: it takes {option.takes()}")
         if values.get(name) is _WRONG:
-            raise URLError(f"option {name!r} takes {option.takes}")
+            takes = option.takes(by_keyword=name in keywords)
+            raise URLError(f"option {name!r} takes {takes}")
     return kind(**values)
 
 
@@ -201,6 +204,8 @@ def option_names(kind: type[Any]) -> frozenset[str]:
 
 
 def _unknown(name: str, known: tuple[str, ...], *, written: bool) -> str:
+    if name in option_names(PoolOptions):
+        return f"option {name!r} is for create_pool(), not for a single connection"
     ours = _ELSEWHERE.get(name)
     from difflib import get_close_matches  # noqa: PLC0415  # slow, for this alone
 

@@ -66,8 +66,8 @@ class NoReaders(asyncio.SelectorEventLoop):
     """A loop that watches no files of others, as one on Windows."""
 
     def add_reader(self, *_: Any) -> None:
-        """Refuse."""
-        raise NotImplementedError
+        """Refuse as `AbstractEventLoop` does, and each loop that does not have it."""
+        return asyncio.AbstractEventLoop.add_reader(self, -1, print)
 
     def _add_reader(self, *args: Any) -> Any:  # its own way to be woken
         return asyncio.SelectorEventLoop._add_reader(self, *args)

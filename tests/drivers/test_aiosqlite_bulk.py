@@ -112,3 +112,13 @@ async def test_more_values_than_one_statement_takes() -> None:
 
         assert 60 == found.rowcount
         assert rows == [list(row) for row in await db.fetchall("SELECT * FROM wide")]
+
+
+async def test_a_row_that_is_too_short_is_named() -> None:
+    """Among many rows, the error says which one, and nothing is sent."""
+    rows = [[n, "x"] for n in range(60)] + [[60]]
+    async with await _opened() as db:
+        with pytest.raises(asyncdb.ParameterError, match=r"^row 61: .* 1 given"):
+            await db.executemany("INSERT INTO t (a, b) VALUES (?, ?)", rows)
+
+        assert [] == await _contents(db)

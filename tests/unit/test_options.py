@@ -250,3 +250,18 @@ def test_the_page_has_every_option_with_its_default(kind: type[ConnectOptions]) 
             assert "`converters`" in page
             continue
         assert f"\n| `{option.name}` | `{option.default!r}` | " in page
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"converters": 5}, "option 'converters' takes an object of the type"),
+        ({"max_size": 5}, "option 'max_size' is for create_pool(), not for a single"),
+    ],
+)
+def test_keywords_in_the_wrong_place(given: dict[str, object], message: str) -> None:
+    """What a keyword was given wrongly, or to the wrong function, is said."""
+    with pytest.raises(URLError) as caught:
+        read_options(ConnectOptions, {}, given)
+
+    assert str(caught.value).startswith(message)

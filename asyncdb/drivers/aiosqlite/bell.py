@@ -43,6 +43,7 @@ def bell(loop: asyncio.AbstractEventLoop) -> Bell:
             found = _Pile()
             loop.add_reader(found.pipe[0], found.answer)
         except (NotImplementedError, OSError):
+            # asyncio's word for a loop that watches no files; or no file is left.
             return _Knocker(loop)
         _bells[loop] = ref(found)
     return found
