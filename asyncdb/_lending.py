@@ -108,7 +108,7 @@ class Lent(Connection):
     def native(self) -> Any:
         """The driver's own connection, for what asyncdb does not do."""
         self._touched = True
-        return self._session.native
+        return super().native
 
     def end(self) -> None:
         """Refuse all use from now on."""

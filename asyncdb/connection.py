@@ -66,7 +66,13 @@ class Connection(ManyRows, Executor):
     @property
     def native(self) -> Any:
         """The driver's own connection, for what asyncdb does not do."""
-        return self._session.native
+        try:
+            return self._session.native
+        except Exception as error:
+            found = self._failed(error, None)
+            if found is error:
+                raise
+            raise found from error
 
     @property
     def url(self) -> DatabaseURL:

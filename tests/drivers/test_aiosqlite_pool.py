@@ -49,6 +49,7 @@ async def test_writers_queue_in_order(sqlite_url: str) -> None:
     await first.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, place INTEGER)")
     insert = "INSERT INTO t (place) VALUES (?)"
     async with first.transaction():
+        await first.fetchval("SELECT 1")  # a block has its turn from here
         tasks = []
         for place, db in enumerate(others):
             tasks.append(asyncio.create_task(db.execute(insert, [place])))
@@ -100,6 +101,8 @@ async def test_the_turn_ends_with_the_transaction(sqlite_url: str, end: str) -> 
             await db.execute("ROLLBACK")
         else:
             await db.begin()
+        if end in ("commit", "rollback", "close", "terminate"):
+            await db.fetchval("SELECT 1")
         if end == "commit":
             await db.commit()
         elif end == "rollback":
@@ -135,6 +138,7 @@ async def test_a_turn_that_does_not_come(sqlite_url: str) -> None:
     ):
         await db.execute("CREATE TABLE t (id INTEGER PRIMARY KEY)")
         async with db.transaction():
+            await db.execute("INSERT INTO t VALUES (0)")
             for late in (other, impatient):
                 with pytest.raises(
                     asyncdb.LockTimeout, match="of this process"
@@ -266,6 +270,7 @@ async def test_terminating_who_waits_in_line(sqlite_url: str) -> None:
     await pool.execute("CREATE TABLE t (id INTEGER)")
     writer = await pool.acquire()
     await writer.begin()
+    await writer.execute("INSERT INTO t VALUES (0)")
     task = asyncio.create_task(pool.execute("INSERT INTO t VALUES (1)"))
     await settle()
     pool.terminate()

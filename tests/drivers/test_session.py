@@ -224,19 +224,24 @@ async def test_sqlite_wal(sqlite_url: str) -> None:
         assert "truncate" == await db.fetchval(sql)
 
 
-async def test_sqlite_takes_the_write_lock_at_once(sqlite_url: str) -> None:
+async def test_sqlite_takes_the_write_lock_with_the_first_statement(
+    sqlite_url: str,
+) -> None:
     """A block that may write keeps other writers out; one that reads does not."""
     async with (
         asyncdb.connect(sqlite_url) as db,
         asyncdb.connect(sqlite_url, lock_timeout=0.05) as other,
     ):
         async with db.transaction():
+            assert 1 == await db.fetchval("SELECT 1")  # though it only reads
             with pytest.raises(asyncdb.LockTimeout):
-                await other.begin()
+                async with other.transaction():
+                    await other.fetchval("SELECT 1")
             async with other.transaction(readonly=True):
                 assert 1 == await other.fetchval("SELECT 1")
 
         async with db.transaction(readonly=True):
+            assert 1 == await db.fetchval("SELECT 1")
             await other.execute("CREATE TABLE t (a INTEGER)")
 
 
@@ -247,8 +252,9 @@ async def test_sqlite_does_not_wait(sqlite_url: str) -> None:
         asyncdb.connect(sqlite_url, lock_timeout=None) as other,
         db.transaction(),
     ):
+        await db.execute("CREATE TABLE t (a INTEGER)")
         with pytest.raises(asyncdb.LockTimeout):
-            await other.execute("CREATE TABLE t (a INTEGER)")
+            await other.execute("CREATE TABLE u (a INTEGER)")
 
 
 # -- all ------------------------------------------------------------------------------

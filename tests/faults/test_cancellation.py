@@ -169,9 +169,10 @@ async def test_waiting_to_begin(
 
     async def work() -> None:
         async with db.transaction():
-            pass
+            await db.fetchval("SELECT 1")
 
     async with observer.transaction():
+        await observer.fetchval("SELECT 1")
         task = asyncio.create_task(work())
         done, _ = await asyncio.wait([task], timeout=0.1)
         assert not done

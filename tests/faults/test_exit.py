@@ -29,7 +29,8 @@ async def main():
 asyncio.run(main())
 """
 WHATS = {
-    "in_a_block": "tx = db.transaction(); await tx.__aenter__(); kept.append(tx)",
+    "in_a_block": "tx = db.transaction(); await tx.__aenter__(); kept.append(tx); "
+    "await db.execute('SELECT 1')",
     "in_a_stream": "s = db.stream('SELECT 1'); await s.__aenter__(); kept.append(s)",
 }
 

@@ -111,7 +111,7 @@ async def test_thread_hops(
         (1, lambda: db.execute(f"INSERT INTO {table} VALUES (?)", [1])),
         (1, lambda: db.fetchone(f"SELECT a FROM {table} WHERE a = ?", [7])),
         (1, lambda: db.fetchall(f"SELECT a FROM {table}")),
-        (3, lambda: do_transaction(db)),
+        (2, lambda: do_transaction(db)),  # BEGIN goes with the statement
     ):
         hops = 0
         await work()

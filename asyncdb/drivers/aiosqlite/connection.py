@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -39,6 +39,8 @@ from asyncdb.rows import Row
 BUSY_SLICE = 0.02  # seconds
 _SETTLE = 0.4  # seconds a job may take to notice an interrupt
 _BUSY, _BUSY_SNAPSHOT = 5, 517
+_BEGIN = ("BEGIN IMMEDIATE",)
+_BEGIN_READING = ("PRAGMA query_only=ON", "BEGIN")
 _DIALECT = replace(DIALECT, server_version=sqlite3.sqlite_version_info)
 _IN_MEMORY = replace(_DIALECT, supports_concurrent_connections=False)
 
@@ -66,6 +68,9 @@ class AiosqliteConnection(DriverConnection):
         self._raw: sqlite3.Connection = native._conn
         self._queue = native._tx
         self._in_block = False  # the turn is kept until the transaction ends
+        # What begins the transaction, and goes with its first statement.
+        self._opening: tuple[str, ...] = ()
+        self._handed_out = False  # somebody has aiosqlite's own connection
 
     # -- facts ---------------------------------------------------------------------
 
@@ -76,7 +81,14 @@ class AiosqliteConnection(DriverConnection):
 
     @property
     def native(self) -> aiosqlite.Connection:
-        """aiosqlite's connection."""
+        """aiosqlite's connection; what it is told belongs to the block it is read in.
+
+        So a block that has not begun yet begins here, in the loop's own thread, as
+        nobody can await a property: it finds the lock free or fails.
+        """
+        self._handed_out = True
+        if self._opening and not self._closed:
+            self._begin_here()
         return self._native
 
     @property
@@ -92,7 +104,7 @@ class AiosqliteConnection(DriverConnection):
 
     async def execute(self, statement: Statement, args: Sequence[Any]) -> Result:
         """Run a statement and give its whole result, in one hop."""
-        run = self._in_turn if writes(statement) else self._patiently
+        run = self._way(statement)
         result: Result = await run(jobs.run, statement, args)
         return result
 
@@ -100,7 +112,8 @@ class AiosqliteConnection(DriverConnection):
         self, statement: Statement, rows: Sequence[Sequence[Any]]
     ) -> int:
         """Run a statement for each row in one hop, in a transaction."""
-        count: int = await self._in_turn(jobs.run_many, statement, rows)
+        run = self._first if self._opening else self._in_turn
+        count: int = await run(jobs.run_many, statement, rows)
         return count
 
     async def open_cursor(
@@ -109,13 +122,28 @@ class AiosqliteConnection(DriverConnection):
         """Run a statement; its rows are fetched a batch a hop."""
         opened: list[sqlite3.Cursor] = []
         try:
-            run = self._in_turn if writes(statement) else self._patiently
-            await run(jobs.open_cursor, statement, args, opened)
+            await self._way(statement)(jobs.open_cursor, statement, args, opened)
         except BaseException:
             if not self._closed:
                 await self.hop(jobs.close_all, opened, droppable=False)
             raise
         return AiosqliteCursor(self, opened[0])
+
+    def _way(self, statement: Statement) -> Callable[..., Coroutine[Any, Any, Any]]:
+        if self._opening:
+            return self._first
+        return self._in_turn if writes(statement) else self._patiently
+
+    async def _first(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Hop with the first statement of a transaction, behind its BEGIN."""
+        opening, self._opening = self._opening, ()
+        run = self._patiently if self._query_only else self._in_turn
+        try:
+            return await run(jobs.begin_and, opening, function, *args)
+        except BaseException:
+            if not self._has_begun():
+                self._opening = opening  # the block is as it was
+            raise
 
     async def _in_turn(self, function: Callable[..., Any], *args: Any) -> Any:
         """Hop when it is this connection's turn to write, until it stops writing."""
@@ -127,7 +155,7 @@ class AiosqliteConnection(DriverConnection):
         try:
             return await self._patiently(function, *args, deadline=deadline)
         finally:
-            self._in_block = self.in_transaction()
+            self._in_block = self._has_begun()
             if not self._in_block:
                 turn.give()
 
@@ -169,7 +197,7 @@ class AiosqliteConnection(DriverConnection):
             await self._interrupt()
             raise
         finally:
-            if self._in_block and not self.in_transaction():
+            if self._in_block and not self._has_begun():
                 self._leave_block()
 
     async def _interrupt(self) -> None:
@@ -190,24 +218,39 @@ class AiosqliteConnection(DriverConnection):
     # -- transactions --------------------------------------------------------------
 
     async def begin(self, options: TransactionOptions) -> None:
-        """Take the write lock at once, unless the block only reads.
+        """Begin with the next statement, in one hop with it.
 
-        A deferred transaction that turns to writing late may be refused for good
-        (SQLITE_BUSY_SNAPSHOT); every level of isolation is served by SQLite's own,
+        Unless the block only reads, that takes the write lock at once: a deferred
+        transaction that turns to writing late may be refused for good
+        (SQLITE_BUSY_SNAPSHOT). Every level of isolation is served by SQLite's own,
         which is serializable.
         """
+        self._query_only = options.readonly
+        self._opening = _BEGIN_READING if options.readonly else _BEGIN
+        if self._handed_out:  # its statements do not come through here
+            try:
+                await self._first(jobs.script)
+            except BaseException:
+                await self.rollback()
+                raise
+
+    def _begin_here(self) -> None:
+        turn = None if self._query_only else self._turn
+        if turn is not None:
+            turn.take_now()
         try:
-            if options.readonly:
-                self._query_only = True
-                await self._patiently(jobs.script, "PRAGMA query_only=ON", "BEGIN")
-            else:
-                await self._in_turn(jobs.script, "BEGIN IMMEDIATE")
-        except BaseException:
-            await self.rollback()  # cancelled, it may have begun all the same
-            raise
+            jobs.script(self._raw, *self._opening)
+            self._opening = ()
+        finally:
+            self._in_block = turn is not None and self._has_begun()
+            if turn is not None and not self._in_block:
+                turn.give()
 
     async def commit(self) -> None:
-        """Commit."""
+        """Commit; a block without statements has nothing to commit."""
+        if self._opening:
+            await self.rollback()
+            return
         if not self._raw.in_transaction:
             message = "the transaction was already over: SQLite has rolled it back"
             raise TransactionError(message)
@@ -216,13 +259,17 @@ class AiosqliteConnection(DriverConnection):
 
     async def rollback(self) -> None:
         """Roll back."""
+        self._opening = ()
         if not self._closed and (self._raw.in_transaction or self._query_only):
             end = partial(jobs.end, readonly=self._query_only)
             await self.hop(end, self._raw, "ROLLBACK", droppable=False)
             self._query_only = False
 
     def in_transaction(self) -> bool:
-        """Whether a transaction is open."""
+        """Whether a transaction is open, or begins with the next statement."""
+        return self._has_begun() or (bool(self._opening) and not self._closed)
+
+    def _has_begun(self) -> bool:
         return not self._closed and self._raw.in_transaction
 
     # -- the end -------------------------------------------------------------------

@@ -275,6 +275,18 @@ def script(raw: sqlite3.Connection, *texts: str) -> None:
         raw.execute(text)
 
 
+def begin_and(
+    raw: sqlite3.Connection,
+    opening: Sequence[str],
+    function: Callable[..., Any],
+    *args: Any,
+) -> Any:
+    """Begin a transaction, if that was not done before, and run its first statement."""
+    if not raw.in_transaction:
+        script(raw, *opening)
+    return function(raw, *args)
+
+
 def end(raw: sqlite3.Connection, text: str, *, readonly: bool) -> None:
     """End a transaction, if one is open, and allow writing again, in one job."""
     if raw.in_transaction:

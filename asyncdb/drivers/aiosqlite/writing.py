@@ -57,8 +57,7 @@ class Queue:
         Raises:
             LockTimeout: it did not come within `seconds`.
         """
-        if not self._taken:
-            self._taken = True
+        if self.enter_now():
             return
         if seconds <= 0:
             raise _too_late()
@@ -73,6 +72,11 @@ class Queue:
             raise
         finally:
             self._line.leave(waiter)
+
+    def enter_now(self) -> bool:
+        """Take the turn if nobody has it."""
+        free, self._taken = not self._taken, True
+        return free
 
     def leave(self) -> None:
         """Let the next one have its turn."""
@@ -97,6 +101,16 @@ class Turn:
         if not self.held:
             await self._queue.enter(seconds)
             self.held = True
+
+    def take_now(self) -> None:
+        """Have the turn without waiting for it.
+
+        Raises:
+            LockTimeout: another one has it.
+        """
+        self.held = self.held or self._queue.enter_now()
+        if not self.held:
+            raise _too_late()
 
     def give(self) -> None:
         """Let the next one have its turn, if this one has it."""
