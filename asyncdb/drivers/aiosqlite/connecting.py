@@ -15,9 +15,8 @@ from asyncdb import errors
 from asyncdb.dialect import Dialect
 from asyncdb.dialects.sqlite import DIALECT, SQLiteOptions, from_code
 from asyncdb.driver import Driver, DriverConnection
-from asyncdb.drivers.aiosqlite.bell import bell
 from asyncdb.drivers.aiosqlite.connection import BUSY_SLICE, AiosqliteConnection, busy
-from asyncdb.drivers.aiosqlite.jobs import Job, end_thread
+from asyncdb.drivers.aiosqlite.threads import Job, Worker, end_thread
 from asyncdb.drivers.aiosqlite.writing import turn
 from asyncdb.options import ConnectOptions
 from asyncdb.url import DatabaseURL
@@ -74,19 +73,19 @@ class AiosqliteDriver(Driver):
         # no public switch for it.
         native._thread.daemon = True
         # Nor does aiosqlite's own way to open get over a loop that ends meanwhile.
-        loop = asyncio.get_running_loop()
-        opening = Job(loop, bell(loop), opener)
+        worker = Worker(native._tx, asyncio.get_running_loop())
+        opening = Job(worker, opener)
         native._thread.start()
-        native._tx.put_nowait((None, opening))
+        worker.take(opening)
         try:
             native._connection = await opening
         except BaseException:
             opener.abandon()
             native._running = False
-            native._tx.put_nowait((None, end_thread))
+            worker.queue.put_nowait((None, end_thread))
             raise
         place = turn(opener.real_path) if opener.real_path else None
-        return AiosqliteConnection(native, options, place)
+        return AiosqliteConnection(native, worker, options, place)
 
     def translate(self, error: BaseException) -> errors.Error | None:
         """Return asyncdb's error for sqlite3's."""

@@ -2,14 +2,14 @@
 
 Rules that come from SQLite, sqlite3 and aiosqlite:
 
-* A whole statement (execute, fetch, close) is one job for aiosqlite's thread, put on
-  its queue by us; jobs hand out plain data, because a live cursor holds a lock.
+* A whole statement (execute, fetch, close) is one job for a thread of aiosqlite's, put
+  on its queue by us; jobs hand out plain data, because a live cursor holds a lock.
 * A wait in SQLite's busy handler cannot be interrupted. So the handler waits a slice
   of 20 ms, and the patience up to `lock_timeout` is a loop of ours, which can be
   cancelled.
-* A cancelled job is interrupted, and a fence behind it in the queue tells when the
-  thread is free again. SQLite rolls a whole transaction back when it interrupts a
-  write in it; `in_transaction()` asks SQLite itself, so the core sees that.
+* A cancelled job is interrupted, and tells when it has stopped. SQLite rolls a whole
+  transaction back when it interrupts a write in it; `in_transaction()` asks SQLite
+  itself, so the core sees that.
 * aiosqlite logs each job's `repr` at DEBUG: a job of ours does not show its values.
 """
 
@@ -29,8 +29,8 @@ from asyncdb.dialect import Dialect, Lexis
 from asyncdb.dialects.sqlite import DIALECT, LEXIS, SQLiteOptions
 from asyncdb.driver import DriverConnection, DriverCursor, Result
 from asyncdb.drivers.aiosqlite import jobs
-from asyncdb.drivers.aiosqlite.bell import bell
 from asyncdb.drivers.aiosqlite.resetting import reset
+from asyncdb.drivers.aiosqlite.threads import Job, Worker
 from asyncdb.drivers.aiosqlite.writing import Turn, writes
 from asyncdb.errors import TransactionError
 from asyncdb.options import TransactionOptions
@@ -55,22 +55,26 @@ class AiosqliteConnection(DriverConnection):
     """The session."""
 
     def __init__(
-        self, native: aiosqlite.Connection, options: SQLiteOptions, turn: Turn | None
+        self,
+        native: aiosqlite.Connection,
+        worker: Worker,
+        options: SQLiteOptions,
+        turn: Turn | None,
     ) -> None:
         self._native = native
+        # aiosqlite's own way in costs a coroutine more and cannot be interrupted.
+        self._raw: sqlite3.Connection = native._conn
+        self._worker = worker
+        self._crew = worker.crew
+        self._crew.join(worker)
         self._options = options
         self._turn = turn  # among those who write to the file; `None` in memory
         self._closed = False
         self._query_only = False
-        self._loop = asyncio.get_running_loop()
-        self._bell = bell(self._loop)
-        # aiosqlite's own way in costs a coroutine more and cannot be interrupted.
-        self._raw: sqlite3.Connection = native._conn
-        self._queue = native._tx
+        self._loop = worker.loop
         self._in_block = False  # the turn is kept until the transaction ends
         # What begins the transaction, and goes with its first statement.
         self._opening: tuple[str, ...] = ()
-        self._handed_out = False  # somebody has aiosqlite's own connection
 
     # -- facts ---------------------------------------------------------------------
 
@@ -86,7 +90,7 @@ class AiosqliteConnection(DriverConnection):
         So a block that has not begun yet begins here, in the loop's own thread, as
         nobody can await a property: it finds the lock free or fails.
         """
-        self._handed_out = True
+        self._crew.leave(self._worker)
         if self._opening and not self._closed:
             self._begin_here()
         return self._native
@@ -178,7 +182,7 @@ class AiosqliteConnection(DriverConnection):
     async def hop(
         self, function: Callable[..., Any], *args: Any, droppable: bool = True
     ) -> Any:
-        """Run a function in the connection's thread.
+        """Run a function in a thread.
 
         Args:
             function: what to run.
@@ -188,27 +192,25 @@ class AiosqliteConnection(DriverConnection):
         if self._closed:  # by another task, while this one waited for its turn
             message = "Cannot operate on a closed database."
             raise sqlite3.ProgrammingError(message)
-        job = jobs.Job(self._loop, self._bell, function, args)
-        self._queue.put_nowait((None, job))
+        job, turn = Job(self._worker, function, args), self._turn
+        self._crew.give(job, shared=turn is not None and not turn.held)
         try:
             return await job
         except asyncio.CancelledError:
-            job.dropped = droppable
-            await self._interrupt()
+            if not (droppable and job.take_back()):
+                await self._interrupt(job)
             raise
         finally:
             if self._in_block and not self._has_begun():
                 self._leave_block()
 
-    async def _interrupt(self) -> None:
-        """Stop the running job and wait until the thread is free, or give up on it."""
-        fence = jobs.Fence(self._loop, self._bell)
-        self._queue.put_nowait((None, fence))
+    async def _interrupt(self, job: Job) -> None:
+        """Stop a job that runs and wait until it has stopped, or give up on it."""
         try:
             async with asyncio.timeout(_SETTLE):
-                while not fence.future.done() and not self._closed:
+                while not job.has_ended and not self._closed:
                     self._raw.interrupt()
-                    await asyncio.wait([fence.future], timeout=BUSY_SLICE)
+                    await asyncio.wait([job.ended()], timeout=BUSY_SLICE)
         except TimeoutError:
             self.terminate()
         except BaseException:
@@ -227,7 +229,7 @@ class AiosqliteConnection(DriverConnection):
         """
         self._query_only = options.readonly
         self._opening = _BEGIN_READING if options.readonly else _BEGIN
-        if self._handed_out:  # its statements do not come through here
+        if self._worker.apart:  # `native`: its statements do not come through here
             try:
                 await self._first(jobs.script)
             except BaseException:
@@ -281,15 +283,13 @@ class AiosqliteConnection(DriverConnection):
     async def close(self) -> None:
         """Close the file and end the thread, which may be in another task's job."""
         if not self._closed:
-            closing = jobs.Job(self._loop, self._bell, self._raw.close)
-            self._end(closing)
             # Whoever is cancelled here need not wait: the thread ends by itself.
-            await closing
+            await self._end()
 
     def terminate(self) -> None:
         """Stop the running statement; the thread closes the file behind it."""
         if not self._closed:
-            self._end(self._raw.close)
+            self._end()
 
     def _leave_block(self) -> None:
         self._in_block = False
@@ -305,15 +305,16 @@ class AiosqliteConnection(DriverConnection):
         )
         return True
 
-    def _end(self, closing: Callable[[], Any]) -> None:
+    def _end(self) -> Job:
         self._closed = True
         self._leave_block()
         self._raw.interrupt()
         # Not aiosqlite's stop(), which would wake a loop that may be gone by then.
         self._native._running = False
         self._native._connection = None
-        self._queue.put_nowait((None, closing))
-        self._queue.put_nowait((None, jobs.end_thread))
+        closing = Job(self._worker, self._raw.close)
+        self._crew.end(self._worker, closing)
+        return closing
 
 
 class AiosqliteCursor(DriverCursor):

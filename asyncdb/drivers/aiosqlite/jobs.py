@@ -1,142 +1,21 @@
-"""The jobs of a connection: what runs in its thread, and how it tells."""
+"""The jobs of a connection: what runs in a thread."""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import sqlite3
-from collections.abc import Callable, Generator, Sequence
-from contextvars import Context
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from itertools import chain
 from typing import Any
-
-from aiosqlite.core import _STOP_RUNNING_SENTINEL as END_OF_THREAD
 
 from asyncdb._sql.inserts import take_apart
 from asyncdb._sql.statement import Statement
 from asyncdb.dialects.sqlite import LEXIS, LiteRow, lite_row
 from asyncdb.driver import Result
-from asyncdb.drivers.aiosqlite.bell import Bell
 
 # In one statement; more of them buy nothing.
 _ROWS_AT_ONCE = 50
-
-
-class Job:
-    """A call for the connection's thread, which a task awaits like a future.
-
-    It is none of asyncio's own: that would wake the task one turn of the loop later,
-    which is an eighth of a short statement. asyncio lets tasks await whatever has an
-    `_asyncio_future_blocking` and the methods below (`isfuture` in asyncio/futures.py).
-
-    aiosqlite logs what it calls, so that the `repr` must not show the values.
-    """
-
-    __slots__ = (
-        *("_args", "_bell", "_callbacks", "_cancelled", "_error", "_function", "_loop"),
-        *("_asyncio_future_blocking", "_is_done", "_result", "dropped"),
-    )
-
-    def __init__(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        bell: Bell,
-        function: Callable[..., Any],
-        args: tuple[Any, ...] = (),
-    ) -> None:
-        self._loop = loop
-        self._bell = bell
-        self._function = function
-        self._args = args
-        self.dropped = False  # cancelled before the thread came to it
-        # Of the thread, until it rings.
-        self._result: Any = None
-        self._error: BaseException | None = None
-        # Of the loop.
-        self._is_done = False
-        self._cancelled: asyncio.CancelledError | None = None
-        self._callbacks: list[tuple[Callable[[Job], object], Context | None]] = []
-        self._asyncio_future_blocking = False
-
-    def __call__(self) -> None:
-        """Run in the thread."""
-        if self.dropped:
-            return
-        try:
-            self._result = self._function(*self._args)
-        except BaseException as error:  # noqa: BLE001  # all of them are the caller's
-            self._error = error
-        self._bell.ring(self)
-
-    def settle(self) -> None:
-        """Go on with the task that waits, at once; called in the loop."""
-        if not self._is_done:
-            self._is_done = True
-            for call, context in self._callbacks:
-                if context is None:
-                    call(self)
-                else:
-                    context.run(call, self)
-
-    # -- what a task asks of what it awaits --------------------------------------------
-
-    def __await__(self) -> Generator[Job, None, Any]:
-        """Wait until it has run."""
-        self._asyncio_future_blocking = True
-        yield self
-        return self.result()
-
-    def get_loop(self) -> asyncio.AbstractEventLoop:
-        """Return where it was made."""
-        return self._loop
-
-    def add_done_callback(
-        self, call: Callable[[Job], object], *, context: Context | None = None
-    ) -> None:
-        """Note who is to be called."""
-        self._callbacks.append((call, context))
-
-    def cancel(self, msg: object = None) -> bool:
-        """Have the waiting task get a `CancelledError`, whatever the thread does."""
-        if self._is_done:
-            return False
-        self._is_done = True
-        self._cancelled = asyncio.CancelledError(*([] if msg is None else [msg]))
-        for call, context in self._callbacks:
-            self._loop.call_soon(call, self, context=context)
-        return True
-
-    def result(self) -> Any:
-        """Return or raise what has become of it."""
-        error = self._cancelled or self._error
-        if error is not None:
-            raise error
-        return self._result
-
-
-class Fence:
-    """Stands behind the jobs before it: its future is done when they are."""
-
-    __slots__ = ("_bell", "future")
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, bell: Bell) -> None:
-        self._bell = bell
-        self.future: asyncio.Future[None] = loop.create_future()
-
-    def __call__(self) -> None:
-        """Run in the thread."""
-        self._bell.ring(self)
-
-    def settle(self) -> None:
-        """Tell who waits, in the loop."""
-        if not self.future.done():
-            self.future.set_result(None)
-
-
-def end_thread() -> object:
-    """End the thread: what aiosqlite's loop looks for in a job's result."""
-    return END_OF_THREAD
 
 
 @lru_cache(maxsize=1024)
