@@ -11,8 +11,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Callable, Coroutine, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from asyncdb import errors
 from asyncdb._deadline import backstop, shorter, within
@@ -26,6 +26,7 @@ from asyncdb._sql import (
     style_of,
 )
 from asyncdb._typed import Decoding
+from asyncdb.driver import SupportsPlainRows
 from asyncdb.values import Encoders
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class Guard:
         "_lexis",
         "_loop",
         "_options",
+        "_plain",
         "_process",
         "_session",
         "_stream",
@@ -70,6 +72,7 @@ class Guard:
             session.dialect.encoders, {kind: there for kind, (there, _) in own.items()}
         )
         self._decoding = Decoding.of(session.dialect, own)
+        self._plain = isinstance(session, SupportsPlainRows)
         self._lexis = session.lexis
         self._backstop = backstop(options, session.dialect)
         self._loop = asyncio.get_running_loop()
@@ -150,16 +153,25 @@ class Guard:
     # -- statements ------------------------------------------------------------------
 
     async def _execute(
-        self, sql: Text, params: Params, timeout: float | None = None
+        self,
+        sql: Text,
+        params: Params,
+        timeout: float | None = None,
+        *,
+        plain: bool = False,
     ) -> Result:
         session = self._enter()
+        execute = session.execute
+        if plain and self._plain:
+            execute = cast("SupportsPlainRows", session).execute_plain
         try:
             if timeout is None and self._backstop is None:
                 statement, args = await self._bind(session, sql, params)
-                result = await session.execute(statement, args)
+                result = await execute(statement, args)
             else:
                 seconds = shorter(timeout, self._backstop)
-                result = await within(seconds, self._send(session, sql, params))
+                work = self._send(session, execute, sql, params)
+                result = await within(seconds, work)
             result.decoding = self._decoding
             if self._blocks and not session.in_transaction():
                 self._lose(None)
@@ -175,10 +187,14 @@ class Guard:
             self._task = None
 
     async def _send(
-        self, session: DriverConnection, sql: Text, params: Params
+        self,
+        session: DriverConnection,
+        execute: Callable[[Statement, Sequence[Any]], Awaitable[Result]],
+        sql: Text,
+        params: Params,
     ) -> Result:
         statement, args = await self._bind(session, sql, params)
-        return await session.execute(statement, args)
+        return await execute(statement, args)
 
     async def _bind(
         self, session: DriverConnection, sql: Text, params: Params

@@ -20,8 +20,15 @@ class Writer(ABC):
 
     @abstractmethod
     async def _execute(
-        self, sql: Text, params: Params, timeout: Seconds = None
-    ) -> Result: ...
+        self,
+        sql: Text,
+        params: Params,
+        timeout: Seconds = None,
+        *,
+        plain: bool = False,
+    ) -> Result:
+        """Run a statement; `plain` if its rows are read by position alone."""
+        ...
 
     @abstractmethod
     async def _execute_many(

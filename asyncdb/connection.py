@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from asyncdb import errors
 from asyncdb._deadline import shorter
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from asyncdb.dialect import Dialect
-    from asyncdb.driver import Driver, DriverConnection, DriverCursor
+    from asyncdb.driver import Driver, DriverConnection, DriverCursor, SupportsPlainRows
     from asyncdb.options import ConnectOptions
     from asyncdb.rows import Row
     from asyncdb.url import DatabaseURL
@@ -233,6 +233,9 @@ class Connection(ManyRows, Executor):
     ) -> DriverCursor:
         async def work(session: DriverConnection) -> DriverCursor:
             statement, args = await self._bind(session, sql, params)
+            if stream.is_typed and self._plain:
+                plainly = cast("SupportsPlainRows", session)
+                return await plainly.open_plain_cursor(statement, args)
             return await session.open_cursor(statement, args)
 
         seconds = shorter(stream.timeout, self._backstop)

@@ -343,6 +343,11 @@ class Stream(Generic[RowT]):
             error.add_note(f"closing the stream failed too: {type(failure).__name__}")
 
     @property
+    def is_typed(self) -> bool:
+        """Whether its rows are read `into` something."""
+        return self._into is not None
+
+    @property
     def description(self) -> Description:
         """PEP 249's seven items for each column."""
         columns = self._open().columns

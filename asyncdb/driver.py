@@ -192,6 +192,24 @@ class SupportsExactCount(Protocol):
 
 
 @runtime_checkable
+class SupportsPlainRows(Protocol):
+    """Rows as tuples, which are made faster; without it all are `Row`s.
+
+    The core asks for them where it reads them by position alone, `into` something.
+    """
+
+    @abstractmethod
+    async def execute_plain(self, statement: Statement, args: Sequence[Any]) -> Result:
+        """Like `execute`, with tuples for rows."""
+
+    @abstractmethod
+    async def open_plain_cursor(
+        self, statement: Statement, args: Sequence[Any]
+    ) -> DriverCursor:
+        """Like `open_cursor`, with tuples for rows."""
+
+
+@runtime_checkable
 class SupportsReset(Protocol):
     """A way to give a session back as new to a pool; without it the pool opens another.
 

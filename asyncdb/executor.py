@@ -173,7 +173,8 @@ class Executor(Writer):
             >>> asyncio.run(main())
             Row(a=1, b=2)
         """
-        result = await self._execute(sql, params, timeout)
+        typed = into is not None
+        result = await self._execute(sql, params, timeout, plain=typed)
         found = result.rows[:1]
         if into is not None:
             found = read_rows(result, into, found)
@@ -290,7 +291,8 @@ class Executor(Writer):
             >>> asyncio.run(main())
             [User(id=7, active=True)]
         """
-        result = await self._execute(sql, params, timeout)
+        typed = into is not None
+        result = await self._execute(sql, params, timeout, plain=typed)
         return result.rows if into is None else read_rows(result, into, result.rows)
 
     @overload
@@ -333,7 +335,7 @@ class Executor(Writer):
             >>> asyncio.run(main())
             2
         """
-        result = await self._execute(sql, params, timeout)
+        result = await self._execute(sql, params, timeout, plain=True)
         if into is None or not result.rows:
             return result.rows[0][0] if result.rows else None
         return read_value(result, into, result.rows[0])

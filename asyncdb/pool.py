@@ -303,11 +303,16 @@ class Pool(Desk, Executor):
     # -- verbs -------------------------------------------------------------------------
 
     async def _execute(
-        self, sql: Text, params: Params, timeout: Seconds = None
+        self,
+        sql: Text,
+        params: Params,
+        timeout: Seconds = None,
+        *,
+        plain: bool = False,
     ) -> Result:
         lease = self._take() or await self._wait(self._options.acquire_timeout)
         try:
-            return await lease.db._execute(sql, params, timeout)
+            return await lease.db._execute(sql, params, timeout, plain=plain)
         finally:
             self._keeper.put(lease, lease.db)
 

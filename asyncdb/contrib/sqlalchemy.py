@@ -123,11 +123,18 @@ class Core(asyncdb.Executor):
 
     # -- what the verbs are made of ----------------------------------------------------
 
-    async def _execute(self, sql: Text, params: Params, timeout: Seconds = None) -> Any:
+    async def _execute(
+        self,
+        sql: Text,
+        params: Params,
+        timeout: Seconds = None,
+        *,
+        plain: bool = False,
+    ) -> Any:
         if not isinstance(sql, Executable):
-            return await self._db._execute(sql, params, timeout)
+            return await self._db._execute(sql, params, timeout, plain=plain)
         ready, text, bound = _bind(self.dialect, sql, params)
-        result = await self._db._execute(text, bound, timeout)
+        result = await self._db._execute(text, bound, timeout, plain=plain)
         if ready.tells_key:
             # SQLAlchemy has asked for the key; the user asked for no rows.
             key = result.rows[0][0] if len(result.rows) == 1 else None

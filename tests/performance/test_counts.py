@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterator
@@ -117,6 +118,23 @@ async def test_thread_hops(
         await work()
 
         assert most == hops
+
+
+@engines("sqlite")
+async def test_rows_without_names(db: asyncdb.Connection) -> None:
+    """Where rows are read into something else, none with names are made."""
+    db.native.row_factory = sqlite3.Row  # changes nothing
+    sql = "VALUES (1, 2), (3, 4)"
+    plain = await db._execute(sql, None, plain=True)
+    made: list[list[Any]] = []
+    async with db.stream(sql, into=tuple[int, int]) as rows:
+        fetch = rows._open().fetch
+        made.append(await fetch(1))
+
+    assert [(1, 2), (3, 4)] == plain.rows
+    assert {tuple} == {type(row) for row in [*plain.rows, *made[0]]}
+    assert [(1, 2), (3, 4)] == await db.fetchall(sql, into=tuple[int, int])
+    assert {asyncdb.Row} & set(type((await db.fetchall(sql))[0]).__mro__)
 
 
 # -- calls and allocations -------------------------------------------------------------

@@ -23,7 +23,12 @@ def _shape(names: tuple[str, ...]) -> tuple[type[LiteRow], tuple[tuple[str, Any]
     return lite_row(names), tuple((name, None) for name in names)
 
 
-def run(raw: sqlite3.Connection, statement: Statement, args: Sequence[Any]) -> Result:
+def run(
+    raw: sqlite3.Connection,
+    statement: Statement,
+    args: Sequence[Any],
+    plain: bool = False,
+) -> Result:
     """Run a statement and fetch all of its result."""
     changes = raw.total_changes
     cursor = raw.cursor()
@@ -31,7 +36,8 @@ def run(raw: sqlite3.Connection, statement: Statement, args: Sequence[Any]) -> R
         cursor.execute(statement.text, args)
         if cursor.description is not None:
             names = tuple([column[0] for column in cursor.description])
-            cursor.row_factory, columns = _shape(names)
+            make, columns = _shape(names)
+            cursor.row_factory = None if plain else make
             rows: list[Any] = cursor.fetchall()
             count = len(rows)
         else:
@@ -132,6 +138,7 @@ def open_cursor(
     statement: Statement,
     args: Sequence[Any],
     opened: list[sqlite3.Cursor],
+    plain: bool,
 ) -> None:
     """Run a statement, and put its cursor where the caller finds it."""
     close_all(opened)  # of a try before
@@ -139,7 +146,7 @@ def open_cursor(
     opened[0].execute(statement.text, args)
     if opened[0].description is not None:
         names = tuple(column[0] for column in opened[0].description)
-        opened[0].row_factory = lite_row(names)
+        opened[0].row_factory = None if plain else lite_row(names)
 
 
 def close_all(cursors: list[sqlite3.Cursor]) -> None:
