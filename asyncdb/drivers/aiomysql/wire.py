@@ -154,7 +154,7 @@ class AiomysqlWire(Wire, _Native):  # type: ignore[misc]
         """The library's class of errors that come from the server."""
         return _ServerError
 
-    def server_error(self, packet: bytes) -> Exception:
+    def make_error(self, packet: bytes) -> Exception:
         """Return the library's exception for an error packet."""
         try:
             raise_mysql_exception(packet)

@@ -179,7 +179,7 @@ class AsyncmyWire(Wire, _Native):  # type: ignore[misc]
         """The library's class of errors that come from the server."""
         return MySQLError
 
-    def server_error(self, packet: bytes) -> Exception:
+    def make_error(self, packet: bytes) -> Exception:
         """Return the library's exception for an error packet."""
         try:
             raise_mysql_exception(packet)

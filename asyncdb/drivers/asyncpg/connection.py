@@ -2,8 +2,9 @@
 
 Rules that come from asyncpg and PostgreSQL:
 
-* Each statement is prepared once and kept by us (LRU): `PreparedStatement.fetch` plus
-  the names kept beside it cost what `Connection.fetch` costs, and give the command tag.
+* Each statement is prepared once and kept by us (LRU), with the names of its columns.
+  It is run by the protocol's own call, as `PreparedStatement.fetch` would after three
+  more; that one gives the command tag, too.
 * asyncpg prepares with Flush, not Sync: between a first prepare and its execution the
   server sits in an implicit transaction that holds locks. When the execution does not
   follow (a bad argument, a cancellation), `_settle` sends the Sync by a simple query.
@@ -78,10 +79,11 @@ class PgRow(Row, asyncpg.Record):  # type: ignore[misc]  # it has no types
 class Kept:
     """A prepared statement and what is known of its result."""
 
-    __slots__ = ("columns", "duplicates", "instants", "prepared")
+    __slots__ = ("columns", "duplicates", "instants", "prepared", "state")
 
     def __init__(self, prepared: PreparedStatement) -> None:
         self.prepared = prepared
+        self.state = prepared._state
         attributes = prepared.get_attributes()
         self.columns: Columns | None = (
             tuple((a.name, a.type.oid) for a in attributes) or None
@@ -95,6 +97,7 @@ class AsyncpgConnection(DriverConnection):
 
     def __init__(self, native: asyncpg.Connection, options: PostgreSQLOptions) -> None:
         self._native = native
+        self._protocol = native._protocol
         self._pgbouncer = options.pgbouncer
         self._limit = 0 if self._pgbouncer else options.statement_cache_size
         self._kept: OrderedDict[str, Kept] = OrderedDict()
@@ -141,9 +144,15 @@ class AsyncpgConnection(DriverConnection):
                 kept = await self._prepare(text)
             else:
                 self._kept.move_to_end(text)
-            rows = await kept.prepared.fetch(*aware(args, kept.instants))
-        except _STALE:
+            if kept.instants:
+                args = aware(args, kept.instants)
+            rows, tag, _ = await self._protocol.bind_execute(
+                kept.state, args, "", 0, True, None
+            )
+        except _STALE as error:
             self._kept.clear()
+            if isinstance(error, exceptions.OutdatedSchemaCacheError):
+                await self._native.reload_schema_state()
             if fresh or self._native.is_in_transaction():
                 raise
             return await self.execute(statement, args)
@@ -152,7 +161,7 @@ class AsyncpgConnection(DriverConnection):
             raise
         columns = kept.columns
         if columns is None:
-            return Result(None, [], _count(kept.prepared.get_statusmsg()))
+            return Result(None, [], _count(tag.decode()))
         if kept.duplicates:
             # A Record would give the last of the columns that share a name.
             row = tuple_row(tuple(name for name, _ in columns))

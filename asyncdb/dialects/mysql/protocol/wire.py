@@ -108,7 +108,7 @@ class Wire(ABC):
         """The library's class of errors that come from the server."""
 
     @abstractmethod
-    def server_error(self, packet: bytes) -> Exception:
+    def make_error(self, packet: bytes) -> Exception:
         """Return the library's exception for an error packet."""
 
     @abstractmethod
@@ -130,6 +130,14 @@ class Wire(ABC):
     @abstractmethod
     async def goodbye(self) -> None:
         """Say goodbye and close; harmless when gone."""
+
+    def server_error(self, packet: bytes) -> Exception:
+        """Return the library's exception for an error packet, with its SQLSTATE."""
+        error = self.make_error(packet)
+        if packet[3:4] == b"#" and getattr(error, "sqlstate", None) is None:
+            # PyMySQL tells it since 1.2.
+            error.sqlstate = packet[4:9].decode("ascii", "replace")  # type: ignore[attr-defined]
+        return error
 
     # -- what it may change ----------------------------------------------------------
 
