@@ -158,7 +158,7 @@ class AiosqliteConnection(DriverConnection):
     async def _first(self, function: Callable[..., Any], *args: Any) -> Any:
         """Hop with the first statement of a transaction, behind its BEGIN."""
         opening, self._opening = self._opening, ()
-        run = self._patiently if self._query_only else self._in_turn
+        run = self._patiently if opening is _BEGIN_READING else self._in_turn
         try:
             return await run(jobs.begin_and, opening, function, *args)
         except BaseException:
@@ -244,7 +244,7 @@ class AiosqliteConnection(DriverConnection):
         (SQLITE_BUSY_SNAPSHOT). Every level of isolation is served by SQLite's own,
         which is serializable.
         """
-        self._query_only = options.readonly
+        self._query_only = self._query_only or options.readonly
         self._opening = _BEGIN_READING if options.readonly else _BEGIN
         if self._worker.apart:  # `native`: its statements do not come through here
             try:
@@ -254,7 +254,7 @@ class AiosqliteConnection(DriverConnection):
                 raise
 
     def _begin_here(self) -> None:
-        turn = None if self._query_only else self._turn
+        turn = None if self._opening is _BEGIN_READING else self._turn
         if turn is not None:
             turn.take_now()
         try:
