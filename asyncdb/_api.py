@@ -182,6 +182,7 @@ async def open_session(
         failures.append(failure)
         if not isinstance(failure, errors.ConnectionFailed | errors.ConnectionLost):
             break  # another host would say the same
+        failure.args = (f"{one}: {failure}",)  # which hides the password
     if len(failures) > 1:
         for number, failure in enumerate(failures, 1):
             failures[-1].add_note(f"host {number} of {len(failures)}: {failure}")

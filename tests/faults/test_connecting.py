@@ -47,6 +47,9 @@ async def fails(url: str) -> asyncdb.ConnectionFailed:
         await asyncdb.connect(url, connect_timeout=LIMIT)
 
     assert time.monotonic() - began < LIMIT + SLACK
+    first = next(asyncdb.DatabaseURL(url).each_host())
+    assert str(caught.value).startswith(f"{first.scheme}://")
+    assert str(first.port or "") in str(caught.value)
     return caught.value
 
 

@@ -9,7 +9,8 @@ Rules that come from asyncpg and PostgreSQL:
   server sits in an implicit transaction that holds locks. When the execution does not
   follow (a bad argument, a cancellation), `_settle` sends the Sync by a simple query.
 * A kept statement whose table changed underneath raises before anything ran: outside a
-  transaction it is prepared again, once.
+  transaction it is prepared again, once. One whose *type* changed has run when its
+  answer cannot be read, so it is not: asyncpg forgets what it knew, for the next one.
 * Behind PgBouncer nothing may be kept: each call prepares anew.
 """
 
@@ -38,7 +39,8 @@ from asyncdb.dialects.postgresql import (
 from asyncdb.driver import DriverConnection, DriverCursor, Result
 from asyncdb.drivers.asyncpg.arguments import ENCODERS, aware, instants
 from asyncdb.drivers.asyncpg.cursor import AsyncpgCursor
-from asyncdb.errors import TransactionError
+from asyncdb.drivers.asyncpg.translation import answered
+from asyncdb.errors import NotSupportedError, TransactionError
 from asyncdb.options import TransactionOptions
 from asyncdb.rows import Row, tuple_row
 
@@ -48,11 +50,10 @@ Columns = tuple[tuple[str, Any], ...]
 _SETTLE = 0.4
 # Seconds of that after which a cancelled statement that still runs is cancelled again.
 _REPEAT = 0.1
-# Raised by the server, or by asyncpg before sending, when a kept statement is stale.
+# Raised by the server, before it runs anything, when a kept statement is stale.
 _STALE = (
     exceptions.InvalidCachedStatementError,
     exceptions.InvalidSQLStatementNameError,
-    exceptions.OutdatedSchemaCacheError,
 )
 # asyncpg could not read the answer: what is left on the wire is anybody's guess.
 _UNREADABLE = (
@@ -61,6 +62,10 @@ _UNREADABLE = (
     exceptions.ProtocolError,
     exceptions.UnsupportedClientFeatureError,
 )
+
+# asyncpg answers no COPY FROM STDIN, and drops what TO STDOUT gives.
+_BY_WIRE = frozenset(["STDIN", "STDOUT"])
+_COPY = "COPY is not run as text: use load_rows(), or db.native.copy_..."
 
 # Everything but statements prepared by SQL, which the last one counts: DEALLOCATE ALL
 # would take ours too.
@@ -141,6 +146,8 @@ class AsyncpgConnection(DriverConnection):
         fresh = kept is None
         try:
             if kept is None:
+                if statement.verb == "COPY" and statement.words & _BY_WIRE:
+                    raise NotSupportedError(_COPY)
                 kept = await self._prepare(text)
             else:
                 self._kept.move_to_end(text)
@@ -149,12 +156,17 @@ class AsyncpgConnection(DriverConnection):
             rows, tag, _ = await self._protocol.bind_execute(
                 kept.state, args, "", 0, True, None
             )
-        except _STALE as error:
+        except _STALE:
             self._kept.clear()
-            if isinstance(error, exceptions.OutdatedSchemaCacheError):
-                await self._native.reload_schema_state()
             if fresh or self._native.is_in_transaction():
                 raise
+            return await self.execute(statement, args)
+        except exceptions.DataError as error:
+            if fresh or answered(error):
+                await self._settle(error, fresh=fresh)
+                raise
+            # It was not sent: a parameter may be of another type than it was.
+            await self._forget()
             return await self.execute(statement, args)
         except BaseException as error:
             await self._settle(error, fresh=fresh)
@@ -198,6 +210,8 @@ class AsyncpgConnection(DriverConnection):
                 raise
             return await self._many(text, rows, counting=counting)
         except BaseException as error:
+            if isinstance(error, exceptions.DataError):
+                self._kept.pop(text, None)  # as above, but some rows may have been sent
             await self._settle(error, fresh=fresh)
             raise
         return -1
@@ -280,10 +294,17 @@ class AsyncpgConnection(DriverConnection):
         """
         if self._native.is_closed():
             return
-        if isinstance(error, _UNREADABLE):
+        if isinstance(error, exceptions.OutdatedSchemaCacheError):
+            await self._forget()
+        elif isinstance(error, _UNREADABLE):
             self._native.terminate()
-        elif not _answered(error) and (fresh or not isinstance(error, Exception)):
+        elif not answered(error) and (fresh or not isinstance(error, Exception)):
             await self._undo("SELECT")
+
+    async def _forget(self) -> None:
+        """Learn anew what was learned of statements and types."""
+        self._kept.clear()
+        await self._native.reload_schema_state()
 
     async def _undo(self, text: str = "ROLLBACK") -> None:
         """Send one simple query, bounded; a server that does not answer is left."""
@@ -371,13 +392,6 @@ class AsyncpgConnection(DriverConnection):
     def terminate(self) -> None:
         """Cut the line."""
         self._native.terminate()
-
-
-def _answered(error: BaseException) -> bool:
-    """Tell whether the server has said so: asyncpg raises its classes, too."""
-    return isinstance(error, exceptions.PostgresError) and bool(
-        getattr(error, "severity", None)
-    )
 
 
 def _count(tag: str | None) -> int:

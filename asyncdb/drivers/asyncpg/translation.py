@@ -19,6 +19,10 @@ _LOST_TRANSACTION = {
     "25P02": "the transaction has failed: only rollback is left",
     "3B001": "there is no such savepoint",
 }
+_OUTDATED = (
+    "the statement has run, but its answer could not be read: a type in it was changed "
+    "since this connection first saw it; statements from now on see the new one"
+)
 # asyncpg's own words on an argument that does not fit end in one of these.
 _EXPECTED = re.compile(
     r"query argument \$(?P<number>\d+)(?: in element #\d+ of executemany\(\) sequence)?"
@@ -38,6 +42,8 @@ def translate(error: BaseException) -> errors.Error | None:
         return _from_server(fields)
     if isinstance(error, OverflowError):  # from asyncpg's encoders of dates
         return database_error(errors.InvalidDatetime)
+    if isinstance(error, exceptions.OutdatedSchemaCacheError):
+        return database_error(errors.InternalError, detail=_OUTDATED)
     if isinstance(error, exceptions.InternalClientError | AssertionError):
         # The server has ended an idle session, and only its last words have come yet.
         lost = "another operation (2)" in str(error)
@@ -47,6 +53,13 @@ def translate(error: BaseException) -> errors.Error | None:
     if isinstance(error, OSError):  # TimeoutError too
         return database_error(errors.ConnectionLost, code=type(error).__name__)
     return None
+
+
+def answered(error: BaseException) -> bool:
+    """Tell whether the server has said so: asyncpg raises its classes, too."""
+    return isinstance(error, exceptions.PostgresError) and bool(
+        getattr(error, "severity", None)
+    )
 
 
 def translate_connecting(error: BaseException) -> errors.Error | None:
