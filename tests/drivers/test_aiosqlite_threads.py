@@ -17,6 +17,7 @@ import pytest
 import asyncdb
 from asyncdb.drivers.aiosqlite import threads
 from asyncdb.drivers.aiosqlite.connection import AiosqliteConnection
+from tests.plugins.scale import eventually
 
 MANY = 6
 
@@ -72,8 +73,12 @@ async def dbs(sqlite_url: str) -> AsyncIterator[list[asyncdb.Connection]]:
         ]
         await dbs[0].execute("CREATE TABLE t (id INTEGER PRIMARY KEY)")
         yield dbs
-        workers = [session(db)._worker for db in dbs]
-    assert [0] * MANY == [worker.jobs for worker in workers]
+        homes = [session(db)._home for db in dbs]
+
+    async def done() -> bool:
+        return not any(home.thread.jobs for home in homes)
+
+    await eventually(done)
 
 
 @pytest.fixture
@@ -185,7 +190,7 @@ async def test_the_thread_that_leads_ends(
         await owner.close()
 
     assert [7] * (MANY - 1) == await asyncio.gather(*tasks)
-    assert first != await thread(others[0])
+    assert [7] * (MANY - 1) == [await db.fetchval("SELECT 7") for db in others]
 
 
 @pytest.mark.parametrize("cut", [True, False])
@@ -245,6 +250,128 @@ async def test_native_has_its_own_thread(
     assert own(dbs[0]) == long[0].thread
     found = await asyncio.gather(*map(thread, dbs[1:]))
     assert [own(db) for db in dbs[1:]] == found
+
+
+@pytest.mark.parametrize("turns", range(1, 8))
+async def test_cut_when_its_job_has_hardly_begun(
+    dbs: list[asyncdb.Connection], turns: int
+) -> None:
+    """An interrupt that comes too early is repeated, and nobody waits behind."""
+    endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)"
+    for db in dbs[:-1]:
+        task = asyncio.create_task(db.fetchval(f"{endless} SELECT max(i) FROM n"))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        session(db).terminate()
+        assert 7 == await dbs[-1].fetchval("SELECT 7")
+        with pytest.raises(asyncdb.Error):
+            await task
+
+
+async def test_closed_while_it_waits_behind_a_long_one(
+    dbs: list[asyncdb.Connection], long: list[Long]
+) -> None:
+    """It is closed at once, though the long job runs in its own thread."""
+    first = await thread(dbs[0])
+    (owner,) = (db for db in dbs if own(db) == first)
+    other = next(db for db in dbs if db is not owner)
+    long.append(Long(other))
+    await long[0].begun()
+    waiting = asyncio.create_task(owner.fetchval("SELECT 7"))
+    await asyncio.sleep(0)
+    async with asyncio.timeout(10):
+        await owner.close()
+        with pytest.raises(asyncdb.Error):
+            await waiting
+    assert not long[0].task.done()
+
+
+async def test_what_cannot_be_interrupted_keeps_its_thread(
+    dbs: list[asyncdb.Connection], long: list[Long]
+) -> None:
+    """It goes on in the thread that it took, which is nobody else's any more."""
+    for db in dbs[:-1]:
+        long.append(Long(db))
+        await long[-1].begun()
+        long[-1].task.cancel()  # and its connection is given up
+        with pytest.raises(asyncio.CancelledError):
+            await long[-1].task
+        assert db.is_closed
+        async with asyncio.timeout(10):
+            assert 7 == await dbs[-1].fetchval("SELECT 7")
+            await dbs[-1].execute("INSERT INTO t DEFAULT VALUES")
+
+
+async def test_the_lock_of_a_connection_that_is_cut(
+    dbs: list[asyncdb.Connection], long: list[Long]
+) -> None:
+    """Its transaction is over at once, though somebody's long job has its thread."""
+    x, y, z = dbs[:3]
+    await thread(x)
+    long.append(Long(z))
+    await long[0].begun()
+    await x.begin()
+    await x.execute("INSERT INTO t VALUES (1)")
+    running = asyncio.create_task(session(x).hop(threading.Event().wait, 0.05))
+    await asyncio.sleep(0)
+    session(x).terminate()
+    async with asyncio.timeout(4):
+        await y.execute("INSERT INTO t VALUES (2)")
+    await asyncio.gather(running, return_exceptions=True)
+
+    assert not long[0].task.done()
+    assert 2 == await y.fetchval("SELECT max(id) FROM t")
+
+
+async def test_native_while_a_long_job_has_its_thread(
+    dbs: list[asyncdb.Connection], long: list[Long]
+) -> None:
+    """The connection has another thread then, and waits for nobody."""
+    first = await thread(dbs[0])
+    (owner,) = (db for db in dbs if own(db) == first)
+    other = next(db for db in dbs if db is not owner)
+    long.append(Long(other))
+    await long[0].begun()
+    async with asyncio.timeout(10):
+        cursor = await owner.native.execute("SELECT 7")
+        assert (7,) == await cursor.fetchone()
+        assert own(owner) == await thread(owner) != long[0].thread
+        await owner.close()
+    assert not long[0].task.done()
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+async def test_forgotten_in_a_circle(sqlite_url: str) -> None:
+    """Whose thread leads is forgotten: that thread's work goes on, in another one."""
+    async with asyncdb.connect(sqlite_url) as kept:
+        for _ in range(5):
+            db: Any = await asyncdb.connect(sqlite_url)
+            await thread(db)
+            circle = [db]
+            circle.append(circle)
+            del db, circle
+            gc.collect()
+            async with asyncio.timeout(10):
+                assert 7 == await kept.fetchval("SELECT 7")
+
+
+async def test_a_block_that_reads_is_cancelled_at_any_time(sqlite_url: str) -> None:
+    """The session may write afterwards, whenever it was."""
+    chance = random.Random(1)
+    async with asyncdb.connect(sqlite_url) as db:
+        await db.execute("CREATE TABLE t (id INTEGER PRIMARY KEY)")
+
+        async def read() -> None:
+            async with db.transaction(readonly=True):
+                await db.fetchall("SELECT * FROM t")
+
+        for _ in range(300):
+            task = asyncio.create_task(read())
+            loop = asyncio.get_running_loop()
+            loop.call_later(chance.uniform(0, 0.0006), task.cancel)
+            await asyncio.wait([task])
+            await db.execute("UPDATE t SET id = id")
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -317,3 +444,24 @@ def test_a_crew_goes_with_its_loop() -> None:
 
     assert [None, None] == [thing() for thing in left]
     assert not any(one.is_alive() for one in ours)
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+async def test_nothing_keeps_what_is_forgotten(sqlite_url: str) -> None:
+    """A thread remembers its last job, and no connection by it."""
+
+    async def forget() -> ref[Any]:
+        db = await asyncdb.connect(sqlite_url)
+        assert [7] == [row[0] for row in await db.fetchall("SELECT 7")]
+        with pytest.raises(asyncdb.UndefinedTable):
+            await db.execute("INSERT INTO missing VALUES (1)")
+        return ref(db)
+
+    async with asyncdb.connect(sqlite_url) as kept:
+        await kept.fetchval("SELECT 7")
+        forgotten = await forget()
+        await asyncio.sleep(0)  # what woke this task holds the error as long as it runs
+        gc.collect()
+
+        assert forgotten() is None

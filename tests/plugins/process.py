@@ -157,7 +157,9 @@ class Server(ABC):
 
     def freeze(self) -> None:
         """SIGSTOP to all its processes: the network stands, nobody answers."""
-        reaper.send(reaper.descendants(self.pid), signal.SIGSTOP)
+        family = reaper.descendants(self.pid)
+        reaper.send(family, signal.SIGSTOP)
+        _until_stopped(family)
 
     def thaw(self) -> None:
         """SIGCONT: as if nothing had been."""
@@ -288,6 +290,17 @@ def _free_port() -> int:
             except OSError:
                 continue
             return port
+
+
+def _until_stopped(pids: list[int]) -> None:
+    """Wait until no thread runs any more, where the system tells (Linux)."""
+    patience = time.monotonic() + PATIENCE
+    stats = [stat for pid in pids for stat in Path(f"/proc/{pid}/task").glob("*/stat")]
+    while stats and time.monotonic() < patience:
+        states = [stat.read_text().rpartition(")")[2].split()[0] for stat in stats]
+        if set(states) <= {"T", "Z"}:
+            return
+        time.sleep(0.001)
 
 
 def _until_gone(pids: list[int]) -> None:

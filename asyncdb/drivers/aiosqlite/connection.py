@@ -16,6 +16,7 @@ Rules that come from SQLite, sqlite3 and aiosqlite:
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sqlite3
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
@@ -30,7 +31,7 @@ from asyncdb.dialects.sqlite import DIALECT, LEXIS, SQLiteOptions
 from asyncdb.driver import DriverConnection, DriverCursor, Result
 from asyncdb.drivers.aiosqlite import jobs
 from asyncdb.drivers.aiosqlite.resetting import reset
-from asyncdb.drivers.aiosqlite.threads import Job, Worker
+from asyncdb.drivers.aiosqlite.threads import CLOSED, Home, Job
 from asyncdb.drivers.aiosqlite.writing import Turn, writes
 from asyncdb.errors import TransactionError
 from asyncdb.options import TransactionOptions
@@ -51,27 +52,28 @@ def busy(error: sqlite3.Error) -> bool:
     return code & 0xFF == _BUSY and code != _BUSY_SNAPSHOT
 
 
+def _runs_here(loop: asyncio.AbstractEventLoop) -> bool:
+    try:
+        return asyncio.get_running_loop() is loop
+    except RuntimeError:
+        return False
+
+
 class AiosqliteConnection(DriverConnection):
     """The session."""
 
-    def __init__(
-        self,
-        native: aiosqlite.Connection,
-        worker: Worker,
-        options: SQLiteOptions,
-        turn: Turn | None,
-    ) -> None:
-        self._native = native
+    def __init__(self, home: Home, options: SQLiteOptions, turn: Turn | None) -> None:
+        self._native = home.native
         # aiosqlite's own way in costs a coroutine more and cannot be interrupted.
-        self._raw: sqlite3.Connection = native._conn
-        self._worker = worker
-        self._crew = worker.crew
-        self._crew.join(worker)
+        self._raw: sqlite3.Connection = home.native._conn
+        self._home = home
+        self._crew = home.crew
+        self._crew.join(home)
         self._options = options
         self._turn = turn  # among those who write to the file; `None` in memory
         self._closed = False
         self._query_only = False
-        self._loop = worker.loop
+        self._loop = home.loop
         self._in_block = False  # the turn is kept until the transaction ends
         # What begins the transaction, and goes with its first statement.
         self._opening: tuple[str, ...] = ()
@@ -90,7 +92,7 @@ class AiosqliteConnection(DriverConnection):
         So a block that has not begun yet begins here, in the loop's own thread, as
         nobody can await a property: it finds the lock free or fails.
         """
-        self._crew.leave(self._worker)
+        self._crew.leave(self._home)
         if self._opening and not self._closed:
             self._begin_here()
         return self._native
@@ -207,9 +209,8 @@ class AiosqliteConnection(DriverConnection):
             droppable: cancelled before its turn, it need not run at all.
         """
         if self._closed:  # by another task, while this one waited for its turn
-            message = "Cannot operate on a closed database."
-            raise sqlite3.ProgrammingError(message)
-        job, turn = Job(self._worker, function, args), self._turn
+            raise sqlite3.ProgrammingError(CLOSED)
+        job, turn = Job(self._home, function, args), self._turn
         self._crew.give(job, shared=turn is not None and not turn.held)
         try:
             return await job
@@ -246,7 +247,7 @@ class AiosqliteConnection(DriverConnection):
         """
         self._query_only = self._query_only or options.readonly
         self._opening = _BEGIN_READING if options.readonly else _BEGIN
-        if self._worker.apart:  # `native`: its statements do not come through here
+        if self._home.apart:  # `native`: its statements do not come through here
             try:
                 await self._first(jobs.script)
             except BaseException:
@@ -300,13 +301,22 @@ class AiosqliteConnection(DriverConnection):
     async def close(self) -> None:
         """Close the file and end the thread, which may be in another task's job."""
         if not self._closed:
+            self._closed = True
+            closing = Job(self._home, self._raw.close)
+            self._end(closing)
             # Whoever is cancelled here need not wait: the thread ends by itself.
-            await self._end()
+            await closing
 
     def terminate(self) -> None:
         """Stop the running statement; the thread closes the file behind it."""
         if not self._closed:
-            self._end()
+            self._closed = True
+            closing = Job(self._home, self._raw.close)
+            if self._loop.is_running() and not _runs_here(self._loop):
+                # The garbage collector came by in another thread.
+                self._loop.call_soon_threadsafe(self._end, closing)
+            else:
+                self._end(closing)
 
     def _leave_block(self) -> None:
         self._in_block = False
@@ -322,16 +332,21 @@ class AiosqliteConnection(DriverConnection):
         )
         return True
 
-    def _end(self) -> Job:
-        self._closed = True
-        self._leave_block()
-        self._raw.interrupt()
+    def _end(self, closing: Job) -> None:
         # Not aiosqlite's stop(), which would wake a loop that may be gone by then.
         self._native._running = False
         self._native._connection = None
-        closing = Job(self._worker, self._raw.close)
-        self._crew.end(self._worker, closing)
-        return closing
+        self._crew.end(self._home, closing)
+        self._urge(closing)
+        self._leave_block()
+
+    def _urge(self, closing: Job) -> None:
+        """Interrupt until the file is closed: what has not begun yet does not hear."""
+        if not closing.has_ended:
+            with contextlib.suppress(sqlite3.ProgrammingError):  # it is, by now
+                self._raw.interrupt()
+            with contextlib.suppress(RuntimeError):  # the loop is gone
+                self._loop.call_later(BUSY_SLICE, self._urge, closing)
 
 
 class AiosqliteCursor(DriverCursor):

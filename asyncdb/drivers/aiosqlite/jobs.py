@@ -175,8 +175,12 @@ def begin_and(
 
 def end(raw: sqlite3.Connection, text: str, *, readonly: bool) -> None:
     """End a transaction, if one is open, and allow writing again, in one job."""
-    if raw.in_transaction:
-        raw.execute(text)
-    while readonly and raw.execute("PRAGMA query_only").fetchone()[0]:
-        with contextlib.suppress(sqlite3.OperationalError):  # interrupted in between
-            raw.execute("PRAGMA query_only=OFF")
+    try:
+        if raw.in_transaction:
+            raw.execute(text)
+    finally:
+        left = readonly and not raw.in_transaction
+        while left:
+            with contextlib.suppress(sqlite3.OperationalError):  # an interrupt
+                raw.execute("PRAGMA query_only=OFF")
+                left = raw.execute("PRAGMA query_only").fetchone()[0]

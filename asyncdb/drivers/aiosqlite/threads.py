@@ -7,55 +7,88 @@ that led before. When that one does not get on, being at something long, another
 over what waits.
 
 Jobs of a connection that writes have a thread to themselves: COMMIT waits for the disk.
+
+There are as many threads as connections, so that one is free for any job. When a
+connection leaves, one thread leaves with it: the one that runs its job, or else one
+that is free. Where that was another connection's, the two change theirs.
 """
 
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import threading
 from collections.abc import Callable, Generator
 from contextvars import Context
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from weakref import ReferenceType, WeakKeyDictionary, ref
 
+import aiosqlite
 from aiosqlite.core import _STOP_RUNNING_SENTINEL as END_OF_THREAD
 
 from asyncdb.drivers.aiosqlite.bell import bell
-
-if TYPE_CHECKING:
-    from queue import SimpleQueue
 
 # Seconds that jobs wait for one that takes long.
 _PATIENCE = 0.001
 
 
-class Worker:
-    """A connection's thread, and what keeps its jobs from running at the same time."""
+class Native(aiosqlite.Connection):
+    """aiosqlite's connection, which is ended by its owner alone.
 
-    __slots__ = ("alone", "apart", "bell", "crew", "jobs", "loop", "queue", "through")
+    By itself it would end a thread that has jobs of others.
+    """
 
-    def __init__(
-        self, queue: SimpleQueue[Any], loop: asyncio.AbstractEventLoop
-    ) -> None:
-        self.queue = queue  # aiosqlite's
-        self.loop = loop
-        self.bell = bell(loop)
-        self.crew = _crew(loop)
-        # Held while one of this connection's jobs runs, in whatever thread.
-        self.alone = threading.Lock()
-        # Somebody uses aiosqlite's own connection: all has to happen in this thread.
-        self.apart = False
-        # Of the loop: jobs that this thread was given and has not done; those it has.
+    def __del__(self) -> None:
+        """Leave it to the owner."""
+
+
+class Thread:
+    """A thread, and what it has to do."""
+
+    __slots__ = ("jobs", "queue", "seen", "thread", "through")
+
+    def __init__(self, native: Native) -> None:
+        self.thread = native._thread
+        self.queue = native._tx
+        # Of the loop: how many jobs it was given and has not done, and how many it has.
         self.jobs = 0
         self.through = 0
+        self.seen = 0  # `through`, when it was looked at last
 
     def take(self, job: Job) -> None:
-        """Queue a job for this thread."""
-        job.worker = self
+        """Queue a job."""
+        job.thread = self
         self.jobs += 1
         call = partial(job, job.moves) if job.moves else job
         self.queue.put_nowait((None, call))
+
+
+class Home:
+    """A connection, as its jobs know it."""
+
+    __slots__ = (
+        *("alone", "apart", "bell", "closing", "crew", "job", "loop"),
+        *("native", "thread"),
+    )
+
+    def __init__(self, native: Native, loop: asyncio.AbstractEventLoop) -> None:
+        self.native = native
+        self.loop = loop
+        self.bell = bell(loop)
+        self.crew = _crew(loop)
+        self.thread = Thread(native)
+        # Held while one of its jobs runs, in whatever thread.
+        self.alone = threading.Lock()
+        self.job: Job | None = None  # the last
+        self.closing: Job | None = None
+        # It has left the crew: all has to happen in its own thread.
+        self.apart = False
+
+    def own(self, thread: Thread) -> None:
+        """Have another thread for its own."""
+        self.thread = thread
+        self.native._thread, self.native._tx = thread.thread, thread.queue
 
 
 class Job:
@@ -71,18 +104,19 @@ class Job:
     __slots__ = (
         *("_args", "_callbacks", "_cancelled", "_ended", "_error", "_function"),
         *("_asyncio_future_blocking", "_is_done", "_result"),
-        *("has_begun", "has_ended", "home", "moves", "worker"),
+        *("has_begun", "has_ended", "has_run", "home", "moves", "thread"),
     )
 
     def __init__(
-        self, home: Worker, function: Callable[..., Any], args: tuple[Any, ...] = ()
+        self, home: Home, function: Callable[..., Any], args: tuple[Any, ...] = ()
     ) -> None:
-        self.home = home  # the connection's
-        self.worker = home  # who is to run it
+        self.home = home
+        self.thread = home.thread  # which is to run it, or does
         self.moves = 0  # from one thread to another
         self._function = function
         self._args = args
-        self.has_begun = False  # or never will: changed under the lock of its home
+        # Or never will. Changed under the lock of its home.
+        self.has_begun = self.has_run = False
         # Of the thread, until it rings.
         self._result: Any = None
         self._error: BaseException | None = None
@@ -103,20 +137,25 @@ class Job:
                 return
             self.has_begun = True
             try:
+                if self.home.closing not in (None, self):
+                    raise sqlite3.ProgrammingError(CLOSED)
                 self._result = self._function(*self._args)
             except BaseException as error:  # noqa: BLE001  # all are the caller's
                 self._error = error
+            self.has_run = True
         self.home.bell.ring(self)
 
     def settle(self) -> None:
         """Go on with the task that waits, at once; called in the loop."""
-        worker = self.worker
-        worker.jobs -= 1
-        worker.through += 1
+        thread = self.thread
+        thread.jobs -= 1
+        thread.through += 1
         self.has_ended = True
+        # The thread remembers this job until its next one.
+        callbacks, self._callbacks, self._args = self._callbacks, [], ()
         if not self._is_done:
             self._is_done = True
-            for call, context in self._callbacks:
+            for call, context in callbacks:
                 if context is None:
                     call(self)
                 else:
@@ -124,16 +163,16 @@ class Job:
         elif self._ended is not None and not self._ended.done():
             self._ended.set_result(None)
 
-    def take_back(self, to: Worker | None = None) -> bool:
+    def take_back(self, to: Thread | None = None) -> bool:
         """Have it run by another thread, or not at all, if it has not begun yet."""
         if self.has_begun or not self.home.alone.acquire(blocking=False):
             return False
         try:
             if self.has_begun:
                 return False
-            self.worker.jobs -= 1
+            self.thread.jobs -= 1
             if to is None:
-                self.has_begun = True
+                self.has_begun = self.has_run = True
             else:
                 self.moves += 1
                 to.take(self)
@@ -152,8 +191,11 @@ class Job:
     def __await__(self) -> Generator[Job, None, Any]:
         """Wait until it has run."""
         self._asyncio_future_blocking = True
-        yield self
-        return self.result()
+        try:
+            yield self
+            return self.result()
+        finally:
+            self._result = self._error = None
 
     def get_loop(self) -> asyncio.AbstractEventLoop:
         """Return where it was made."""
@@ -179,24 +221,27 @@ class Job:
         """Return or raise what has become of it."""
         error = self._cancelled or self._error
         if error is not None:
-            raise error
+            try:
+                raise error
+            finally:
+                del error  # it knows this frame
         return self._result
 
 
 class Crew:
     """The threads of one event loop, used from that loop alone."""
 
-    __slots__ = ("__weakref__", "_leader", "_timer", "_waiting", "_workers")
+    __slots__ = ("__weakref__", "_homes", "_leader", "_timer", "_waiting")
 
     def __init__(self) -> None:
-        self._workers: list[Worker] = []
-        self._leader: Worker | None = None  # works for all
+        self._homes: list[Home] = []
+        self._leader: Thread | None = None  # works for all
         self._waiting: list[Job] = []  # behind another job, when they were given
         self._timer: asyncio.TimerHandle | None = None
 
-    def join(self, worker: Worker) -> None:
-        """Have one thread more."""
-        self._workers.append(worker)
+    def join(self, home: Home) -> None:
+        """Have a connection and a thread more."""
+        self._homes.append(home)
 
     def give(self, job: Job, *, shared: bool) -> None:
         """Have a job run.
@@ -205,75 +250,88 @@ class Crew:
             job: what is to run.
             shared: it may run behind others in a thread, and others behind it.
         """
-        home, leader = job.home, self._leader
+        home, thread = job.home, self._leader
+        home.job = job
         if home.apart:
-            home.take(job)
+            home.thread.take(job)
             return
-        if shared and leader is not None:
-            worker = leader
-        else:
-            worker = self._free(home)
+        if thread is None or not shared:
+            thread = self._free(home.thread)
             if shared:
-                self._leader = worker
-            elif worker is leader:
+                self._leader = thread
+            elif thread is self._leader:
                 self._leader = None
-        if worker.jobs:
+        if thread.jobs:
             self._waiting.append(job)
             if self._timer is None:
+                thread.seen = thread.through
                 self._watch(home.loop)
-        worker.take(job)
+        thread.take(job)
 
-    def leave(self, worker: Worker) -> None:
-        """Leave a thread to the jobs of its own connection."""
-        if worker.apart:
+    def leave(self, home: Home) -> None:
+        """Have a connection less, and its thread."""
+        if home.apart:
             return
-        worker.apart = True
-        self._workers.remove(worker)
-        if self._leader is worker:
+        job, free = home.job, self._free(home.thread)
+        runs = job is not None and not job.has_run and not job.take_back(free)
+        owner = self._owner(job.thread) if job is not None and runs else None
+        if owner is None:
+            owner = self._owner(free) or home
+        thread = owner.thread
+        owner.own(home.thread)
+        home.own(thread)
+        home.apart = True
+        self._homes.remove(home)
+        if self._leader is thread:
             self._leader = None
-        self._move([job for job in self._waiting if job.worker is worker])
+        self._move([job for job in self._waiting if job.thread is thread])
 
-    def end(self, worker: Worker, closing: Job) -> None:
+    def end(self, home: Home, closing: Job) -> None:
         """Have a connection closed, and its thread ended."""
-        # Its own thread waits for the job that runs; nobody else has to.
-        apart = worker.apart or worker.alone.locked()
-        by = worker if apart else self._free(worker)
-        self.leave(worker)
-        by.take(closing)
-        worker.queue.put_nowait((None, end_thread))
+        home.closing = closing
+        self.leave(home)
+        home.thread.take(closing)
+        home.thread.queue.put_nowait((None, end_thread))
 
-    def _free(self, first: Worker) -> Worker:
-        """Return a thread without jobs, or else the first choice."""
+    def _free(self, first: Thread) -> Thread:
+        """Return a thread without jobs, the first choice if it is one."""
         if first.jobs:
-            for worker in self._workers:
-                if not worker.jobs:
-                    return worker
+            for home in self._homes:
+                if not home.thread.jobs:
+                    return home.thread
         return first
+
+    def _owner(self, thread: Thread) -> Home | None:
+        return next((home for home in self._homes if home.thread is thread), None)
 
     # -- what does not get on ----------------------------------------------------------
 
     def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
-        leader = self._leader
-        through = 0 if leader is None else leader.through
-        self._timer = loop.call_later(_PATIENCE, self._look, loop, leader, through)
+        self._timer = loop.call_later(_PATIENCE, self._look, loop)
 
-    def _look(
-        self, loop: asyncio.AbstractEventLoop, leader: Worker | None, through: int
-    ) -> None:
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
         self._timer = None
         self._waiting = [job for job in self._waiting if not job.has_begun]
         if self._waiting:
-            if leader is self._leader and (not leader or leader.through == through):
-                self._move(self._waiting)
+            threads = {job.thread for job in self._waiting}
+            stuck = {thread for thread in threads if thread.through == thread.seen}
+            self._move([job for job in self._waiting if job.thread in stuck])
+            for thread in threads:
+                thread.seen = thread.through
             self._watch(loop)
 
     def _move(self, jobs: list[Job]) -> None:
         """Have another thread take jobs over, and lead."""
-        free = next((worker for worker in self._workers if not worker.jobs), None)
-        if free is not None and jobs:
-            self._leader = free
-            for job in jobs:
-                job.take_back(free)
+        for home in self._homes if jobs else ():
+            if not home.thread.jobs:
+                self._leader = home.thread
+                for job in jobs:
+                    if not job.home.apart:
+                        job.take_back(home.thread)
+                return
+
+
+CLOSED = "Cannot operate on a closed database."
 
 
 def end_thread() -> object:
