@@ -3,7 +3,7 @@
 aiosqlite gives each connection a thread. Ten of them with short statements fight for
 the interpreter's lock, which sqlite3 lets go of several times a statement: on two cores
 they take two to four times as long as one thread for all. So a job goes to the thread
-that led before. When that one does not get on, being at something long, another takes
+that is at work already. When that one does not get on, being at something long, another takes
 over what waits.
 
 Jobs of a connection that writes have a thread to themselves: COMMIT waits for the disk.
@@ -231,11 +231,12 @@ class Job:
 class Crew:
     """The threads of one event loop, used from that loop alone."""
 
-    __slots__ = ("__weakref__", "_homes", "_leader", "_timer", "_waiting")
+    __slots__ = ("__weakref__", "_crowded", "_homes", "_leader", "_timer", "_waiting")
 
     def __init__(self) -> None:
         self._homes: list[Home] = []
         self._leader: Thread | None = None  # works for all
+        self._crowded = False  # it had several jobs at once a moment ago
         self._waiting: list[Job] = []  # behind another job, when they were given
         self._timer: asyncio.TimerHandle | None = None
 
@@ -255,7 +256,11 @@ class Crew:
         if home.apart:
             home.thread.take(job)
             return
-        if thread is None or not shared:
+        if shared and thread is not None and (thread.jobs or self._crowded):
+            # The same thread for the next crowd, too: to wake another takes longer.
+            self._crowded = thread.jobs > 0
+        else:
+            # What a connection has in memory is nearest to its own thread.
             thread = self._free(home.thread)
             if shared:
                 self._leader = thread
