@@ -3,8 +3,8 @@
 aiosqlite gives each connection a thread. Ten of them with short statements fight for
 the interpreter's lock, which sqlite3 lets go of several times a statement: on two cores
 they take two to four times as long as one thread for all. So a job goes to the thread
-that is at work already. When that one does not get on, being at something long, another takes
-over what waits.
+that is at work already. When that one does not get on, being at something long, another
+takes over what waits.
 
 Jobs of a connection that writes have a thread to themselves: COMMIT waits for the disk.
 
@@ -130,20 +130,21 @@ class Job:
 
     def __call__(self, moves: int = 0) -> None:
         """Run in a thread, unless it was taken back or given to another since."""
+        home = self.home
         if self.has_begun or self.moves != moves:
             return
-        with self.home.alone:
+        with home.alone:
             if self.has_begun or self.moves != moves:  # type: ignore[redundant-expr]  # now it is sure
                 return
             self.has_begun = True
             try:
-                if self.home.closing not in (None, self):
+                if home.closing is not None and home.closing is not self:
                     raise sqlite3.ProgrammingError(CLOSED)
                 self._result = self._function(*self._args)
             except BaseException as error:  # noqa: BLE001  # all are the caller's
                 self._error = error
             self.has_run = True
-        self.home.bell.ring(self)
+        home.bell.ring(self)
 
     def settle(self) -> None:
         """Go on with the task that waits, at once; called in the loop."""
@@ -151,10 +152,10 @@ class Job:
         thread.jobs -= 1
         thread.through += 1
         self.has_ended = True
-        # The thread remembers this job until its next one.
-        callbacks, self._callbacks, self._args = self._callbacks, [], ()
+        self._args = ()  # the thread remembers this job until its next one
         if not self._is_done:
             self._is_done = True
+            callbacks, self._callbacks = self._callbacks, []
             for call, context in callbacks:
                 if context is None:
                     call(self)
