@@ -102,7 +102,7 @@ class AsyncpgConnection(DriverConnection):
 
     def __init__(self, native: asyncpg.Connection, options: PostgreSQLOptions) -> None:
         self._native = native
-        self._protocol = native._protocol
+        self._protocol: Any = native._protocol
         self._pgbouncer = options.pgbouncer
         self._limit = 0 if self._pgbouncer else options.statement_cache_size
         self._kept: OrderedDict[str, Kept] = OrderedDict()
