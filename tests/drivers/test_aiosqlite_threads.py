@@ -73,6 +73,17 @@ class Long:
         self._go_on.set()
 
 
+async def take_thread(
+    owner: asyncdb.Connection, other: asyncdb.Connection, dbs: list[asyncdb.Connection]
+) -> Long:
+    """Have a long job of another connection run in the thread of `owner`."""
+    await lead(owner, dbs)
+    job = Long(other)
+    await job.begun()
+    assert own(owner) == job.thread
+    return job
+
+
 @pytest.fixture
 async def dbs(sqlite_url: str) -> AsyncIterator[list[asyncdb.Connection]]:
     """Connections to one file; in the end nothing of the crew is left undone."""
@@ -137,10 +148,7 @@ async def test_whose_thread_is_taken_finds_another(
 ) -> None:
     """A connection whose own thread runs a long job of another is served."""
     owner, other = dbs[:2]
-    await lead(owner, dbs)
-    long.append(Long(other))
-    await long[0].begun()
-    assert own(owner) == long[0].thread
+    long.append(await take_thread(owner, other, dbs))
 
     async with asyncio.timeout(10):
         await owner.fetchval("SELECT 1")
@@ -282,10 +290,7 @@ async def test_closed_while_it_waits_behind_a_long_one(
 ) -> None:
     """It is closed at once, though the long job runs in its own thread."""
     owner, other = dbs[:2]
-    await lead(owner, dbs)
-    long.append(Long(other))
-    await long[0].begun()
-    assert own(owner) == long[0].thread
+    long.append(await take_thread(owner, other, dbs))
     waiting = asyncio.create_task(owner.fetchval("SELECT 7"))
     await asyncio.sleep(0)
     async with asyncio.timeout(10):
@@ -316,10 +321,7 @@ async def test_the_lock_of_a_connection_that_is_cut(
 ) -> None:
     """Its transaction is over at once, though somebody's long job has its thread."""
     x, y, z = dbs[:3]
-    await lead(x, dbs)
-    long.append(Long(z))
-    await long[0].begun()
-    assert own(x) == long[0].thread
+    long.append(await take_thread(x, z, dbs))
     await x.begin()
     await x.execute("INSERT INTO t VALUES (1)")
     running = asyncio.create_task(session(x).hop(threading.Event().wait, 0.05))
@@ -338,10 +340,7 @@ async def test_native_while_a_long_job_has_its_thread(
 ) -> None:
     """The connection has another thread then, and waits for nobody."""
     owner, other = dbs[:2]
-    await lead(owner, dbs)
-    long.append(Long(other))
-    await long[0].begun()
-    assert own(owner) == long[0].thread
+    long.append(await take_thread(owner, other, dbs))
     async with asyncio.timeout(10):
         cursor = await owner.native.execute("SELECT 7")
         assert (7,) == await cursor.fetchone()

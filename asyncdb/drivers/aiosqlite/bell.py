@@ -42,8 +42,10 @@ def bell(loop: asyncio.AbstractEventLoop) -> Bell:
         try:
             found = _Pile()
             loop.add_reader(found.pipe[0], found.answer)
-        except (NotImplementedError, OSError):
-            # asyncio's word for a loop that watches no files; or no file is left.
+        except (
+            NotImplementedError,  # how AbstractEventLoop says that it watches no files
+            OSError,  # no file is left for the pipe
+        ):
             return _Knocker(loop)
         _bells[loop] = ref(found)
     return found

@@ -144,10 +144,10 @@ class AsyncpgConnection(DriverConnection):
         text = statement.text
         kept = self._kept.get(text)
         fresh = kept is None
+        if fresh and statement.verb == "COPY" and statement.words & _BY_WIRE:
+            raise NotSupportedError(_COPY)
         try:
             if kept is None:
-                if statement.verb == "COPY" and statement.words & _BY_WIRE:
-                    raise NotSupportedError(_COPY)
                 kept = await self._prepare(text)
             else:
                 self._kept.move_to_end(text)
