@@ -14,20 +14,20 @@ Example:
 """
 
 from asyncdb import errors
-from asyncdb._api import connect, create_pool
-from asyncdb._pool_stats import PoolStats
-from asyncdb._retry import retry
-from asyncdb._sql import escape_like, expand, quote_identifier
 from asyncdb.connection import Connection
-from asyncdb.cursor import Cursor, Stream
+from asyncdb.connection.cursor import Cursor, Stream
+from asyncdb.connection.executor import Executor
+from asyncdb.connection.retry import retry
+from asyncdb.connection.transaction import Transaction
 from asyncdb.dialect import Dialect
 from asyncdb.errors import *  # noqa: F403  # the whole tree, by its __all__
-from asyncdb.executor import Executor
+from asyncdb.opening import connect, create_pool
 from asyncdb.options import Isolation
 from asyncdb.pool import Pool
-from asyncdb.rows import Row
-from asyncdb.transaction import Transaction
+from asyncdb.pool.stats import PoolStats
+from asyncdb.sql import escape_like, expand, quote_identifier
 from asyncdb.url import DatabaseURL
+from asyncdb.values.rows import Row
 
 __version__ = "0.1.0"
 

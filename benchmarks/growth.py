@@ -89,7 +89,7 @@ async def upkeep(url: str, size: int) -> float:
     """Look after so many idle connections once, which the pool does by a timer."""
     async with asyncdb.create_pool(url, min_size=size, max_size=size) as pool:
         begun = time.perf_counter()
-        pool._keeper.look_after()
+        pool._lifecycle.look_after()
         return time.perf_counter() - begun
 
 

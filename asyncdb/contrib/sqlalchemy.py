@@ -16,10 +16,10 @@ from sqlalchemy.engine.mock import MockConnection
 from typing_extensions import TypeForm
 
 import asyncdb
+from asyncdb.connection.cursor import Params, Seconds
+from asyncdb.connection.cursor import Text as SQLText
 from asyncdb.contrib._compiling import Process, Ready, compiler_for
-from asyncdb.cursor import Params, Seconds
-from asyncdb.cursor import Text as SQLText
-from asyncdb.rows import tuple_row
+from asyncdb.values.rows import tuple_row
 
 T = TypeVar("T")
 # The methods of `Core` take any of these where asyncdb's take a text alone.

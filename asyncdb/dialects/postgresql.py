@@ -20,7 +20,7 @@ from uuid import UUID
 from asyncdb import errors
 from asyncdb.dialect import STANDARD_VERBS, STANDARD_WORDS, Dialect, Lexis
 from asyncdb.options import ServerOptions
-from asyncdb.values import instant, integer, naive_time, text
+from asyncdb.values.encoding import instant, integer, naive_time, text
 
 LEXIS = Lexis(
     escape_strings=True,

@@ -13,12 +13,19 @@ from typing import Any, ClassVar, Literal
 from uuid import UUID
 
 from asyncdb import errors
-from asyncdb._typed.conversions import JSON_TEXT, Sources, microseconds, zero_or_one
 from asyncdb.dialect import STANDARD_VERBS, STANDARD_WORDS, Dialect, Lexis
 from asyncdb.dialects import database_error
 from asyncdb.options import ConnectOptions
-from asyncdb.rows import PositionedRow, row_class
-from asyncdb.values import instant, integer, json_text, naive_time, not_nan, text
+from asyncdb.values.conversions import JSON_TEXT, Sources, microseconds, zero_or_one
+from asyncdb.values.encoding import (
+    instant,
+    integer,
+    json_text,
+    naive_time,
+    not_nan,
+    text,
+)
+from asyncdb.values.rows import PositionedRow, row_class
 
 # SQLite's variables: ?1 @a $a #a :1, each with any character of a name.
 _VARIABLE = r"0-9A-Za-z_$\x80-\U0010ffff"

@@ -17,14 +17,14 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
 from asyncdb import errors
-from asyncdb._sql import Statement
 from asyncdb.dialect import Dialect, Lexis
 from asyncdb.dialects.sqlite import DIALECT as SQLITE
 from asyncdb.dialects.sqlite import from_code, lite_row
 from asyncdb.driver import Driver, DriverConnection, DriverCursor, Result
 from asyncdb.options import ConnectOptions, TransactionOptions
-from asyncdb.rows import Row
+from asyncdb.sql import Statement
 from asyncdb.url import DatabaseURL
+from asyncdb.values.rows import Row
 
 Point: TypeAlias = Literal[
     "connect", "execute", "execute_many", "open_cursor", "fetch", "close_cursor",

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from asyncdb._typed.conversions import PORTABLE
 from asyncdb.dialects import mysql, postgresql, sqlite
-from asyncdb.values import type_name
+from asyncdb.values.conversions import PORTABLE
+from asyncdb.values.encoding import type_name
 
 PAGE = Path(__file__).with_name("types.md")
 ENGINES = {

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import asyncdb
-from asyncdb._registry import forget_drivers
+from asyncdb.driver.registry import forget_drivers
 from asyncdb.testing.conformance import Conformance
 
 SOURCE = Path(__file__).resolve().parents[1] / "fourth_driver"

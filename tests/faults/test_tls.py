@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import asyncdb
-from asyncdb._tls import tls_mode
+from asyncdb.driver.tls import tls_mode
 from asyncdb.options import ServerOptions
 from tests.plugins import binaries, servers
 from tests.plugins.certificates import Certificate, Certificates

@@ -13,14 +13,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from asyncdb import errors
-from asyncdb._sql.statement import Statement
 from asyncdb.dialect import Dialect, Lexis
 from asyncdb.dialects.sqlite import DIALECT as SQLITE
 from asyncdb.dialects.sqlite import from_code
 from asyncdb.driver import Driver, DriverConnection, DriverCursor, Result
 from asyncdb.options import ConnectOptions, TransactionOptions
-from asyncdb.rows import Row, tuple_row
+from asyncdb.sql.statement import Statement
 from asyncdb.url import DatabaseURL
+from asyncdb.values.rows import Row, tuple_row
 
 DIALECT = replace(SQLITE, name="fourth", placeholder="dollar")
 _WRITES = frozenset(["INSERT", "UPDATE", "DELETE", "REPLACE"])

@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 
 import asyncdb
-from asyncdb._resources import Resources
-from asyncdb._sql import parameters
-from asyncdb._sql.parameters import prepare
 from asyncdb.dialect import Lexis
+from asyncdb.pool.kernel import Resources
+from asyncdb.sql import parameters
+from asyncdb.sql.parameters import prepare
 from asyncdb.testing import faults
 from tests.plugins.databases import ENGINES, ENGINES_AND_FAKE, SECOND_DRIVERS, engines
 from tests.plugins.scale import Scaled
@@ -243,7 +243,7 @@ async def test_upkeep_costs_the_same_for_each() -> None:
         async def live(size: int = size) -> None:
             url = "fake://?concurrent=true"
             async with asyncdb.create_pool(url, min_size=size, max_size=size) as pool:
-                pool._keeper.look_after()
+                pool._lifecycle.look_after()
                 pool.drain()
 
         await live()
@@ -328,7 +328,7 @@ async def test_a_loan_wakes_no_idle_connection_but_its_own() -> None:
     url = "fake://?concurrent=true"
     with faults() as ordered:
         async with asyncdb.create_pool(url, min_size=100, max_size=100) as pool:
-            keeper = pool._keeper
+            keeper = pool._lifecycle
             clock = keeper.now
             keeper.now = lambda: clock() + 60
             ordered.passed.clear()

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from asyncdb._sql import Statement, arguments, prepare, style_of
 from asyncdb.errors import ParameterError
+from asyncdb.sql import Statement, arguments, prepare, style_of
 from tests.unit.lexes import POSTGRESQL, SQLITE
 
 SECRET = "s3cret"

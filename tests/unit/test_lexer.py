@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asyncdb._sql.lexer import scan
 from asyncdb.dialect import Lexis
+from asyncdb.sql.lexer import scan
 from tests.unit.lexes import (
     ALL,
     MYSQL,

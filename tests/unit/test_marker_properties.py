@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asyncdb._sql import arguments, prepare
-from asyncdb._sql.lexer import scan
 from asyncdb.dialect import Lexis
+from asyncdb.sql import arguments, prepare
+from asyncdb.sql.lexer import scan
 from tests.unit.lexes import ALL
 
 # What an opaque token is made of: all that could be taken for something.

@@ -12,8 +12,6 @@ from typing import Any
 import pytest
 
 from asyncdb import errors
-from asyncdb._sql import prepare
-from asyncdb._sql.inserts import Insert, take_apart
 from asyncdb.dialect import Lexis
 from asyncdb.dialects.mysql import DIALECT, MARIADB, MySQLOptions, lexis_for
 from asyncdb.dialects.mysql.columns import Decoder, RowDecoder, decoder
@@ -22,7 +20,9 @@ from asyncdb.dialects.mysql.errors import from_server
 from asyncdb.dialects.mysql.facts import LEXIS, server_dialect
 from asyncdb.dialects.mysql.multirow import multi_row
 from asyncdb.dialects.mysql.session import Session, setup_statement
-from asyncdb.rows import tuple_row
+from asyncdb.sql import prepare
+from asyncdb.sql.inserts import Insert, take_apart
+from asyncdb.values.rows import tuple_row
 
 SESSION = ["ANSI_QUOTES", "+00:00", "UTC", "utf8mb4", 1000, "h:1:1"]
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from asyncdb.dialects.mysql.literals import ENCODERS, ENCODERS_LOCAL
 from asyncdb.errors import DataError, InvalidDatetime, InvalidText, NumericOutOfRange
-from asyncdb.values import Encoders
+from asyncdb.values.encoding import Encoders
 
 PLAIN = re.compile(r"'[ !-&(-\[\]-~]*'")
 HEXADECIMAL = re.compile(r"_utf8mb4 X'(?:[0-9a-f]{2})+'")

@@ -9,10 +9,9 @@ from typing import Annotated, Any, Literal
 
 import pytest
 
-from asyncdb import _option_table
-from asyncdb._option_table import option_names, read_options
 from asyncdb.errors import URLError
-from asyncdb.options import ConnectOptions, ServerOptions
+from asyncdb.options import ConnectOptions, ServerOptions, reading
+from asyncdb.options.reading import option_names, read_options
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -237,7 +236,7 @@ def test_a_class_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: Any, **__: Any) -> Any:
         raise AssertionError
 
-    monkeypatch.setattr(_option_table, "get_type_hints", broken)
+    monkeypatch.setattr(reading, "get_type_hints", broken)
     assert read_options(ConnectOptions, {"lock_timeout": "3"}, {}).lock_timeout == 3
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from asyncdb._sql import Statement, prepare
-from asyncdb._sql.outline import LONGEST_WORD
 from asyncdb.dialect import Lexis
+from asyncdb.sql import Statement, prepare
+from asyncdb.sql.outline import LONGEST_WORD
 from tests.unit.lexes import ALL, MYSQL, POSTGRESQL, SQLITE
 
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from asyncdb._sql import Statement, arguments, prepare
-from asyncdb._sql.parameters import CACHED_TEXTS, LONGEST_CACHED
 from asyncdb.dialect import Lexis
 from asyncdb.errors import MultipleStatements, ParameterError
+from asyncdb.sql import Statement, arguments, prepare
+from asyncdb.sql.parameters import CACHED_TEXTS, LONGEST_CACHED
 from tests.unit.lexes import ALL, MYSQL, MYSQL_DEFAULT, POSTGRESQL, SQLITE
 
 PG, MY, MYD, SL = POSTGRESQL, MYSQL, MYSQL_DEFAULT, SQLITE

@@ -31,15 +31,15 @@ def ordered() -> Iterator[Faults]:
 async def pool_of(size: int, **options: Any) -> AsyncIterator[asyncdb.Pool]:
     """Give a pool whose clock stands still: `tick(pool, seconds)` moves it."""
     async with asyncdb.create_pool(URL, max_size=size, **options) as pool:
-        start = pool._keeper.loop.time()
-        pool._keeper.now = lambda: start
+        start = pool._lifecycle.loop.time()
+        pool._lifecycle.now = lambda: start
         yield pool
 
 
 def tick(pool: asyncdb.Pool, seconds: float) -> None:
     """Let time pass for the pool's sessions."""
-    now = pool._keeper.now() + seconds
-    pool._keeper.now = lambda: now
+    now = pool._lifecycle.now() + seconds
+    pool._lifecycle.now = lambda: now
 
 
 async def settle() -> None:
@@ -443,15 +443,15 @@ async def test_upkeep_of_the_idle() -> None:
         async with pool.acquire(), pool.acquire(), pool.acquire():
             pass
         next(iter(pool._kernel)).session.terminate()
-        pool._keeper.look_after()
+        pool._lifecycle.look_after()
         assert (2, 2, 0) == await statuses(pool)
         tick(pool, 11)
-        pool._keeper.look_after()
+        pool._lifecycle.look_after()
         assert (1, 1, 0) == await statuses(pool)
         tick(pool, 101)
-        pool._keeper.look_after()
+        pool._lifecycle.look_after()
         assert (0, 0, 0) == await statuses(pool)
-        pool._keeper.look_after()
+        pool._lifecycle.look_after()
 
         assert (1, 1, 0) == await statuses(pool)
         assert {"lost": 1, "idle": 1, "lifetime": 1} == pool.stats().closed
@@ -503,8 +503,8 @@ async def test_a_private_database_has_one_connection(ordered: Faults) -> None:
     """A database that lives in its connection has one, which is never replaced."""
     async with asyncdb.create_pool("fake://", min_size=3, max_size=9) as pool:
         await pool.execute("CREATE TABLE t (a)")
-        pool._keeper.now = lambda: 10**9
-        pool._keeper.look_after()
+        pool._lifecycle.now = lambda: 10**9
+        pool._lifecycle.look_after()
         pool.drain()
         pool.resize(max_size=5)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from asyncdb._registry import find_driver, forget_drivers
+from asyncdb.driver.registry import find_driver, forget_drivers
 from asyncdb.errors import InterfaceError, MissingDriver, UnknownDriver
 from asyncdb.url import DatabaseURL
 

@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 import asyncdb
-from asyncdb import _retry
+from asyncdb.connection import retry as retrying
 
 
 @pytest.fixture(autouse=True)
@@ -19,7 +19,7 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     async def sleep(seconds: float) -> None:
         made.append(seconds)
 
-    monkeypatch.setattr(_retry, "_sleep", sleep)
+    monkeypatch.setattr(retrying, "_sleep", sleep)
     return made
 
 

@@ -15,7 +15,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from asyncdb.errors import DataError, InvalidDatetime, InvalidText
-from asyncdb.rows import Row
+from asyncdb.values.rows import Row
 
 Raw = list[bytes | None]
 

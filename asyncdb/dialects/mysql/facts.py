@@ -6,10 +6,10 @@ import re
 from dataclasses import replace
 from datetime import time, timedelta
 
-from asyncdb._typed.conversions import JSON_TEXT, time_of_day, zero_or_one
 from asyncdb.dialect import STANDARD_VERBS, STANDARD_WORDS, Dialect, Lexis
 from asyncdb.dialects.mysql.columns import TYPES
 from asyncdb.dialects.mysql.literals import ENCODERS, ENCODERS_LOCAL
+from asyncdb.values.conversions import JSON_TEXT, time_of_day, zero_or_one
 
 # Four ways to read a text, by two switches of `sql_mode`: whether "..." is a name
 # (ANSI_QUOTES) or a string, and whether strings have backslash escapes (no

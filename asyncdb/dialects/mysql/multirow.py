@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from asyncdb._sql.inserts import Insert
+from asyncdb.sql.inserts import Insert
 
 # Enough to make the round trip small beside the work, little enough for every server.
 _PIECE = 256 * 1024

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from asyncdb._sql.statement import Statement
 from asyncdb.dialect import Dialect
 from asyncdb.dialects.mysql.facts import HARMLESS_VERBS, TOUCHING_WORDS, in_local_time
 from asyncdb.dialects.mysql.literals import text
 from asyncdb.options import ServerOptions
+from asyncdb.sql.statement import Statement
 
 # What makes the same SQL mean the same as on PostgreSQL and SQLite.
 _PORTABLE = (

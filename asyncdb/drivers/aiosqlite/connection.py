@@ -25,7 +25,6 @@ from typing import Any
 
 import aiosqlite
 
-from asyncdb._sql.statement import Statement
 from asyncdb.dialect import Dialect, Lexis
 from asyncdb.dialects.sqlite import DIALECT, LEXIS, SQLiteOptions
 from asyncdb.driver import DriverConnection, DriverCursor, Result
@@ -35,7 +34,8 @@ from asyncdb.drivers.aiosqlite.threads import CLOSED, Home, Job
 from asyncdb.drivers.aiosqlite.writing import Turn, writes
 from asyncdb.errors import TransactionError
 from asyncdb.options import TransactionOptions
-from asyncdb.rows import Row
+from asyncdb.sql.statement import Statement
+from asyncdb.values.rows import Row
 
 BUSY_SLICE = 0.02  # seconds
 _SETTLE = 0.4  # seconds a job may take to notice an interrupt

@@ -9,10 +9,10 @@ from functools import lru_cache
 from itertools import chain
 from typing import Any
 
-from asyncdb._sql.inserts import take_apart
-from asyncdb._sql.statement import Statement
 from asyncdb.dialects.sqlite import LEXIS, LiteRow, lite_row
 from asyncdb.driver import Result
+from asyncdb.sql.inserts import take_apart
+from asyncdb.sql.statement import Statement
 
 # In one statement; more of them buy nothing.
 _ROWS_AT_ONCE = 50

@@ -15,12 +15,12 @@ import asyncio
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
-from asyncdb._line import Expired, Line
 from asyncdb.dialects import database_error
 from asyncdb.errors import LockTimeout
+from asyncdb.wait_queue import Expired, WaitQueue
 
 if TYPE_CHECKING:
-    from asyncdb._sql.statement import Statement
+    from asyncdb.sql.statement import Statement
 
 _READS = frozenset(["SELECT", "VALUES", "EXPLAIN", "PRAGMA", "ATTACH", "DETACH"])
 # They end a transaction, or leave open whether it is one that writes.
@@ -49,7 +49,7 @@ class Queue:
         # A turn handed over is taken: from the moment `leave()` served a waiter,
         # before that one's task runs.
         self._taken = False
-        self._line: Line[None] = Line()
+        self._line: WaitQueue[None] = WaitQueue()
 
     async def enter(self, seconds: float) -> None:
         """Wait for a turn.

@@ -20,7 +20,7 @@ from asyncmy.protocol import parse_rows_from_buffer
 from asyncdb.dialects.mysql.columns import Decoder
 from asyncdb.dialects.mysql.protocol.answers import Answer
 from asyncdb.dialects.mysql.protocol.shapes import Shape, malformed
-from asyncdb.rows import Row
+from asyncdb.values.rows import Row
 
 _END, _ERROR = 0xFE, 0xFF
 # How the compiled reader is told about a column: a code for bytes or UTF-8, the

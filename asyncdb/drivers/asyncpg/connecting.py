@@ -10,16 +10,16 @@ from typing import Any, cast
 import asyncpg
 
 from asyncdb import errors
-from asyncdb._tls import tls_context, tls_mode
 from asyncdb.dialect import Dialect
 from asyncdb.dialects.postgresql import DIALECT, PostgreSQLOptions
 from asyncdb.driver import Driver, DriverConnection
+from asyncdb.driver.tls import tls_context, tls_mode
 from asyncdb.drivers.asyncpg.connection import AsyncpgConnection, PgRow
 from asyncdb.drivers.asyncpg.translation import translate, translate_connecting
 from asyncdb.drivers.asyncpg.watching import WatchedLoop
 from asyncdb.options import ConnectOptions
 from asyncdb.url import DatabaseURL
-from asyncdb.values import json_text
+from asyncdb.values.encoding import json_text
 
 
 class AsyncpgDriver(Driver):

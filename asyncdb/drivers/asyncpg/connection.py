@@ -26,9 +26,6 @@ import asyncpg
 from asyncpg import exceptions
 from asyncpg.prepared_stmt import PreparedStatement
 
-from asyncdb._sql import Statement
-from asyncdb._sql import quote_identifier as quoted
-from asyncdb._sql.lexer import scan
 from asyncdb.dialect import Dialect, Lexis
 from asyncdb.dialects.postgresql import (
     DIALECT,
@@ -42,7 +39,10 @@ from asyncdb.drivers.asyncpg.cursor import AsyncpgCursor
 from asyncdb.drivers.asyncpg.translation import answered
 from asyncdb.errors import NotSupportedError, TransactionError
 from asyncdb.options import TransactionOptions
-from asyncdb.rows import Row, tuple_row
+from asyncdb.sql import Statement
+from asyncdb.sql import quote_identifier as quoted
+from asyncdb.sql.lexer import scan
+from asyncdb.values.rows import Row, tuple_row
 
 Columns = tuple[tuple[str, Any], ...]
 

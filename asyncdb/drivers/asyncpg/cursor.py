@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from asyncdb.driver import DriverCursor
-from asyncdb.rows import Row, tuple_row
+from asyncdb.values.rows import Row, tuple_row
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -9,9 +9,9 @@ from typing import Any
 from asyncpg import exceptions
 
 from asyncdb import errors
-from asyncdb._tls import NO_TLS
 from asyncdb.dialects import database_error
 from asyncdb.dialects.postgresql import CLEAN_CLASSES, error_class
+from asyncdb.driver.tls import NO_TLS
 
 # Savepoints and blocks used without a transaction, or after it has failed.
 _LOST_TRANSACTION = {

@@ -27,7 +27,7 @@ from asyncdb.dialects.mysql.protocol.shapes import (
     read_integer,
 )
 from asyncdb.errors import ConnectionLost, InternalError, NotSupportedError
-from asyncdb.rows import Row
+from asyncdb.values.rows import Row
 
 # Bits of the server's status.
 IN_TRANSACTION, MORE_RESULTS = 0x0001, 0x0008

@@ -13,12 +13,12 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from asyncdb._sql.inserts import take_apart
-from asyncdb._sql.statement import Statement
 from asyncdb.dialects.mysql.error_numbers import ENDS_TRANSACTION
 from asyncdb.dialects.mysql.multirow import multi_row
 from asyncdb.dialects.mysql.protocol.answers import Answer
 from asyncdb.options import TransactionOptions
+from asyncdb.sql.inserts import take_apart
+from asyncdb.sql.statement import Statement
 
 if TYPE_CHECKING:
     from asyncdb.dialects.mysql.protocol.connection import MySQLConnection

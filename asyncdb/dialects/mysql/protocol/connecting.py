@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from asyncdb import errors
-from asyncdb._tls import tls_context, tls_mode
 from asyncdb.dialect import Dialect
 from asyncdb.dialects.mysql import DIALECT, MySQLOptions
 from asyncdb.dialects.mysql.facts import server_dialect
@@ -19,6 +18,7 @@ from asyncdb.dialects.mysql.protocol.translation import (
 from asyncdb.dialects.mysql.protocol.wire import QUERY, Target, Wire
 from asyncdb.dialects.mysql.session import SESSION_QUERY, Session, setup_statement
 from asyncdb.driver import Driver, DriverConnection
+from asyncdb.driver.tls import tls_context, tls_mode
 from asyncdb.options import ConnectOptions
 from asyncdb.url import DatabaseURL
 

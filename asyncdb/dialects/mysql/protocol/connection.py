@@ -16,7 +16,6 @@ import contextlib
 from collections.abc import Sequence
 from typing import Any
 
-from asyncdb._sql.statement import Statement
 from asyncdb.dialect import Dialect, Lexis
 from asyncdb.dialects.mysql.error_numbers import ERRORS
 from asyncdb.dialects.mysql.facts import lexis_for
@@ -49,6 +48,7 @@ from asyncdb.errors import (
     TransactionError,
 )
 from asyncdb.options import TransactionOptions
+from asyncdb.sql.statement import Statement
 
 # Statements whose OK packet counts rows; what it says of others is no number of rows.
 _COUNTED = frozenset(["INSERT", "REPLACE", "UPDATE", "DELETE", "WITH", "LOAD"])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from asyncdb.dialects.mysql.protocol.answers import Answer
 from asyncdb.dialects.mysql.protocol.killing import LIMIT, kill
 from asyncdb.driver import DriverCursor
-from asyncdb.rows import Row
+from asyncdb.values.rows import Row
 
 if TYPE_CHECKING:
     from asyncdb.dialects.mysql.protocol.connection import MySQLConnection

@@ -10,7 +10,7 @@ from typing import Any
 
 from asyncdb.dialects.mysql.columns import TIMESTAMP, Raw, RowDecoder, decoder
 from asyncdb.errors import InternalError
-from asyncdb.rows import Row, tuple_row
+from asyncdb.values.rows import Row, tuple_row
 
 NULL = 0xFB  # instead of a value's length
 _SIZES = {0xFC: 2, 0xFD: 3, 0xFE: 8}  # bytes of a number that does not fit in one

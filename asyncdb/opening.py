@@ -1,0 +1,189 @@
+"""The front doors: `connect()` and `create_pool()`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Generator
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from asyncdb import errors
+from asyncdb.connection import Connection
+from asyncdb.driver.registry import find_driver
+from asyncdb.options import PoolOptions
+from asyncdb.options.reading import read_options
+from asyncdb.pool import Pool
+from asyncdb.url import DatabaseURL
+
+if TYPE_CHECKING:
+    from asyncdb.driver import Driver, DriverConnection
+    from asyncdb.options import ConnectOptions
+
+
+class Connecting:
+    """What `connect()` returns: await it, or use it in `async with`."""
+
+    __slots__ = ("_connection", "_driver", "_options", "_url")
+
+    def __init__(self, url: DatabaseURL, options: dict[str, Any]) -> None:
+        self._url = url
+        self._driver = find_driver(url)
+        self._options = read_options(self._driver.options, url.options, options)
+        self._connection: Connection | None = None
+
+    def __await__(self) -> Generator[Any, None, Connection]:
+        """Open the connection."""
+        return self._open().__await__()
+
+    async def __aenter__(self) -> Connection:
+        """Open the connection."""
+        self._connection = await self._open()
+        return self._connection
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close the connection."""
+        if self._connection is not None:
+            await self._connection.close()
+
+    async def _open(self) -> Connection:
+        session = await open_session(self._driver, self._url, self._options)
+        return Connection(self._driver, session, self._url, self._options)
+
+
+def connect(url: str | DatabaseURL, **options: Any) -> Connecting:
+    """Open a connection to the database at `url`.
+
+    Args:
+        url: such as `"sqlite:///app.db"`, `"postgresql://user:password@host/name"`,
+            `"mysql://..."`; see docs/reference/urls.md.
+        **options: the driver's options, which may stand in the URL too: times in
+            seconds, such as `connect_timeout=10`, `lock_timeout=5`.
+
+    Returns:
+        An object to await for a `Connection`, or to use in `async with`, which closes
+        the connection at its end.
+
+    Raises:
+        URLError: the URL or an option cannot be understood.
+        UnknownDriver: no installed driver serves the URL's scheme.
+        MissingDriver: the library under the driver is not installed.
+        ConnectionFailed: no host answered within `connect_timeout`, or all refused.
+
+    Example:
+        >>> import asyncio, asyncdb
+        >>> async def main():
+        ...     async with asyncdb.connect("sqlite://") as db:
+        ...         return await db.fetchval("SELECT 'hello'")
+        >>> asyncio.run(main())
+        'hello'
+    """
+    return Connecting(DatabaseURL(url), options)
+
+
+class CreatingPool:
+    """What `create_pool()` returns: await it, or use it in `async with`."""
+
+    __slots__ = ("_driver", "_options", "_pool", "_url")
+
+    def __init__(self, url: DatabaseURL, options: dict[str, Any]) -> None:
+        self._url = url
+        self._driver = find_driver(url)
+        kind: Any = self._driver.options
+        kind = _with_pool_options(kind)
+        self._options = read_options(kind, url.options, options)
+        self._pool: Pool | None = None
+
+    def __await__(self) -> Generator[Any, None, Pool]:
+        """Open the pool."""
+        return self._open().__await__()
+
+    async def __aenter__(self) -> Pool:
+        """Open the pool."""
+        self._pool = await self._open()
+        return self._pool
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close the pool."""
+        if self._pool is not None:
+            await self._pool.close()
+
+    async def _open(self) -> Pool:
+        driver, url, options = self._driver, self._url, self._options
+
+        def opener() -> Awaitable[DriverConnection]:
+            return open_session(driver, url, options)
+
+        return await Pool(driver, url, options, options, opener)._open()
+
+
+def create_pool(url: str | DatabaseURL, **options: Any) -> CreatingPool:
+    """Open a pool of connections to the database at `url`.
+
+    It opens `min_size` connections before it returns, and one at least, so that a wrong
+    password is found out here.
+
+    Args:
+        url: as for `connect()`.
+        **options: those of `connect()` and those of the pool, which may stand in the
+            URL too: `min_size=1`, `max_size=10`, `acquire_timeout=30` and others; see
+            `asyncdb.PoolOptions`.
+
+    Returns:
+        An object to await for a `Pool`, or to use in `async with`, which closes the
+        pool at its end.
+
+    Raises:
+        URLError: the URL or an option cannot be understood.
+        UnknownDriver: no installed driver serves the URL's scheme.
+        MissingDriver: the library under the driver is not installed.
+        ConnectionFailed: the first connections could not be opened.
+
+    Example:
+        >>> import asyncio, asyncdb
+        >>> async def main():
+        ...     async with asyncdb.create_pool("sqlite://", max_size=5) as pool:
+        ...         return await pool.fetchval("SELECT 'hello'")
+        >>> asyncio.run(main())
+        'hello'
+    """
+    return CreatingPool(DatabaseURL(url), options)
+
+
+@cache
+def _with_pool_options(kind: Any) -> Any:
+    """Return the class of a driver's options and the pool's in one."""
+    both = type(f"Pool{kind.__name__}", (PoolOptions, kind), {})
+    return dataclass(frozen=True, kw_only=True)(both)
+
+
+async def open_session(
+    driver: Driver, url: DatabaseURL, options: ConnectOptions
+) -> DriverConnection:
+    """Try the hosts in turn, each for `connect_timeout` seconds at most."""
+    failures: list[errors.Error] = []
+    for one in url.each_host():
+        try:
+            async with asyncio.timeout(options.connect_timeout):
+                return await driver.connect(one, options)
+        except TimeoutError as error:
+            failure: errors.Error = errors.ConnectionFailed(
+                f"no answer within connect_timeout={options.connect_timeout} seconds"
+            )
+            failure.__cause__ = error
+        except errors.Error as error:
+            failure = error
+        except Exception as error:
+            found = driver.translate(error)
+            if found is None:
+                raise
+            found.__cause__ = error
+            failure = found
+        failures.append(failure)
+        if not isinstance(failure, errors.ConnectionFailed | errors.ConnectionLost):
+            break  # another host would say the same
+        failure.args = (f"{one}: {failure}",)  # which hides the password
+    if len(failures) > 1:
+        for number, failure in enumerate(failures, 1):
+            failures[-1].add_note(f"host {number} of {len(failures)}: {failure}")
+    raise failures[-1]

@@ -1,0 +1,23 @@
+"""What can be tuned: declared once, read from a URL and from keywords."""
+
+from __future__ import annotations
+
+from asyncdb.options.declared import (
+    ConnectOptions,
+    Converters,
+    Isolation,
+    PoolOptions,
+    ServerOptions,
+    TLSMode,
+    TransactionOptions,
+)
+
+__all__ = [
+    "ConnectOptions",
+    "Converters",
+    "Isolation",
+    "PoolOptions",
+    "ServerOptions",
+    "TLSMode",
+    "TransactionOptions",
+]

@@ -1,0 +1,359 @@
+"""The pool: every verb of a connection, on whichever connection is free.
+
+The rooms below it: `_resources` hands out at most N of anything in order, `_lifecycle`
+makes, judges, mends and closes sessions, `_lending` has what a borrower gets, and
+at the `_desk` it is lent and given back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import warnings
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from asyncdb import errors
+from asyncdb.connection.cursor import Params, Seconds, Text
+from asyncdb.connection.executor import Executor
+from asyncdb.connection.retry import repeat
+from asyncdb.options import Isolation, TransactionOptions
+from asyncdb.pool.checkout import UNSET, Checkout
+from asyncdb.pool.lease import Acquiring, Lent, PoolStreamer, PoolTransaction
+from asyncdb.pool.lifecycle import Lifecycle
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+    from typing import Self
+
+    from asyncdb.connection import Connection
+    from asyncdb.connection.chunks import Rows
+    from asyncdb.dialect import Dialect
+    from asyncdb.driver import Driver, DriverConnection, Result
+    from asyncdb.options import ConnectOptions, PoolOptions
+    from asyncdb.url import DatabaseURL
+
+T = TypeVar("T")
+
+logger = logging.getLogger("asyncdb")
+
+
+class Pool(Checkout, Executor):
+    """Up to `max_size` connections; `asyncdb.create_pool()` opens it.
+
+    Each verb takes a connection for the one call. `acquire()` lends one for a block,
+    `transaction()` one inside a transaction. Who comes when none is free waits in line.
+
+    Example:
+        >>> import asyncio, asyncdb
+        >>> async def main():
+        ...     async with asyncdb.create_pool("sqlite://") as pool:
+        ...         await pool.execute("CREATE TABLE t (a INTEGER)")
+        ...         async with pool.transaction() as db:
+        ...             await db.execute("INSERT INTO t VALUES (1)")
+        ...         async with pool.acquire() as db:
+        ...             return await db.fetchval("SELECT a FROM t")
+        >>> asyncio.run(main())
+        1
+    """
+
+    def __init__(
+        self,
+        driver: Driver,
+        url: DatabaseURL,
+        connect_options: ConnectOptions,
+        options: PoolOptions,
+        open_session: Callable[[], Awaitable[DriverConnection]],
+    ) -> None:
+        _check(options.min_size, options.max_size)
+        self._url = url
+        super().__init__(
+            Lifecycle(driver, url, connect_options, options, open_session), options
+        )
+
+    async def _open(self) -> Self:
+        """Open `min_size` connections; the first tells what the server is."""
+        kernel = self._kernel
+        try:
+            opened = [await kernel.wait(None)]
+            more = min(self._options.min_size, kernel.max_size) - 1
+            opened += await asyncio.gather(*(kernel.wait(None) for _ in range(more)))
+        except BaseException:
+            self._terminate()
+            raise
+        for lease in opened:
+            kernel.put(lease)
+        self._lifecycle.start()
+        return self
+
+    # -- state -------------------------------------------------------------------------
+
+    @property
+    def dialect(self) -> Dialect:
+        """Facts about the database, as the last connection told them."""
+        assert self._lifecycle.dialect is not None  # noqa: S101  # set by _open()
+        return self._lifecycle.dialect
+
+    @property
+    def url(self) -> DatabaseURL:
+        """Where it is connected to; prints with the password hidden."""
+        return self._url
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the pool is closed, or closing."""
+        return self._kernel.is_closed
+
+    # -- borrowing ---------------------------------------------------------------------
+
+    def acquire(self, *, timeout: float | None = UNSET) -> Acquiring:
+        """Borrow a connection for a block.
+
+        The block's connection is its own: it ends with the block, and is refused
+        afterwards. What it left open is rolled back, what it set is reset.
+
+        Args:
+            timeout: seconds to wait for one; the option `acquire_timeout` if not given,
+                `None` waits for ever.
+
+        Returns:
+            An async context manager that gives a `Connection`. It can be awaited
+            instead; then `release()` gives the connection back.
+
+        Raises:
+            PoolTimeout: none became free in time.
+            PoolFull: more than `max_waiting` tasks are waiting already.
+            PoolClosed: the pool is closed.
+            ConnectionFailed: a new connection was needed, and could not be opened.
+        """
+        if timeout is UNSET:
+            timeout = self._options.acquire_timeout
+        return Acquiring(self, timeout)
+
+    async def release(self, db: Connection) -> None:
+        """Give a connection back that was got by `await pool.acquire()`.
+
+        Args:
+            db: the connection. Giving it back twice is harmless.
+
+        Raises:
+            InterfaceError: it is not a connection of this pool.
+        """
+        lease = db._lease if isinstance(db, Lent) else None
+        if (
+            lease is None
+            or lease.owner is not self._lifecycle
+            or not isinstance(db, Lent)
+        ):
+            message = "this connection was not borrowed from this pool"
+            raise errors.InterfaceError(message)
+        await self._give_back(db, None)
+
+    def transaction(
+        self,
+        *,
+        isolation: Isolation | None = None,
+        readonly: bool = False,
+        deferrable: bool = False,
+    ) -> PoolTransaction:
+        """Borrow a connection inside a transaction; see `Executor.transaction`.
+
+        Args:
+            isolation: the SQL standard's level, the session's own when `None`.
+            readonly: the database refuses writes.
+            deferrable: PostgreSQL's DEFERRABLE; without effect elsewhere.
+
+        Returns:
+            An async context manager that gives a `Connection`.
+        """
+        options = TransactionOptions(
+            isolation=isolation, readonly=readonly, deferrable=deferrable
+        )
+        return PoolTransaction(self, options)
+
+    async def retry(
+        self,
+        function: Callable[..., Awaitable[T]],
+        *args: Any,
+        attempts: int = 5,
+        isolation: Isolation | None = None,
+        **kwargs: Any,
+    ) -> T:
+        """Run a function in a transaction, and again when the database says so.
+
+        Again means all of it, in a new transaction, after a pause that grows with each
+        attempt: after a deadlock, a serialization failure or a lock that was not
+        granted in time (`is_transient`); never after `CommitUnknown` or a lost
+        connection. `asyncdb.retry` is the same as a decorator.
+
+        Args:
+            function: an async function; its first argument is a `Connection` inside
+                the transaction. It may run several times: what it does outside the
+                database is not undone.
+            *args: its other arguments.
+            attempts: how often it runs at most.
+            isolation: the SQL standard's level, the session's own when `None`.
+            **kwargs: its keyword arguments.
+
+        Returns:
+            What the function returns.
+
+        Example:
+            >>> import asyncio, asyncdb
+            >>> async def add(db, n):
+            ...     await db.execute("INSERT INTO t VALUES (?)", [n])
+            >>> async def main():
+            ...     async with asyncdb.create_pool("sqlite://") as pool:
+            ...         await pool.execute("CREATE TABLE t (a INTEGER)")
+            ...         await pool.retry(add, 1, attempts=3)
+            ...         return await pool.fetchval("SELECT count(*) FROM t")
+            >>> asyncio.run(main())
+            1
+        """
+
+        async def block() -> T:
+            async with self.transaction(isolation=isolation) as db:
+                return await function(db, *args, **kwargs)
+
+        return await repeat(block, attempts)
+
+    # -- size and end ------------------------------------------------------------------
+
+    def resize(
+        self, *, min_size: int | None = None, max_size: int | None = None
+    ) -> None:
+        """Change how many connections there are.
+
+        Args:
+            min_size: kept open even when nobody needs them; as it was when `None`.
+            max_size: open at most; as it was when `None`. Connections beyond it are
+                closed, the borrowed ones when they come back.
+        """
+        self._check_home()
+        lifecycle, kernel = self._lifecycle, self._kernel
+        least = lifecycle.min_size if min_size is None else min_size
+        most = kernel.max_size if max_size is None else max_size
+        if lifecycle.is_private:
+            return
+        _check(least, most)
+        lifecycle.min_size = least
+        kernel.resize(most)
+        kernel.fill(least)
+
+    def drain(self) -> None:
+        """Replace all connections: the idle ones now, the others when they come back.
+
+        For changes that sessions notice only when they begin, such as a role's new
+        settings. A database in memory is its connection, and keeps it.
+        """
+        self._check_home()
+        self._lifecycle.drain()
+
+    async def close(self, *, timeout: float | None = 10.0) -> None:
+        """Wait until all connections have come back, and close them.
+
+        New loans are refused at once, with `PoolClosed`. Closing twice is harmless.
+
+        Args:
+            timeout: seconds to wait; then the connections that are still in use are
+                cut, as `terminate()` does. `None` waits for ever.
+        """
+        self._check_home()
+        self._lifecycle.stop()
+        self._kernel.close(self._refusal)
+        try:
+            async with asyncio.timeout(timeout):
+                await self._kernel.emptied()
+        except TimeoutError:
+            count = self._kernel.in_use
+            logger.warning("a closing pool cuts %d connections still in use", count)
+            self._terminate()
+        except BaseException:
+            self._terminate()
+            raise
+
+    def terminate(self) -> None:
+        """Cut all connections and close the pool, without waiting for anybody."""
+        self._check_home()
+        self._terminate()
+
+    def _terminate(self) -> None:
+        self._lifecycle.cut()
+        self._kernel.abandon(self._refusal)
+
+    async def __aenter__(self) -> Self:
+        """Return the pool."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close the pool."""
+        await self.close()
+
+    def __del__(self) -> None:
+        """Warn about a pool that nobody closed, and cut its connections."""
+        lifecycle = getattr(self, "_lifecycle", None)
+        if lifecycle is None or lifecycle.forked or lifecycle.kernel.is_closed:
+            return
+        message = f"{self!r} was never closed: use `async with`, or await close()"
+        warnings.warn(message, ResourceWarning, source=self, stacklevel=1)
+        lifecycle.cut()
+
+    def __repr__(self) -> str:
+        """Show where it is connected to and its numbers, without a password."""
+        kernel = self._kernel
+        state = "closed " if kernel.is_closed else ""
+        numbers = f"size={kernel.size}/{kernel.max_size} idle={kernel.idle}"
+        return f"<asyncdb.Pool {self._url} {state}{numbers} waiting={kernel.waiting}>"
+
+    # -- verbs -------------------------------------------------------------------------
+
+    async def _execute(
+        self,
+        sql: Text,
+        params: Params,
+        timeout: Seconds = None,
+        *,
+        plain: bool = False,
+    ) -> Result:
+        lease = self._take() or await self._wait(self._options.acquire_timeout)
+        try:
+            return await lease.db._execute(sql, params, timeout, plain=plain)
+        finally:
+            self._lifecycle.put(lease, lease.db)
+
+    async def _execute_many(
+        self,
+        sql: str,
+        rows: Rows,
+        *,
+        exact_rowcount: bool = False,
+        timeout: Seconds = None,
+    ) -> Result:
+        return await self._with_one(
+            lambda db: db._execute_many(
+                sql, rows, exact_rowcount=exact_rowcount, timeout=timeout
+            )
+        )
+
+    async def _load_rows(
+        self, table: str | Sequence[str], columns: Sequence[str], rows: Rows
+    ) -> int:
+        return await self._with_one(lambda db: db._load_rows(table, columns, rows))
+
+    def _streamer(self) -> PoolStreamer:
+        return PoolStreamer(self)
+
+    async def _with_one(self, work: Callable[[Lent], Awaitable[T]]) -> T:
+        lease = self._take() or await self._wait(self._options.acquire_timeout)
+        try:
+            return await work(lease.db)
+        finally:
+            self._lifecycle.put(lease, lease.db)
+
+
+def _check(min_size: int, max_size: int) -> None:
+    if not 0 <= min_size <= max_size or max_size < 1:
+        message = (
+            "max_size is at least 1, and min_size from 0 to max_size; given were "
+            f"min_size={min_size}, max_size={max_size}"
+        )
+        raise errors.InterfaceError(message)

@@ -1,0 +1,22 @@
+"""SQL text and its parameters: read once, rewritten for the driver, never guessed."""
+
+from asyncdb.sql.lists import Expand, expand, spread
+from asyncdb.sql.parameters import arguments, prepare, style_of
+from asyncdb.sql.quoting import escape_like, quote_identifier
+from asyncdb.sql.statement import Statement, Style
+from asyncdb.sql.templates import Template, read_template
+
+__all__ = [
+    "Expand",
+    "Statement",
+    "Style",
+    "Template",
+    "arguments",
+    "escape_like",
+    "expand",
+    "prepare",
+    "quote_identifier",
+    "read_template",
+    "spread",
+    "style_of",
+]
