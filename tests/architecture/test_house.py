@@ -23,6 +23,24 @@ DOWN = "imports go down only"
 DOOR = "drivers are reached through entry points alone"
 STRANGERS = "drivers do not know each other"
 LIBRARIES = "imports its own library"
+# Rooms in which circles of imports are not looked for.
+ROOMS_WITH_CIRCLES = ("asyncdb.connection.", "asyncdb.pool.")
+# Prints each circle of imports, the shortest through each module that is in one. Those
+# for type checkers count: a file that needs another's types is not read without it.
+FIND_CIRCLES = """
+import grimp
+graph = grimp.build_graph(
+    "asyncdb", exclude_type_checking_imports=False, cache_dir=None
+)
+for module in sorted(graph.modules):
+    ways = [
+        graph.find_shortest_chain(imported, module)
+        for imported in graph.find_modules_directly_imported_by(module)
+    ]
+    circle = min(filter(None, ways), key=len, default=None)
+    if circle:
+        print(module, *circle)
+"""
 
 
 def tracked() -> list[Path]:
@@ -95,6 +113,50 @@ def test_a_planted_violation_is_seen(
     verdict = re.search(rf"{broken}.*", result.stdout)
     assert verdict, result.stdout
     assert not verdict[0].endswith("KEPT"), result.stdout
+
+
+def circles(folder: Path) -> list[str]:
+    """Find the circles of imports in the `asyncdb` of `folder`."""
+    found = subprocess.run(
+        [sys.executable, "-c", FIND_CIRCLES],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return [
+        line
+        for line in found.stdout.splitlines()
+        if not line.startswith(ROOMS_WITH_CIRCLES)
+    ]
+
+
+def test_no_import_leads_back() -> None:
+    """No module is imported by what it imports, be it for a type checker alone."""
+    assert [] == circles(ROOT)
+
+
+@pytest.mark.parametrize(
+    ("file", "line"),
+    [
+        (
+            "dialects/mysql/protocol/wire.py",
+            "import asyncdb.dialects.mysql.protocol.connection",
+        ),
+        ("sql/lexer.py", "import asyncdb.sql"),  # its own room
+        ("errors.py", "import asyncdb"),
+    ],
+)
+@pytest.mark.parametrize("condition", ["if True", "if TYPE_CHECKING"])
+def test_a_planted_circle_is_seen(
+    file: str, line: str, condition: str, tmp_path: Path
+) -> None:
+    """The search for circles bites, under `TYPE_CHECKING` too."""
+    shutil.copytree(PACKAGE, tmp_path / "asyncdb")
+    with (tmp_path / "asyncdb" / file).open("a") as source:
+        source.write(f"\nfrom typing import TYPE_CHECKING\n{condition}:\n    {line}\n")
+
+    assert circles(tmp_path) != []
 
 
 def test_no_file_is_long() -> None:

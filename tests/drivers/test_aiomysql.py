@@ -6,8 +6,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import inspect
 import json
 import random
+import subprocess
+import sys
 import tracemalloc
 from collections.abc import Awaitable, Callable
 from datetime import UTC, date, datetime, time, timedelta, timezone
@@ -16,6 +19,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import aiomysql
 import pytest
 
 import asyncdb
@@ -291,7 +295,7 @@ async def test_a_changed_mode_is_noticed(db: Connection, database_url: str) -> N
     await db.execute("SET sql_mode = ''")
     assert facts.LEXIS is session.lexis
     assert facts.LEXIS_QUOTES_BACKSLASH is await session.read_lexis()
-    assert session.session.sure
+    assert session._exchange.session.sure
     assert ("a'", "b") == await db.fetchone("SELECT 'a\\'', ?", ["b"])
     await db.execute("SET SESSION sql_mode = 'NO_BACKSLASH_ESCAPES'")
     assert facts.LEXIS_QUOTES is await session.read_lexis()
@@ -942,3 +946,35 @@ async def test_the_native_connection_shares_the_wire(db: Connection) -> None:
             await cursor.execute("SELECT %s", (i,))
             assert (i,) == await cursor.fetchone()
         assert i == await db.fetchval("SELECT ?", [i])
+
+
+# -- the library ----------------------------------------------------------------------
+
+
+def test_the_private_members_are_there() -> None:
+    """What the driver relies on is in this version of aiomysql."""
+    source = inspect.getsource(aiomysql.Connection)
+    methods = ["_connect", "_request_authentication", "_read_packet"]
+    methods += ["get_server_info", "thread_id"]
+    attributes = ["_reader", "_writer", "_ssl_context", "_server_auth_plugin"]
+    attributes += ["client_flag", "server_capabilities", "server_status"]
+
+    assert all(callable(getattr(aiomysql.Connection, name)) for name in methods)
+    assert not [name for name in attributes if f"self.{name} = " not in source]
+    assert "if self._ssl_context and self.server_capabilities & CLIENT.SSL" in source
+    assert isinstance(aiomysql.connection._StreamReader.eof_received, property)
+
+
+def test_a_missing_library_says_what_to_install(tmp_path: Path) -> None:
+    """Without aiomysql the error names the extra, not a module."""
+    code = (
+        "import sys; sys.modules['aiomysql'] = None\n"
+        "import asyncdb\n"
+        "try: asyncdb.connect('mysql://localhost/x')\n"
+        "except asyncdb.MissingDriver as error: print(error)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+
+    assert 'pip install "asyncdb-toolkit[mysql]"' in done.stdout, done.stderr

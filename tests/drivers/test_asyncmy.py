@@ -8,8 +8,6 @@ import struct
 import subprocess
 import sys
 import tracemalloc
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 
 import pytest
 
@@ -20,9 +18,8 @@ import asyncmy.protocol
 
 import asyncdb
 from asyncdb.dialects.mysql.protocol.answers import Answer
-from asyncdb.dialects.mysql.protocol.wire import Target
 from asyncdb.drivers.asyncmy.answers import CompiledAnswer
-from asyncdb.drivers.asyncmy.wire import AsyncmyWire
+from asyncdb.drivers.asyncmy.line import AsyncmyLine
 from tests.plugins.databases import engines
 
 MYSQL = engines("mariadb+asyncmy", "mysql+asyncmy")
@@ -150,120 +147,21 @@ async def test_the_native_connection_works(db: asyncdb.Connection) -> None:
     assert 5 == await db.fetchval("SELECT @a")
 
 
-# -- logging in -----------------------------------------------------------------------
+# -- the library ----------------------------------------------------------------------
 
 
 def test_the_private_members_are_there() -> None:
     """What the driver relies on is in this version of asyncmy."""
-    names = ["connect", "read_packet", "_request_authentication", "_process_auth"]
     kind = asyncmy.connection.Connection
+    names = ["connect", "read_packet", "_request_authentication"]
+    names += ["get_server_info", "thread_id"]
     buffer = asyncmy.connection._MySQLProtocol
 
     assert not [name for name in names if not hasattr(kind, name)]
     assert not [n for n in ("wait_for_data", "wait_closed") if not hasattr(buffer, n)]
     assert not [n for n in ("buffer", "length", "pos", "eof") if not hasattr(buffer, n)]
     assert inspect.isroutine(asyncmy.protocol.parse_rows_from_buffer)
-    assert issubclass(AsyncmyWire, kind)
-
-
-@asynccontextmanager
-async def server(
-    script: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]],
-) -> AsyncIterator[tuple[str, bytearray]]:
-    """A server that does as it is told; gives its URL and what it got in the end."""
-    received = bytearray()
-    done = asyncio.Event()
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await script(reader, writer)
-        received.extend(await reader.read())
-        writer.close()
-        done.set()
-
-    listening = await asyncio.start_server(serve, "127.0.0.1", 0)
-    host, port = listening.sockets[0].getsockname()
-    try:
-        yield f"mysql+asyncmy://u:s3cret@{host}:{port}/db", received
-        async with asyncio.timeout(5):
-            await done.wait()
-    finally:
-        listening.close()
-
-
-def greeting(plugin: bytes = b"mysql_native_password") -> bytes:
-    """The first packet of a server without TLS."""
-    abilities = 0x00FFF7FF & ~0x0800 | 0x00080000
-    low, high = abilities & 0xFFFF, abilities >> 16
-    payload = b"\x0a8.0.99\0" + struct.pack("<I", 7) + b"saltsalt\0"
-    payload += struct.pack("<HBHHB", low, 45, 2, high, 21) + b"\0" * 10
-    return packets(payload + b"saltsaltsalt\0" + plugin + b"\0", first=0)
-
-
-async def test_a_stripped_offer_of_tls_is_refused() -> None:
-    """Without the server's offer nothing is sent, if TLS was asked for."""
-
-    async def script(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(greeting())
-
-    for mode in ("require", "verify-ca", "verify-full"):
-        async with server(script) as (url, received):
-            with pytest.raises(asyncdb.ConnectionFailed, match="TLS"):
-                await asyncdb.connect(url, tls=mode)
-        assert b"" == received
-
-
-@pytest.mark.parametrize(
-    "switch",
-    [
-        b"\xfemysql_clear_password\0",
-        b"\xfemysql_old_password\0saltsalt\0",
-        b"\xfedialog\0\x04Password: ",
-        b"\xfe",  # the oldest method has no name
-        b"\xfemysql_clear_password",  # nor one that has no end
-    ],
-)
-async def test_a_password_is_not_given_away(switch: bytes) -> None:
-    """A server that asks for the password in clear text does not get it."""
-
-    async def script(
-        reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
-        writer.write(greeting())
-        header = await reader.readexactly(4)
-        await reader.readexactly(int.from_bytes(header[:3], "little"))
-        writer.write(packets(switch, first=2))
-
-    async with server(script) as (url, received):
-        with pytest.raises(asyncdb.AuthenticationFailed, match="not sent") as caught:
-            await asyncdb.connect(url)
-
-    assert b"" == received
-    assert "s3cret" not in str(caught.value)
-
-
-async def test_a_key_off_the_wire_is_not_trusted(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Beyond this machine a key that the server sends is refused before its use."""
-    target = Target(
-        host="db.example.org",
-        port=3306,
-        unix_socket=None,
-        user="u",
-        password="s3cret",
-        database=None,
-        tls=None,
-        tls_required=False,
-        found_rows=True,
-        public_key=None,
-    )
-    wire = AsyncmyWire(target)
-    wire._handshaking = True
-    monkeypatch.setattr(AsyncmyWire, "_is_local", lambda _: False)
-
-    with pytest.raises(asyncdb.AuthenticationFailed, match="public_key"):
-        wire._server_public_key = b"-----BEGIN PUBLIC KEY-----"
-    assert wire._server_public_key is None
+    assert issubclass(AsyncmyLine, kind)
 
 
 def test_a_missing_library_says_what_to_install() -> None:

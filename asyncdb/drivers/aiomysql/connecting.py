@@ -1,11 +1,19 @@
-"""The driver object: aiomysql's wire and exceptions in what all of MySQL shares."""
+"""The driver object: aiomysql's line and exceptions in what all of MySQL shares."""
 
 from __future__ import annotations
 
-from pymysql.err import InterfaceError, MySQLError
+from pymysql.err import InterfaceError, MySQLError, raise_mysql_exception
 
 from asyncdb.dialects.mysql.protocol.connecting import MySQLDriver
-from asyncdb.dialects.mysql.protocol.translation import Library
-from asyncdb.drivers.aiomysql.wire import AiomysqlWire
+from asyncdb.dialects.mysql.protocol.library import Library
+from asyncdb.drivers.aiomysql.line import AiomysqlLine
 
-driver = MySQLDriver(AiomysqlWire, Library(MySQLError, InterfaceError, "mysql"))
+driver = MySQLDriver(
+    Library(
+        line=AiomysqlLine,
+        error=MySQLError,
+        misuse=InterfaceError,
+        raise_error=raise_mysql_exception,
+        extra="mysql",
+    )
+)

@@ -39,16 +39,15 @@ class CompiledAnswer(Answer):
         utc: whether TIMESTAMP values are in UTC; `None` for not known.
     """
 
-    __slots__ = ("_converters", "_made", "_start", "_utc")
+    __slots__ = ("_converters", "_made", "_start")
 
     def __init__(
         self, data: bytes = b"", first: int = 1, *, utc: bool | None = None
     ) -> None:
-        self._utc = utc
         self._converters: tuple[_Converter, ...] = ()
         self._made: list[Row] = []  # they come before all of `values`
         self._start = 0  # of those not taken yet
-        super().__init__(data, first)
+        super().__init__(data, first, utc=utc)
 
     # -- rows ------------------------------------------------------------------------
 

@@ -1,11 +1,21 @@
-"""The driver object: asyncmy's wire and exceptions in what all of MySQL shares."""
+"""The driver object: asyncmy's line and exceptions in what all of MySQL shares."""
 
 from __future__ import annotations
 
-from asyncmy.errors import InterfaceError, MySQLError
+from asyncmy.errors import InterfaceError, MySQLError, raise_mysql_exception
 
 from asyncdb.dialects.mysql.protocol.connecting import MySQLDriver
-from asyncdb.dialects.mysql.protocol.translation import Library
-from asyncdb.drivers.asyncmy.wire import AsyncmyWire
+from asyncdb.dialects.mysql.protocol.library import Library
+from asyncdb.drivers.asyncmy.answers import CompiledAnswer
+from asyncdb.drivers.asyncmy.line import AsyncmyLine
 
-driver = MySQLDriver(AsyncmyWire, Library(MySQLError, InterfaceError, "asyncmy"))
+driver = MySQLDriver(
+    Library(
+        line=AsyncmyLine,
+        error=MySQLError,
+        misuse=InterfaceError,
+        raise_error=raise_mysql_exception,
+        extra="asyncmy",
+        answer=CompiledAnswer,
+    )
+)

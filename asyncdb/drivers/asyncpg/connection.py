@@ -24,7 +24,6 @@ from typing import Any
 
 import asyncpg
 from asyncpg import exceptions
-from asyncpg.prepared_stmt import PreparedStatement
 
 from asyncdb.dialect import Dialect, Lexis
 from asyncdb.dialects.postgresql import (
@@ -36,6 +35,7 @@ from asyncdb.dialects.postgresql import (
 from asyncdb.driver import DriverConnection, DriverCursor, Result
 from asyncdb.drivers.asyncpg.arguments import ENCODERS, aware, instants
 from asyncdb.drivers.asyncpg.cursor import AsyncpgCursor
+from asyncdb.drivers.asyncpg.kept import Kept
 from asyncdb.drivers.asyncpg.translation import answered
 from asyncdb.errors import NotSupportedError, TransactionError
 from asyncdb.options import TransactionOptions
@@ -43,8 +43,6 @@ from asyncdb.sql import Statement
 from asyncdb.sql import quote_identifier as quoted
 from asyncdb.sql.lexer import scan
 from asyncdb.values.rows import Row, tuple_row
-
-Columns = tuple[tuple[str, Any], ...]
 
 # Seconds for the server to answer after a failure before the line is cut.
 _SETTLE = 0.4
@@ -79,22 +77,6 @@ class PgRow(Row, asyncpg.Record):  # type: ignore[misc]  # it has no types
     """asyncpg's record as a Row."""
 
     __slots__ = ()
-
-
-class Kept:
-    """A prepared statement and what is known of its result."""
-
-    __slots__ = ("columns", "duplicates", "instants", "prepared", "state")
-
-    def __init__(self, prepared: PreparedStatement) -> None:
-        self.prepared = prepared
-        self.state = prepared._state
-        attributes = prepared.get_attributes()
-        self.columns: Columns | None = (
-            tuple((a.name, a.type.oid) for a in attributes) or None
-        )
-        self.duplicates = len({a.name for a in attributes}) != len(attributes)
-        self.instants = instants([p.oid for p in prepared.get_parameters()])
 
 
 class AsyncpgConnection(DriverConnection):

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import asyncpg
+from asyncpg.cursor import Cursor as Portal
 
 from asyncdb.driver import DriverCursor
+from asyncdb.drivers.asyncpg.kept import Kept
 from asyncdb.values.rows import Row, tuple_row
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-    import asyncpg
-    from asyncpg.cursor import Cursor as Portal
-
-    from asyncdb.drivers.asyncpg.connection import Kept
 
 
 class AsyncpgCursor(DriverCursor):

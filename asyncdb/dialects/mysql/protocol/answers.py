@@ -42,6 +42,8 @@ class Answer:
     Args:
         data: bytes that came with the answer before.
         first: the number of its first packet, which follows those of the command.
+        utc: whether TIMESTAMP values are in UTC, `None` for not known; here it is asked
+            again when rows are taken, but a driver may decode while it reads.
 
     Attributes:
         done: the answer is complete, an error packet included.
@@ -62,6 +64,7 @@ class Answer:
         "_sequence",
         "_step",
         "_taken",
+        "_utc",
         "_width",
         "affected",
         "done",
@@ -73,7 +76,9 @@ class Answer:
         "values",
     )
 
-    def __init__(self, data: bytes = b"", first: int = 1) -> None:
+    def __init__(
+        self, data: bytes = b"", first: int = 1, *, utc: bool | None = None
+    ) -> None:
         self._data = b""
         self._discarding = False
         self._position = 0
@@ -81,6 +86,7 @@ class Answer:
         # Unbound: a bound method would make a cycle of each answer.
         self._step: Callable[[Any], bool] = Answer._head
         self._taken = 0  # values given out, which are still in `values`
+        self._utc = utc
         self._width = 0
         self.affected = 0
         self.done = False

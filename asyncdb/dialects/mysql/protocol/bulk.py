@@ -11,123 +11,127 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import chain
-from typing import TYPE_CHECKING
 
 from asyncdb.dialects.mysql.error_numbers import ENDS_TRANSACTION
+from asyncdb.dialects.mysql.facts import lexis_for
 from asyncdb.dialects.mysql.multirow import multi_row
 from asyncdb.dialects.mysql.protocol.answers import Answer
+from asyncdb.dialects.mysql.protocol.exchange import Exchange
+from asyncdb.dialects.mysql.protocol.transactions import Transactions
 from asyncdb.options import TransactionOptions
 from asyncdb.sql.inserts import take_apart
 from asyncdb.sql.statement import Statement
 
-if TYPE_CHECKING:
-    from asyncdb.dialects.mysql.protocol.connection import MySQLConnection
-
 _BATCH_STATEMENTS, _BATCH_BYTES = 200, 256 * 1024
 
 
-async def run(
-    connection: MySQLConnection,
-    statement: Statement,
-    rows: Sequence[Sequence[str]],
-    texts: Iterator[str],
-    *,
-    pipeline: bool,
-) -> int:
-    """Run a statement for each row.
+class Batches:
+    """Runs one statement for many rows.
 
     Args:
-        connection: the session.
-        statement: what to run.
-        rows: rendered literals.
-        texts: the statement with each row's literals in it, made when asked for.
+        exchange: the session's.
+        transactions: the session's.
         pipeline: whether statements may be sent before answers are read.
-
-    Returns:
-        The number of rows that all statements together counted.
     """
-    parts = take_apart(statement, connection.lexis)
-    if parts is not None:
-        texts = multi_row(parts, rows, connection.session.max_packet)
-    elif pipeline and len(rows) > 1:
-        return await _pipelined(connection, texts)
-    first, second = next(texts, None), next(texts, None)
-    if first is None:
-        return 0
-    if second is None:
-        return _count(await connection.command(first))
-    return await _one_by_one(connection, chain((first, second), texts))
 
+    def __init__(
+        self, exchange: Exchange, transactions: Transactions, *, pipeline: bool
+    ) -> None:
+        self._exchange = exchange
+        self._transactions = transactions
+        self._pipeline = pipeline
 
-async def _one_by_one(connection: MySQLConnection, texts: Iterator[str]) -> int:
-    own = not connection.in_transaction()
-    if own:
-        await connection.begin(TransactionOptions())
-    count = 0
-    try:
+    async def run(
+        self,
+        statement: Statement,
+        rows: Sequence[Sequence[str]],
+        texts: Iterator[str],
+    ) -> int:
+        """Run a statement for each row.
+
+        Args:
+            statement: what to run.
+            rows: rendered literals.
+            texts: the statement with each row's literals in it, made when asked for.
+
+        Returns:
+            The number of rows that all statements together counted.
+        """
+        session = self._exchange.session
+        parts = take_apart(statement, lexis_for(session.mode))
+        if parts is not None:
+            texts = multi_row(parts, rows, session.max_packet)
+        elif self._pipeline and len(rows) > 1:
+            return await self._pipelined(texts)
+        first, second = next(texts, None), next(texts, None)
+        if first is None:
+            return 0
+        if second is None:
+            return _count(await self._exchange.command(first))
+        return await self._one_by_one(chain((first, second), texts))
+
+    async def _one_by_one(self, texts: Iterator[str]) -> int:
+        own = not self._exchange.in_transaction()
+        if own:
+            await self._transactions.begin(TransactionOptions())
+        count = 0
+        try:
+            for text in texts:
+                count += _count(await self._exchange.command(text))
+        except Exception:
+            if own:
+                await self._transactions.rollback()
+            raise
+        if own:
+            await self._transactions.commit()
+        return count
+
+    async def _pipelined(self, texts: Iterator[str]) -> int:
+        own = not self._exchange.in_transaction()
+        await self._transactions.switch_autocommit_off()
+        count = 0
+        try:
+            for batch in self._batches(texts):
+                answers = await self._exchange.ask(*batch)
+                errors = [a.error for a in answers if a.error is not None]
+                if errors:
+                    await self._give_up(errors)
+                    raise self._exchange.wire.server_error(errors[0])
+                count += sum(map(_count, answers))
+        except Exception:
+            if own:
+                await self._transactions.rollback()
+            raise
+        if own:
+            if self._exchange.in_transaction():
+                await self._transactions.commit()
+            else:  # the statements touched no table
+                await self._transactions.restore_autocommit()
+        return count
+
+    async def _give_up(self, errors: list[bytes]) -> None:
+        """After a failure in a batch, make the status tell the truth again."""
+        numbers = [int.from_bytes(error[1:3], "little") for error in errors]
+        if ENDS_TRANSACTION.isdisjoint(numbers):
+            await self._exchange.settle(errors[0])
+        else:
+            # What followed in the batch is in another transaction, which nobody opened.
+            await self._transactions.rollback()
+
+    def _batches(self, texts: Iterator[str]) -> Iterator[list[bytes]]:
+        batch: list[bytes] = []
+        size = 0
         for text in texts:
-            count += _count(await connection.command(text))
-    except Exception:
-        if own:
-            await connection.rollback()
-        raise
-    if own:
-        await connection.commit()
-    return count
-
-
-async def _pipelined(connection: MySQLConnection, texts: Iterator[str]) -> int:
-    own = not connection.in_transaction()
-    if not connection.autocommit_off:
-        await connection.command("SET autocommit = 0")
-        connection.autocommit_off = True
-    count = 0
-    try:
-        for batch in _batches(connection, texts):
-            answers = await connection.ask(*batch)
-            errors = [answer.error for answer in answers if answer.error is not None]
-            if errors:
-                await _give_up(connection, errors)
-                raise connection.wire.server_error(errors[0])
-            count += sum(map(_count, answers))
-    except Exception:
-        if own:
-            await connection.rollback()
-        raise
-    if own:
-        if connection.in_transaction():
-            await connection.commit()
-        else:  # the statements touched no table
-            await connection.restore_autocommit()
-    return count
-
-
-async def _give_up(connection: MySQLConnection, errors: list[bytes]) -> None:
-    """After a failure in a batch, make the status tell the truth again."""
-    numbers = [int.from_bytes(error[1:3], "little") for error in errors]
-    if ENDS_TRANSACTION.isdisjoint(numbers):
-        await connection.settle(errors[0])
-    else:
-        # What followed in the batch is in another transaction, which nobody opened.
-        await connection.rollback()
-
-
-def _batches(
-    connection: MySQLConnection, texts: Iterator[str]
-) -> Iterator[list[bytes]]:
-    batch: list[bytes] = []
-    size = 0
-    for text in texts:
-        payload = connection.encode(text)
-        if batch and (
-            len(batch) == _BATCH_STATEMENTS or size + len(payload) > _BATCH_BYTES
-        ):
+            payload = self._exchange.encode(text)
+            if batch and (
+                len(batch) == _BATCH_STATEMENTS or size + len(payload) > _BATCH_BYTES
+            ):
+                yield batch
+                batch, size = [], 0
+            batch.append(payload)
+            size += len(payload)
+        if batch:
             yield batch
-            batch, size = [], 0
-        batch.append(payload)
-        size += len(payload)
-    if batch:
-        yield batch
 
 
 def _count(answer: Answer) -> int:

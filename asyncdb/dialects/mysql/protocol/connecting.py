@@ -10,12 +10,10 @@ from asyncdb.dialects.mysql import DIALECT, MySQLOptions
 from asyncdb.dialects.mysql.facts import server_dialect
 from asyncdb.dialects.mysql.protocol.answers import Answer, server_values
 from asyncdb.dialects.mysql.protocol.connection import MySQLConnection
-from asyncdb.dialects.mysql.protocol.translation import (
-    Library,
-    translate,
-    translate_connecting,
-)
-from asyncdb.dialects.mysql.protocol.wire import QUERY, Target, Wire
+from asyncdb.dialects.mysql.protocol.library import Library
+from asyncdb.dialects.mysql.protocol.login import Target
+from asyncdb.dialects.mysql.protocol.translation import translate, translate_connecting
+from asyncdb.dialects.mysql.protocol.wire import Wire
 from asyncdb.dialects.mysql.session import SESSION_QUERY, Session, setup_statement
 from asyncdb.driver import Driver, DriverConnection
 from asyncdb.driver.tls import tls_context, tls_mode
@@ -29,12 +27,10 @@ class MySQLDriver(Driver):
     """What an entry point names.
 
     Args:
-        wire: how the library connects.
-        library: its exceptions.
+        library: what the driver says of its library.
     """
 
-    def __init__(self, wire: type[Wire], library: Library) -> None:
-        self._wire = wire
+    def __init__(self, library: Library) -> None:
         self._library = library
 
     @property
@@ -54,7 +50,7 @@ class MySQLDriver(Driver):
         if not isinstance(options, MySQLOptions):
             raise TypeError(type(options))
         try:
-            wire = await self._wire.to(_target(url, options))
+            wire = await Wire.to(self._library, _target(url, options))
             try:
                 session = await _set_up(wire, options)
             except BaseException:
@@ -94,8 +90,8 @@ def _target(url: DatabaseURL, options: MySQLOptions) -> Target:
 
 async def _set_up(wire: Wire, options: MySQLOptions) -> Session:
     dialect = server_dialect(wire.version)
-    await _ask(wire, setup_statement(options, dialect))
-    row = server_values(await _ask(wire, SESSION_QUERY))
+    await _run(wire, setup_statement(options, dialect))
+    row = server_values(await _run(wire, SESSION_QUERY))
     session = Session(row, dialect)
     if session.charset != "utf8mb4":
         raise errors.ConnectionFailed(
@@ -104,10 +100,8 @@ async def _set_up(wire: Wire, options: MySQLOptions) -> Session:
     return session
 
 
-async def _ask(wire: Wire, text: str) -> Answer:
-    payload = QUERY + text.encode()
-    wire.send(payload)
-    answer = await wire.answer(payload)
+async def _run(wire: Wire, text: str) -> Answer:
+    answer = await wire.ask(text)
     if answer.error is not None:
         raise wire.server_error(answer.error)
     return answer

@@ -8,22 +8,16 @@ MariaDB's `max_statement_time` covers all statements.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
 
 from asyncdb.dialects import database_error
 from asyncdb.dialects.mysql.protocol.answers import Answer
-from asyncdb.dialects.mysql.protocol.killing import kill
+from asyncdb.dialects.mysql.protocol.exchange import Exchange
 from asyncdb.errors import StatementTimeout
-
-if TYPE_CHECKING:
-    from asyncdb.dialects.mysql.protocol.connection import MySQLConnection
 
 _INTERRUPTED = 1317
 
 
-async def select_within(
-    connection: MySQLConnection, seconds: float, text: str
-) -> Answer:
+async def select_within(exchange: Exchange, seconds: float, text: str) -> Answer:
     """Run a SELECT, which the server stops itself.
 
     Raises:
@@ -32,16 +26,16 @@ async def select_within(
     """
     loop = asyncio.get_running_loop()
     begun = loop.time()
-    answer = await connection.command(text, plain=True)
+    answer = await exchange.command(text, plain=True)
     if loop.time() - begun >= seconds:
         raise database_error(StatementTimeout)
     return answer
 
 
 async def command_within(
-    connection: MySQLConnection, seconds: float, text: str, *, plain: bool
+    exchange: Exchange, seconds: float, text: str, *, plain: bool
 ) -> Answer:
-    """Run a statement as `connection.command` does, but stop it after `seconds`.
+    """Run a statement as `exchange.command` does, but stop it after `seconds`.
 
     Raises:
         StatementTimeout: it was stopped.
@@ -50,13 +44,12 @@ async def command_within(
     killing: list[asyncio.Task[bool]] = []
 
     def stop() -> None:
-        work = kill(connection.wire, connection.session.server, query=True)
-        killing.append(loop.create_task(work))
+        killing.append(loop.create_task(exchange.stop_statement()))
 
     timer = loop.call_later(seconds, stop)
     try:
-        return await connection.command(text, plain=plain)
-    except connection.wire.server_error_class as error:
+        return await exchange.command(text, plain=plain)
+    except exchange.wire.library.error as error:
         if killing and error.args[0] == _INTERRUPTED:
             timeout = database_error(
                 StatementTimeout, sqlstate="70100", code=_INTERRUPTED
@@ -67,6 +60,6 @@ async def command_within(
         timer.cancel()
         for task in killing:
             # A KILL still under way would hit the next statement.
-            if connection.is_closed():
+            if exchange.wire.is_gone:
                 task.cancel()
             await asyncio.wait([task])

@@ -13,8 +13,8 @@ import logging
 from collections.abc import AsyncIterator
 
 from asyncdb.dialects.mysql.literals import text
-from asyncdb.dialects.mysql.protocol.answers import Answer, server_values
-from asyncdb.dialects.mysql.protocol.wire import QUERY, Wire
+from asyncdb.dialects.mysql.protocol.answers import server_values
+from asyncdb.dialects.mysql.protocol.wire import Wire
 from asyncdb.dialects.mysql.session import SERVER
 
 # Seconds for all of it: it is an attempt, and somebody may be waiting.
@@ -42,12 +42,12 @@ async def kill(wire: Wire, server: str, *, query: bool) -> bool:
     what = "QUERY " if query else ""
     question = f"SELECT {SERVER} = {text(server)}"
     try:
-        async with asyncio.timeout(LIMIT), _side(wire) as side:
-            answer = await _ask(side, question)
+        async with asyncio.timeout(LIMIT), _beside(wire) as side:
+            answer = await side.ask(question)
             if answer.error is not None or str(server_values(answer)[0]) != "1":
                 _log.debug("not killed: another server answers at %r", wire.target)
                 return False
-            answer = await _ask(side, f"KILL {what}{wire.session_number}")
+            answer = await side.ask(f"KILL {what}{wire.session_number}")
             return answer.error is None
     except Exception as error:  # noqa: BLE001
         # No password: connection errors name user and host at most.
@@ -74,15 +74,9 @@ def kill_later(wire: Wire, server: str) -> asyncio.Task[bool] | None:
     return task
 
 
-async def _ask(side: Wire, statement: str) -> Answer:
-    payload = QUERY + statement.encode()
-    side.send(payload)
-    return await side.answer(payload)
-
-
 @contextlib.asynccontextmanager
-async def _side(main: Wire) -> AsyncIterator[Wire]:
-    wire = await type(main).to(main.target)
+async def _beside(main: Wire) -> AsyncIterator[Wire]:
+    wire = await main.another()
     try:
         yield wire
     finally:

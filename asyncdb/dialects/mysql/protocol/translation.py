@@ -3,27 +3,13 @@
 from __future__ import annotations
 
 import ssl
-from typing import NamedTuple
 
 from asyncdb import errors
 from asyncdb.dialects import database_error
 from asyncdb.dialects.mysql.errors import from_server
+from asyncdb.dialects.mysql.protocol.library import Library
 
 _LOST = 2013
-
-
-class Library(NamedTuple):
-    """The exceptions of a library of PyMySQL's family.
-
-    Args:
-        error: the root of them; `args` are number and text.
-        misuse: "Not connected", "Cancelled during execution".
-        extra: what to install for the library and for all it may need.
-    """
-
-    error: type[Exception]
-    misuse: type[Exception]
-    extra: str
 
 
 def translate(error: BaseException, library: Library) -> errors.Error | None:

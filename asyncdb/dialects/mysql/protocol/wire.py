@@ -1,164 +1,54 @@
-"""What a driver makes of its library's connection: something that carries bytes.
-
-A library connects, shakes hands and logs in. What both leave open there is closed here:
-TLS that was asked for and is not offered, passwords in clear text or encrypted with a
-key that anybody on the way may have sent.
-"""
+"""Commands out, answers in, over a library's line."""
 
 from __future__ import annotations
 
-import ipaddress
-import ssl
-from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 from asyncdb.dialects.mysql.protocol.answers import IN_TRANSACTION, Answer
-from asyncdb.errors import AuthenticationFailed, ConnectionFailed
+from asyncdb.dialects.mysql.protocol.library import Library, Line
+from asyncdb.dialects.mysql.protocol.login import Login, Target
 
 # Commands: their first byte.
 QUIT, INIT_DB, QUERY = b"\x01", b"\x02", b"\x03"
 RESET = b"\x1f"  # COM_RESET_CONNECTION
 
-# Abilities of server and client, as exchanged at login.
-CLIENT_FOUND_ROWS, CLIENT_LOCAL_FILES = 1 << 1, 1 << 7
-CLIENT_SSL, CLIENT_MULTI_STATEMENTS = 1 << 11, 1 << 16
-CLIENT_PLUGIN_AUTH, CLIENT_DEPRECATE_EOF = 1 << 19, 1 << 24
-
-# Methods of logging in: PAM's dialog sends the password as it is, too.
-_CLEAR = frozenset(["mysql_clear_password", "dialog"])
-_OLD = "mysql_old_password"
-
 _MAX_PAYLOAD = 0xFFFFFF
-# One read of the socket by asyncio's transports gives this much at most.
-CHUNK = 256 * 1024
 
 
-@dataclass(frozen=True, kw_only=True)
-class Target:
-    """Where a wire leads, and how to log in there; made once, used again for KILL.
+class Wire:
+    """A line that is logged in, sends commands and gives answers.
 
     Args:
-        host: name or address; `None` with a socket.
-        port: TCP port.
-        unix_socket: path of a socket instead.
-        user: the user's name; `None` for the process's own.
-        password: the password.
-        database: the database to use.
-        tls: the context to use where TLS is wanted.
-        tls_required: do without TLS never.
-        found_rows: the session counts matched rows.
-        public_key: the server's RSA key in PEM, for a password without TLS.
-    """
-
-    host: str | None
-    port: int
-    unix_socket: str | None
-    user: str | None
-    password: str
-    database: str | None
-    tls: ssl.SSLContext | None
-    tls_required: bool
-    found_rows: bool
-    public_key: bytes | None
-
-    def __repr__(self) -> str:
-        return f"<Target {self.unix_socket or self.host}>"
-
-
-class Wire(ABC):
-    """A connection that is logged in, sends commands and gives bytes back.
-
-    A driver's class has this and its library's connection as bases, so that users get
-    the library's own from `db.native`.
-
-    Attributes:
+        line: the library's connection.
+        library: which library that is.
         target: where it leads.
-        server_status: the server's status bits, as last told.
     """
 
-    target: Target
-    server_status: int
-
-    # -- what a driver provides ------------------------------------------------------
+    def __init__(self, line: Line, library: Library, target: Target) -> None:
+        self.line = line
+        self.library = library
+        self.target = target
+        # Found once: each command goes through them.
+        self.read = line.read
+        self._write = line.write
+        self._make_answer = library.answer
 
     @classmethod
-    @abstractmethod
-    async def to(cls, target: Target) -> Self:
+    async def to(cls, library: Library, target: Target) -> Self:
         """Connect and log in; nothing is left open when that fails."""
+        login = Login(target)
+        line = library.line(login)
+        try:
+            await line.open()
+        except BaseException:
+            line.abort()
+            raise
+        login.is_over = True
+        return cls(line, library, target)
 
-    @property
-    @abstractmethod
-    def version(self) -> str:
-        """The version in the server's greeting."""
-
-    @property
-    @abstractmethod
-    def session_number(self) -> int:
-        """The session's number on the server, for KILL."""
-
-    @property
-    @abstractmethod
-    def is_gone(self) -> bool:
-        """Closed by us or by the other side, as far as the loop has heard."""
-
-    @property
-    @abstractmethod
-    def server_error_class(self) -> type[Exception]:
-        """The library's class of errors that come from the server."""
-
-    @abstractmethod
-    def make_error(self, packet: bytes) -> Exception:
-        """Return the library's exception for an error packet."""
-
-    @abstractmethod
-    def write(self, data: bytes) -> None:
-        """Give bytes to the transport, without waiting."""
-
-    @abstractmethod
-    async def read(self, missing: int) -> bytes:
-        """Read what has come, or what is missing where that is more than `CHUNK`.
-
-        Raises:
-            OSError: the line is broken.
-        """
-
-    @abstractmethod
-    def abort(self) -> None:
-        """Cut the line."""
-
-    @abstractmethod
-    async def goodbye(self) -> None:
-        """Say goodbye and close; harmless when gone."""
-
-    def server_error(self, packet: bytes) -> Exception:
-        """Return the library's exception for an error packet, with its SQLSTATE."""
-        error = self.make_error(packet)
-        if packet[3:4] == b"#" and getattr(error, "sqlstate", None) is None:
-            # PyMySQL tells it since 1.2.
-            error.sqlstate = packet[4:9].decode("ascii", "replace")  # type: ignore[attr-defined]
-        return error
-
-    # -- what it may change ----------------------------------------------------------
-
-    def make_answer(
-        self,
-        first: int,
-        data: bytes = b"",
-        *,
-        utc: bool | None,  # noqa: ARG002  # for drivers whose answers decode
-    ) -> Answer:
-        """Make what parses the next answer.
-
-        Args:
-            first: the number of its first packet.
-            data: what came of it already.
-            utc: whether TIMESTAMP values are in UTC; `None` for not known.
-        """
-        return Answer(data, first)
-
-    def pace(self, *, slow: bool) -> None:  # noqa: B027  # a transport may do it itself
-        """Take note that answers are read slowly, so that memory must be watched."""
+    async def another(self) -> Self:
+        """Connect once more to where this one leads."""
+        return await self.to(self.library, self.target)
 
     # -- commands --------------------------------------------------------------------
 
@@ -178,7 +68,7 @@ class Wire(ABC):
                 part = payload[start : start + _MAX_PAYLOAD]
                 header = len(part).to_bytes(3, "little") + bytes([sequence & 255])
                 packets += header, part
-        self.write(packets[0] if len(packets) == 1 else b"".join(packets))
+        self._write(packets[0] if len(packets) == 1 else b"".join(packets))
 
     async def answer(
         self, payload: bytes, data: bytes = b"", *, utc: bool | None = None
@@ -188,87 +78,78 @@ class Wire(ABC):
         Args:
             payload: the command.
             data: what came after the answer before.
-            utc: see `make_answer`.
+            utc: whether TIMESTAMP values are in UTC; `None` for not known.
         """
-        answer = self.make_answer(packet_count(payload), data, utc=utc)
+        answer = self._make_answer(data, len(payload) // _MAX_PAYLOAD + 1, utc=utc)
         while not answer.done:
             answer.feed(await self.read(answer.missing))
-        self.take_status(answer)
+        if answer.status is not None:  # error packets say nothing of the session
+            self.line.server_status = answer.status
         return answer
 
-    def take_status(self, answer: Answer) -> None:
-        """Keep what an answer says of the session; error packets say nothing."""
+    async def ask(self, text: str) -> Answer:
+        """Run one statement, with nothing else on the wire."""
+        payload = QUERY + text.encode()
+        self.send(payload)
+        return await self.answer(payload)
+
+    def begin_answer(self, payload: bytes, *, utc: bool) -> Answer:
+        """Make what parses an answer that is read in pieces, slowly."""
+        self.line.pace(slow=True)
+        return self._make_answer(b"", len(payload) // _MAX_PAYLOAD + 1, utc=utc)
+
+    def end_answer(self, answer: Answer) -> None:
+        """Take note that an answer read in pieces was read to its end."""
+        self.line.pace(slow=False)
         if answer.status is not None:
-            self.server_status = answer.status
+            self.line.server_status = answer.status
+
+    # -- the session -----------------------------------------------------------------
 
     @property
     def in_transaction(self) -> bool:
         """Whether a transaction is open, as last told."""
-        return bool(self.server_status & IN_TRANSACTION)
+        return bool(self.line.server_status & IN_TRANSACTION)
 
+    @property
+    def version(self) -> str:
+        """The version in the server's greeting."""
+        return str(self.line.get_server_info())
 
-# -- rules of the login ----------------------------------------------------------------
+    @property
+    def session_number(self) -> int:
+        """The session's number on the server, for KILL."""
+        return int(self.line.thread_id())
 
+    def server_error(self, packet: bytes) -> Exception:
+        """Return the library's exception for an error packet, with its SQLSTATE."""
+        try:
+            self.library.raise_error(packet)
+        except self.library.error as error:
+            if packet[3:4] == b"#" and getattr(error, "sqlstate", None) is None:
+                # PyMySQL tells it since 1.2.
+                state = packet[4:9].decode("ascii", "replace")
+                error.sqlstate = state  # type: ignore[attr-defined]
+            # It goes up from elsewhere, with a traceback of its own.
+            return error.with_traceback(None)
+        raise AssertionError  # it always raises
 
-def tls_is_on(target: Target, abilities: int) -> bool:
-    """Decide about TLS: the server's abilities are known, nothing was sent yet.
+    # -- the end ---------------------------------------------------------------------
 
-    Raises:
-        ConnectionFailed: it is required and not offered; or the server is too old to
-            say how it logs users in.
-    """
-    if not abilities & CLIENT_PLUGIN_AUTH:
-        raise ConnectionFailed("the server is older than MySQL 5.5.7")
-    if target.tls is None or abilities & CLIENT_SSL:
-        return target.tls is not None
-    if target.tls_required:
-        raise ConnectionFailed(
-            "the server offers no TLS, or somebody in between took the offer "
-            'away; nothing was sent (tls="disable" connects without)'
-        )
-    return False
+    @property
+    def is_gone(self) -> bool:
+        """Closed by us or by the other side, as far as the loop has heard."""
+        return self.line.is_gone
 
+    def abort(self) -> None:
+        """Cut the line."""
+        self.line.abort()
 
-def check_method(method: str, *, secure: bool) -> None:
-    """Refuse methods of logging in that give the password away.
-
-    Args:
-        method: what the server asks for; the libraries refuse those they do not know.
-        secure: nobody can listen.
-
-    Raises:
-        AuthenticationFailed: the method is not to be used here.
-    """
-    if method in _CLEAR and not secure:
-        raise AuthenticationFailed(
-            "the server asks for the password in clear text, and the line is not "
-            "encrypted; it was not sent"
-        )
-    if method == _OLD or not method:
-        raise AuthenticationFailed(
-            f"the server asks for {_OLD}, which gives the password away; it was "
-            "not sent"
-        )
-
-
-def is_loopback(peer: Any) -> bool:
-    """Tell whether the address that a transport names is this machine."""
-    return bool(peer) and ipaddress.ip_address(peer[0]).is_loopback
-
-
-def check_key(*, local: bool) -> None:
-    """Refuse a public key that came over the wire, unless from this machine.
-
-    Raises:
-        AuthenticationFailed: whoever sits in between may have sent his own.
-    """
-    if not local:
-        raise AuthenticationFailed(
-            "the password would be encrypted with a key that came over an "
-            "unencrypted line; use TLS, or give the key as server_public_key"
-        )
-
-
-def packet_count(payload: bytes) -> int:
-    """Return how many packets a payload takes."""
-    return len(payload) // _MAX_PAYLOAD + 1
+    async def goodbye(self) -> None:
+        """Say goodbye and close; harmless when gone."""
+        try:
+            if not self.line.is_gone:
+                self.send(QUIT)
+                await self.line.hang_up()
+        finally:
+            self.line.abort()

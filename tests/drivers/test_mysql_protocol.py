@@ -1,27 +1,23 @@
-"""aiomysql's driver against servers that we made up: packets, logins, bad manners."""
+"""MySQL's drivers against servers that we made up: packets, logins, bad manners."""
 
 from __future__ import annotations
 
 import asyncio
-import inspect
 import random
 import struct
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import aiomysql
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from pymysql.constants import CLIENT
 
 import asyncdb
+from asyncdb.dialects.mysql.protocol import login
 from asyncdb.dialects.mysql.protocol.answers import Answer
-from asyncdb.drivers.aiomysql.wire import AiomysqlWire
 
 ABILITIES = CLIENT.CAPABILITIES & ~CLIENT.SSL
 FULL = 0xFFFFFF
@@ -294,50 +290,46 @@ class Peer:
 Script = Callable[[Peer], Awaitable[Any]]
 
 
-@asynccontextmanager
-async def fake(*scripts: Script) -> AsyncIterator[tuple[str, list[Any]]]:
+Fake = Callable[..., AbstractAsyncContextManager[tuple[str, list[Any]]]]
+
+
+@pytest.fixture(params=["aiomysql", "asyncmy"])
+def fake(request: pytest.FixtureRequest) -> Fake:
     """A server whose connections follow the scripts; gives its URL, their results."""
-    results: list[Any] = []
-    waiting = list(scripts)
-    done = asyncio.Event()
+    pytest.importorskip(request.param)
 
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    @asynccontextmanager
+    async def serving(*scripts: Script) -> AsyncIterator[tuple[str, list[Any]]]:
+        results: list[Any] = []
+        waiting = list(scripts)
+        done = asyncio.Event()
+
+        async def serve(
+            reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        ) -> None:
+            try:
+                script = waiting.pop(0)
+                results.append(await script(Peer(reader, writer)))
+            except (asyncio.IncompleteReadError, ConnectionError) as gone:
+                results.append(gone)
+            finally:
+                writer.close()
+                if not waiting:
+                    done.set()
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        host, port = server.sockets[0].getsockname()
         try:
-            script = waiting.pop(0)
-            results.append(await script(Peer(reader, writer)))
-        except (asyncio.IncompleteReadError, ConnectionError) as gone:
-            results.append(gone)
+            yield f"mysql+{request.param}://u:s3cret@{host}:{port}/db", results
+            async with asyncio.timeout(5):
+                await done.wait()
         finally:
-            writer.close()
-            if not waiting:
-                done.set()
+            server.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    host, port = server.sockets[0].getsockname()
-    try:
-        yield f"mysql://u:s3cret@{host}:{port}/db", results
-        async with asyncio.timeout(5):
-            await done.wait()
-    finally:
-        server.close()
+    return serving
 
 
-def test_the_private_members_are_there() -> None:
-    """What `wire.py` relies on is in this version of aiomysql."""
-    source = inspect.getsource(aiomysql.Connection)
-    methods = ["_connect", "_request_authentication", "_process_auth", "write_packet"]
-    attributes = ["_reader", "_writer", "_secure", "_ssl_context", "_unix_socket"]
-    attributes += ["_server_auth_plugin", "server_capabilities", "server_status"]
-
-    assert all(callable(getattr(aiomysql.Connection, name)) for name in methods)
-    assert not [name for name in attributes if f"self.{name} = " not in source]
-    assert "self.server_public_key = pkt._data[1:]" in source
-    assert "if self._ssl_context and self.server_capabilities & CLIENT.SSL" in source
-    assert "await self._process_auth(plugin_name, auth_packet)" in source
-    assert isinstance(aiomysql.connection._StreamReader.eof_received, property)
-
-
-async def test_a_stripped_offer_of_tls_is_refused() -> None:
+async def test_a_stripped_offer_of_tls_is_refused(fake: Fake) -> None:
     """Without the server's offer nothing is sent, if TLS was asked for."""
 
     async def script(peer: Peer) -> bytes:
@@ -351,7 +343,7 @@ async def test_a_stripped_offer_of_tls_is_refused() -> None:
         assert [b""] == results
 
 
-async def test_tls_may_be_done_without() -> None:
+async def test_tls_may_be_done_without(fake: Fake) -> None:
     """`prefer` logs in without TLS where there is none, and does not claim any."""
 
     async def script(peer: Peer) -> int:
@@ -367,9 +359,13 @@ async def test_tls_may_be_done_without() -> None:
     assert results[0] & CLIENT.FOUND_ROWS
 
 
-@pytest.mark.parametrize("method", ["mysql_clear_password", "mysql_old_password"])
+@pytest.mark.parametrize(
+    "method", ["mysql_clear_password", "mysql_old_password", "dialog"]
+)
 @pytest.mark.parametrize("late", [False, True])
-async def test_a_password_is_not_given_away(method: str, late: bool) -> None:
+async def test_a_password_is_not_given_away(
+    fake: Fake, method: str, late: bool
+) -> None:
     """A server that asks for the password in clear text does not get it."""
 
     async def script(peer: Peer) -> bytes:
@@ -391,7 +387,7 @@ async def test_a_password_is_not_given_away(method: str, late: bool) -> None:
 
 
 @pytest.mark.parametrize("switch", [b"\xfe", b"\xfemysql_clear_password"])
-async def test_the_oldest_method_has_no_name(switch: bytes) -> None:
+async def test_the_oldest_method_has_no_name(fake: Fake, switch: bytes) -> None:
     """A server that asks for another method, and names none, gets no password."""
 
     async def script(peer: Peer) -> bytes:
@@ -418,17 +414,18 @@ def _key() -> tuple[bytes, rsa.RSAPrivateKey]:
 
 @pytest.mark.parametrize("method", ["caching_sha2_password", "sha256_password"])
 @pytest.mark.parametrize(
-    ("local", "given"), [(True, False), (False, False), (False, True)]
+    "case", ["from this machine", "from another one", "from another one, given"]
 )
 async def test_a_key_off_the_wire_is_not_trusted(
+    fake: Fake,
     method: str,
-    local: bool,
-    given: bool,
+    case: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Beyond this machine a password is encrypted with a key one has, or not sent."""
-    monkeypatch.setattr(AiomysqlWire, "_is_local", lambda _: local)
+    local, given = case == "from this machine", case.endswith("given")
+    monkeypatch.setattr(login, "is_loopback", lambda _: local)
     public, _ = _key()
     file = tmp_path / "key.pem"
     file.write_bytes(public)
@@ -470,7 +467,7 @@ async def test_a_key_off_the_wire_is_not_trusted(
     ],
 )
 async def test_a_strange_greeting_is_a_failed_connection(
-    data: bytes, kind: type[asyncdb.Error]
+    fake: Fake, data: bytes, kind: type[asyncdb.Error]
 ) -> None:
     """Whatever answers at the port, the error is one of ours."""
 
@@ -483,7 +480,7 @@ async def test_a_strange_greeting_is_a_failed_connection(
 
 
 @pytest.mark.parametrize("steps", [0, 1, 2, 3])
-async def test_a_silent_server_is_left(steps: int) -> None:
+async def test_a_silent_server_is_left(fake: Fake, steps: int) -> None:
     """At whatever step a server falls silent, the time is kept and nothing is open."""
 
     async def script(peer: Peer) -> bytes:
@@ -505,7 +502,7 @@ async def test_a_silent_server_is_left(steps: int) -> None:
     assert isinstance(results[0], bytes)  # the end was seen: the socket is closed
 
 
-async def test_no_file_of_ours_is_sent() -> None:
+async def test_no_file_of_ours_is_sent(fake: Fake) -> None:
     """A server that asks for a local file gets the end of the connection."""
 
     async def script(peer: Peer) -> bytes:
@@ -527,7 +524,7 @@ async def test_no_file_of_ours_is_sent() -> None:
     assert b"" in results
 
 
-async def test_a_kill_meets_the_right_server() -> None:
+async def test_a_kill_meets_the_right_server(fake: Fake) -> None:
     """Where another server answers at the address, nothing is killed there."""
 
     async def hangs(peer: Peer) -> bytes:
@@ -551,7 +548,7 @@ async def test_a_kill_meets_the_right_server() -> None:
     assert any(b"one:1:1" in sent for sent in results)
 
 
-async def test_a_cancelled_session_is_killed() -> None:
+async def test_a_cancelled_session_is_killed(fake: Fake) -> None:
     """The same server is told to end the session, by another connection."""
 
     async def hangs(peer: Peer) -> bytes:
@@ -575,7 +572,7 @@ async def test_a_cancelled_session_is_killed() -> None:
     assert any(b"KILL 7" in sent for sent in results)
 
 
-async def test_a_kill_that_hangs_does_not_hold_up_the_cancelled() -> None:
+async def test_a_kill_that_hangs_does_not_hold_up_the_cancelled(fake: Fake) -> None:
     """A cancelled call returns at once, though the server takes no KILL."""
 
     async def hangs(peer: Peer) -> bytes:
@@ -598,7 +595,7 @@ async def test_a_kill_that_hangs_does_not_hold_up_the_cancelled() -> None:
         assert db.is_closed
 
 
-async def test_an_answer_of_somebody_else_is_not_taken() -> None:
+async def test_an_answer_of_somebody_else_is_not_taken(fake: Fake) -> None:
     """A packet out of turn ends the connection, and no row of it is seen."""
 
     async def script(peer: Peer) -> None:
@@ -616,7 +613,7 @@ async def test_an_answer_of_somebody_else_is_not_taken() -> None:
         assert db.is_closed
 
 
-async def test_a_farewell_after_an_answer_closes() -> None:
+async def test_a_farewell_after_an_answer_closes(fake: Fake) -> None:
     """The answer counts; the connection is closed when it is next looked at."""
 
     async def script(peer: Peer) -> None:
@@ -633,7 +630,7 @@ async def test_a_farewell_after_an_answer_closes() -> None:
             await db.execute("SELECT 1")
 
 
-async def test_an_unanswered_commit_is_unknown() -> None:
+async def test_an_unanswered_commit_is_unknown(fake: Fake) -> None:
     """COMMIT was sent, the connection broke: nobody knows."""
 
     async def script(peer: Peer) -> None:
@@ -649,7 +646,7 @@ async def test_an_unanswered_commit_is_unknown() -> None:
             await db.commit()
 
 
-async def test_a_rollback_may_come_too_late() -> None:
+async def test_a_rollback_may_come_too_late(fake: Fake) -> None:
     """Galera refuses the ROLLBACK of what it has taken back: that is no error."""
 
     async def script(peer: Peer) -> bytes:
@@ -671,7 +668,7 @@ async def test_a_rollback_may_come_too_late() -> None:
     assert b"ROLLBACK" in results[0]
 
 
-async def test_a_statement_too_long_is_not_sent() -> None:
+async def test_a_statement_too_long_is_not_sent(fake: Fake) -> None:
     """What is over the server's limit is refused here; the connection lives."""
 
     async def script(peer: Peer) -> bytes:
@@ -687,18 +684,3 @@ async def test_a_statement_too_long_is_not_sent() -> None:
         await db.execute("DO 1")
 
     assert b"INSERT" not in results[0]
-
-
-def test_a_missing_library_says_what_to_install(tmp_path: Path) -> None:
-    """Without aiomysql the error names the extra, not a module."""
-    code = (
-        "import sys; sys.modules['aiomysql'] = None\n"
-        "import asyncdb\n"
-        "try: asyncdb.connect('mysql://localhost/x')\n"
-        "except asyncdb.MissingDriver as error: print(error)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False
-    )
-
-    assert 'pip install "asyncdb-toolkit[mysql]"' in done.stdout, done.stderr

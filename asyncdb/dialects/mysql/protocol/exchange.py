@@ -1,0 +1,175 @@
+"""A session's exchange with its server: a command, then its answer to the end.
+
+Rules that come from the protocol and the servers:
+
+* An answer is read to its end, or the wire is cut: nothing of it can meet the next one.
+  Whoever is cancelled in between cuts, and the session is killed on the server.
+* An error packet does not tell whether the transaction is still open (1213 ends it,
+  1062 does not): an idle statement after it does. (Not a ping: Galera answers that with
+  OK when it has taken a transaction back, and then COMMIT with OK as well.)
+* The status of the last OK or EOF packet is what `in_transaction` says.
+"""
+
+from __future__ import annotations
+
+import contextlib
+
+from asyncdb.dialects.mysql.error_numbers import ERRORS
+from asyncdb.dialects.mysql.protocol.answers import Answer
+from asyncdb.dialects.mysql.protocol.killing import kill, kill_later, stop
+from asyncdb.dialects.mysql.protocol.wire import QUERY, Wire
+from asyncdb.dialects.mysql.session import Session
+from asyncdb.errors import (
+    ConnectionBusy,
+    ConnectionClosed,
+    ConnectionLost,
+    InvalidText,
+    ResourceLimit,
+)
+
+_IDLE = "DO 0"
+_NOT_KILLED = (OSError, EOFError, ConnectionLost)  # there is nobody any more
+
+
+class Exchange:
+    """What everything that a session does stands on.
+
+    Args:
+        wire: logged in, in the portable state.
+        session: what the server said of itself.
+    """
+
+    def __init__(self, wire: Wire, session: Session) -> None:
+        self.wire = wire
+        self.session = session
+        self._line = wire.line
+        self._outstanding = False  # an answer is due
+        self._is_streaming = False  # one is read in pieces, for as long as it takes
+
+    # -- one command -----------------------------------------------------------------
+
+    async def ask(self, *payloads: bytes) -> list[Answer]:
+        """Send commands at once and read their answers.
+
+        The wire is clean afterwards, or cut.
+        """
+        wire, session = self.ready(), self.session
+        self._outstanding = True
+        utc = session.utc if session.sure else None
+        answers: list[Answer] = []
+        rest = b""
+        try:
+            wire.send(*payloads)
+            for payload in payloads:
+                answer = await wire.answer(payload, rest, utc=utc)
+                rest = answer.rest
+                answers.append(answer)
+        except BaseException as error:
+            await self.cut(error)
+            raise
+        self._outstanding = False
+        if rest:  # the server ends the session, and the answer was still in time
+            wire.abort()
+        return answers
+
+    def ready(self) -> Wire:
+        """Return the wire, ready for a command."""
+        if self._line.is_gone:
+            self._line.abort()
+            raise ConnectionClosed("the connection to the server is closed")
+        if self._is_streaming:
+            raise ConnectionBusy("a result is still being read from this connection")
+        return self.wire
+
+    async def cut(self, error: BaseException) -> None:
+        """End the session because of an error in the middle of an answer."""
+        self.wire.abort()
+        self._outstanding = self._is_streaming = False
+        if not isinstance(error, _NOT_KILLED):
+            await stop(self.wire, self.session.server)
+
+    async def command(self, text: str, *, plain: bool = False) -> Answer:
+        """Run a statement.
+
+        Args:
+            text: what to send.
+            plain: it is of a kind that opens no transaction.
+
+        Raises:
+            Exception: the library's, for an error of the server; the session goes on.
+        """
+        (answer,) = await self.ask(self.encode(text))
+        if answer.error is not None:
+            await self.settle(answer.error, plain=plain)
+            raise self.wire.server_error(answer.error)
+        return answer
+
+    def encode(self, text: str) -> bytes:
+        """Return the command for a text, if the server can take it."""
+        try:
+            payload = QUERY + text.encode()
+        except UnicodeEncodeError:
+            message = "the text holds a lone surrogate, which is no character"
+            raise InvalidText(message) from None
+        if len(payload) >= self.session.max_packet:
+            message = (
+                f"the statement with its values has {len(payload)} bytes; the server "
+                f"takes less than max_allowed_packet={self.session.max_packet}"
+            )
+            raise ResourceLimit(message)
+        return payload
+
+    async def idle(self) -> None:
+        """Hear how the session is."""
+        await self.command(_IDLE)
+
+    async def settle(self, error: bytes, *, plain: bool = False) -> None:
+        """Learn what an error has left of the transaction and of the session."""
+        number = int.from_bytes(error[1:3], "little")
+        if ERRORS.get(number) is ConnectionLost:
+            self.wire.abort()
+        elif self.wire.in_transaction or not plain:
+            with contextlib.suppress(*_NOT_KILLED):
+                (answer,) = await self.ask(self.encode(_IDLE))
+                if answer.error is not None:  # this one took the transaction away
+                    await self.ask(self.encode(_IDLE))
+
+    # -- an answer in pieces -----------------------------------------------------------
+
+    def begin_stream(self, payload: bytes) -> Answer:
+        """Make what parses the answer to a command that the caller is about to send."""
+        answer = self.ready().begin_answer(payload, utc=self.session.utc)
+        self._outstanding = self._is_streaming = True
+        return answer
+
+    def end_stream(self, answer: Answer) -> None:
+        """Take note that a streamed answer was read to its end."""
+        self._outstanding = self._is_streaming = False
+        self.wire.end_answer(answer)
+        if answer.rest:
+            self.wire.abort()
+
+    # -- the session -------------------------------------------------------------------
+
+    def in_transaction(self) -> bool:
+        """Whether a transaction is open."""
+        return not self._line.is_gone and self.wire.in_transaction
+
+    async def stop_statement(self) -> bool:
+        """Stop what the server does now for this session; whether it did so in time."""
+        return await kill(self.wire, self.session.server, query=True)
+
+    async def close(self) -> None:
+        """Say goodbye; in the middle of an answer, cut."""
+        if self._outstanding:
+            self.terminate()
+        else:
+            await self.wire.goodbye()
+
+    def terminate(self) -> None:
+        """Cut the line, and stop what the server may still be doing."""
+        outstanding, self._outstanding = self._outstanding, False
+        gone = self.wire.is_gone
+        self.wire.abort()
+        if outstanding and not gone:
+            kill_later(self.wire, self.session.server)

@@ -1,0 +1,88 @@
+"""What a driver says of its library: how a line is opened, and what goes wrong."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
+
+from asyncdb.dialects.mysql.protocol.answers import Answer
+from asyncdb.dialects.mysql.protocol.login import Login
+
+# One read of the socket by asyncio's transports gives this much at most.
+CHUNK = 256 * 1024
+
+
+class Line(Protocol):
+    """A library's connection with what is done here beyond its own verbs.
+
+    A driver's class is its library's connection, so that `db.native` gives just that.
+    It shows its `Login` what comes before the library obeys. Members that both
+    libraries have are named here, too.
+
+    Attributes:
+        server_status: the server's status bits, as last told, whoever was told.
+    """
+
+    server_status: int
+
+    @abstractmethod
+    async def open(self) -> None:
+        """Connect and log in."""
+
+    @property
+    @abstractmethod
+    def is_gone(self) -> bool:
+        """Closed by us or by the other side, as far as the loop has heard."""
+
+    @abstractmethod
+    def write(self, data: bytes) -> None:
+        """Give bytes to the transport, without waiting."""
+
+    @abstractmethod
+    async def read(self, missing: int) -> bytes:
+        """Read what has come, or what is missing where that is more than `CHUNK`.
+
+        Raises:
+            OSError: the line is broken.
+        """
+
+    @abstractmethod
+    def pace(self, *, slow: bool) -> None:
+        """Take note that answers are read slowly, so that memory must be watched."""
+
+    @abstractmethod
+    def abort(self) -> None:
+        """Cut the line."""
+
+    @abstractmethod
+    async def hang_up(self) -> None:
+        """Close the line when all is sent; called where it is not gone."""
+
+    @abstractmethod
+    def get_server_info(self) -> str:
+        """The version in the server's greeting."""
+
+    @abstractmethod
+    def thread_id(self) -> int:
+        """The session's number on the server, for KILL."""
+
+
+class Library(NamedTuple):
+    """A library of PyMySQL's family.
+
+    Args:
+        line: makes a connection that is not open yet.
+        error: the root of its exceptions; `args` are number and text.
+        misuse: "Not connected", "Cancelled during execution".
+        raise_error: raises its exception for an error packet.
+        extra: what to install for the library and for all it may need.
+        answer: what parses an answer.
+    """
+
+    line: Callable[[Login], Line]
+    error: type[Exception]
+    misuse: type[Exception]
+    raise_error: Callable[[bytes], Any]
+    extra: str
+    answer: type[Answer] = Answer

@@ -1,0 +1,76 @@
+"""A session's transactions, and the autocommit that a batch switches off below one."""
+
+from __future__ import annotations
+
+from asyncdb.dialects.mysql.protocol.exchange import Exchange
+from asyncdb.errors import TransactionError
+from asyncdb.options import TransactionOptions
+
+
+class Transactions:
+    """Opens and ends them.
+
+    Args:
+        exchange: the session's.
+
+    Attributes:
+        autocommit_off: autocommit was switched off, until the transaction ends.
+    """
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+        self.autocommit_off = False
+
+    async def begin(self, options: TransactionOptions) -> None:
+        """Open a transaction; a level asked for is a round trip of its own."""
+        if options.isolation is not None:
+            level = options.isolation.upper()  # the core has checked it
+            await self._exchange.command(f"SET TRANSACTION ISOLATION LEVEL {level}")
+        mode = " READ ONLY" if options.readonly else ""
+        await self._exchange.command(f"START TRANSACTION{mode}")
+
+    async def commit(self) -> None:
+        """Commit what is open.
+
+        Raises:
+            TransactionError: nothing is: the server has ended the transaction itself,
+                by an implicit commit (CREATE TABLE and the like) or a rollback.
+        """
+        if not self._exchange.wire.in_transaction:
+            await self.restore_autocommit()
+            raise TransactionError(
+                "the transaction had ended before its COMMIT: on MySQL statements "
+                "such as CREATE TABLE commit, and a deadlock rolls back"
+            )
+        await self._exchange.command("COMMIT")
+        await self.restore_autocommit()
+
+    async def rollback(self) -> None:
+        """Roll back; a session that is gone was rolled back by the server."""
+        wire = self._exchange.wire
+        if wire.is_gone:
+            wire.abort()
+            return
+        try:
+            await self._exchange.command("ROLLBACK")
+        except wire.library.error:
+            # Galera says in this way that it had taken the transaction back before.
+            if wire.line.is_gone or wire.in_transaction:
+                raise
+        await self.restore_autocommit()
+
+    async def switch_autocommit_off(self) -> None:
+        """Let nothing be committed by itself until the transaction ends."""
+        if not self.autocommit_off:
+            await self._exchange.command("SET autocommit = 0")
+            self.autocommit_off = True
+
+    async def restore_autocommit(self) -> None:
+        """Switch autocommit on again, after a transaction has ended."""
+        if self.autocommit_off and not self._exchange.wire.is_gone:
+            self.autocommit_off = False
+            try:
+                await self._exchange.command("SET autocommit = 1")
+            except Exception:  # noqa: BLE001
+                # What was committed is committed; the session is not usable as it is.
+                self._exchange.wire.abort()

@@ -1,0 +1,100 @@
+"""aiomysql's connection, made strict. Every private member is used here.
+
+aiomysql connects, shakes hands and logs in; methods of ours come before its own there,
+so the handshake can be watched. Afterwards its reader and writer are used directly; its
+cursors, quoting and interpolation never are.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+import aiomysql
+
+from asyncdb.dialects.mysql.protocol.library import CHUNK
+from asyncdb.dialects.mysql.protocol.login import CLIENT_SSL, UNWANTED, Login
+
+_Native: Any = aiomysql.Connection  # the library has no types
+
+
+class AiomysqlLine(_Native):  # type: ignore[misc]
+    """A connection of aiomysql.
+
+    Args:
+        login: watches over its log-in.
+    """
+
+    _reader: Any
+    _writer: Any
+    _ssl_context: Any
+    client_flag: int
+    server_capabilities: int
+
+    def __init__(self, login: Login) -> None:
+        self._login = login
+        super().__init__(**login.arguments, db=login.target.database)
+        self.client_flag &= ~UNWANTED
+
+    # -- the log-in ------------------------------------------------------------------
+
+    async def open(self) -> None:
+        """Connect and log in."""
+        await self._connect()
+
+    async def _request_authentication(self) -> None:
+        # Where the greeting names no method, aiomysql takes this one.
+        method = self._server_auth_plugin or "mysql_native_password"
+        peer = self._writer.get_extra_info("peername")
+        if not self._login.greeted(self.server_capabilities, method, peer):
+            self._ssl_context = None
+            self.client_flag &= ~CLIENT_SSL
+        await super()._request_authentication()
+
+    async def _read_packet(self, *args: Any) -> Any:
+        packet = await super()._read_packet(*args)
+        self._login.heard(packet.get_all_data())
+        return packet
+
+    # -- bytes -----------------------------------------------------------------------
+
+    @property
+    def is_gone(self) -> bool:
+        """Closed by us or by the other side, as far as the loop has heard."""
+        return (
+            self._writer is None
+            or self._reader.eof_received
+            or self._writer.transport.is_closing()
+        )
+
+    def write(self, data: bytes) -> None:
+        """Give bytes to the transport, without waiting."""
+        self._writer.write(data)
+
+    async def read(self, missing: int) -> bytes:
+        """Read what has come, or what is missing where that is much."""
+        if missing > CHUNK:
+            data: bytes = await self._reader.readexactly(missing)
+        else:
+            data = await self._reader.read(CHUNK)
+        if not data:
+            raise ConnectionResetError("the server closed the connection")
+        return data
+
+    def pace(self, *, slow: bool) -> None:
+        """Leave it to asyncio, whose reader pauses the transport by itself."""
+
+    # -- the end ---------------------------------------------------------------------
+
+    def abort(self) -> None:
+        """Cut the line."""
+        writer, self._writer, self._reader = self._writer, None, None
+        if writer is not None:
+            writer.transport.abort()
+
+    async def hang_up(self) -> None:
+        """Close the line when all is sent."""
+        self._writer.close()
+        # A server that is gone already is as closed as can be.
+        with contextlib.suppress(OSError):
+            await self._writer.wait_closed()

@@ -1,0 +1,121 @@
+"""asyncmy's connection, made strict. Every private member is used here.
+
+asyncmy connects, shakes hands and logs in. Its class is compiled, but it calls its own
+methods by name: those of a subclass come first, so the handshake can be watched.
+Afterwards its transport and its receive buffer are used directly; its cursors, quoting
+and interpolation never are.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from asyncmy import connection
+
+from asyncdb.dialects.mysql.protocol.library import CHUNK
+from asyncdb.dialects.mysql.protocol.login import (
+    CLIENT_DEPRECATE_EOF,
+    CLIENT_SSL,
+    UNWANTED,
+    Login,
+)
+
+_LONGEST_WAIT = 31_536_000  # the core keeps the time
+
+_Native: Any = connection.Connection  # its types lack the members used here
+
+
+class AsyncmyLine(_Native):  # type: ignore[misc]
+    """A connection of asyncmy.
+
+    Args:
+        login: watches over its log-in.
+    """
+
+    _transport: Any
+    _proto: Any
+    _client_flag: int
+    _ssl_context: Any
+    server_capabilities: int
+
+    def __init__(self, login: Login) -> None:
+        self._login = login
+        self._slow = False
+        super().__init__(
+            **login.arguments,
+            database=login.target.database,
+            connect_timeout=_LONGEST_WAIT,
+        )
+        self._client_flag &= ~UNWANTED
+
+    # -- the log-in ------------------------------------------------------------------
+
+    async def open(self) -> None:
+        """Connect and log in."""
+        await self.connect()
+
+    async def _request_authentication(self) -> Any:
+        # With it a result would end in another packet than the shared parser expects.
+        self.server_capabilities &= ~CLIENT_DEPRECATE_EOF
+        peer = self._transport.get_extra_info("peername")
+        method = self._auth_plugin_name
+        if not self._login.greeted(self.server_capabilities, method, peer):
+            self._ssl_context = None
+            self._client_flag &= ~CLIENT_SSL
+        return await super()._request_authentication()
+
+    async def read_packet(self, *args: Any) -> Any:
+        """Show what comes during the log-in before asyncmy obeys."""
+        packet = await super().read_packet(*args)
+        self._login.heard(packet.get_all_data())
+        return packet
+
+    # -- bytes -----------------------------------------------------------------------
+
+    @property
+    def is_gone(self) -> bool:
+        """Closed by us or by the other side, as far as the loop has heard."""
+        transport = self._transport
+        return transport is None or self._proto.eof or transport.is_closing()
+
+    def write(self, data: bytes) -> None:
+        """Give bytes to the transport, without waiting."""
+        self._transport.write(data)
+
+    async def read(self, missing: int) -> bytes:
+        """Read what has come, or what is missing where that is much."""
+        received = self._proto
+        need = missing if missing > CHUNK else 1
+        while received.length - received.pos < need:
+            if received.exc is not None or received.eof:
+                raise ConnectionResetError("the server closed the connection")
+            if self._slow:
+                self._transport.resume_reading()
+            await received.wait_for_data(need)
+            # asyncmy's buffer grows without end while nobody takes what has come.
+            if self._slow and not self.is_gone:
+                self._transport.pause_reading()
+        start, end = received.pos, received.length
+        received.pos = end
+        with memoryview(received.buffer) as view:
+            return bytes(view[start:end])
+
+    def pace(self, *, slow: bool) -> None:
+        """Pause the transport between reads."""
+        self._slow = slow
+        if not slow and not self.is_gone:
+            self._transport.resume_reading()
+
+    # -- the end ---------------------------------------------------------------------
+
+    def abort(self) -> None:
+        """Cut the line."""
+        transport, self._transport = self._transport, None
+        self._connected = False
+        if transport is not None:
+            transport.abort()
+
+    async def hang_up(self) -> None:
+        """Close the line when all is sent."""
+        self._transport.close()
+        await self._proto.wait_closed()
