@@ -227,6 +227,24 @@ class SupportsReset(Protocol):
         """
 
 
+@runtime_checkable
+class SupportsDeparture(Protocol):
+    """A way to know when the server has let go of a session that is closed here.
+
+    A server notices late that a line was cut, and a statement may go on for a while. A
+    pool opens no session in the place of one that is not gone; without this member it
+    takes a session for gone when it is closed.
+    """
+
+    @abstractmethod
+    async def departed(self) -> None:
+        """Wait until the session is gone at the server, as far as that can be known.
+
+        Called when the connection is closed. The core bounds its time. It opens no more
+        than two lines to the server at a time, for all sessions of an account together.
+        """
+
+
 class Driver(Protocol):
     """What an entry point of the group `asyncdb.drivers` names."""
 

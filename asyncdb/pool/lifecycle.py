@@ -22,6 +22,7 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from asyncdb import errors
+from asyncdb.driver import SupportsDeparture
 from asyncdb.pool.kernel import Resources
 from asyncdb.pool.lease import Lease, Lent
 
@@ -170,8 +171,14 @@ class Lifecycle:
         return True
 
     async def _close(self, lease: Lease) -> None:
+        session = lease.session
         try:
             await lease.db.close()
+            if isinstance(session, SupportsDeparture):
+                async with asyncio.timeout(self._connect_options.close_timeout):
+                    await session.departed()
+        except TimeoutError:
+            logger.debug("a closed session is still there on the server")
         finally:
             self.leases.discard(lease)
             self.closed[

@@ -7,7 +7,6 @@ cursors, quoting and interpolation never are.
 
 from __future__ import annotations
 
-import contextlib
 from typing import Any
 
 import aiomysql
@@ -91,10 +90,3 @@ class AiomysqlLine(_Native):  # type: ignore[misc]
         writer, self._writer, self._reader = self._writer, None, None
         if writer is not None:
             writer.transport.abort()
-
-    async def hang_up(self) -> None:
-        """Close the line when all is sent."""
-        self._writer.close()
-        # A server that is gone already is as closed as can be.
-        with contextlib.suppress(OSError):
-            await self._writer.wait_closed()

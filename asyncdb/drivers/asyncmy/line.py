@@ -114,8 +114,3 @@ class AsyncmyLine(_Native):  # type: ignore[misc]
         self._connected = False
         if transport is not None:
             transport.abort()
-
-    async def hang_up(self) -> None:
-        """Close the line when all is sent."""
-        self._transport.close()
-        await self._proto.wait_closed()

@@ -15,6 +15,7 @@ from asyncdb.dialects.postgresql import DIALECT, PostgreSQLOptions
 from asyncdb.driver import Driver, DriverConnection
 from asyncdb.driver.tls import tls_context, tls_mode
 from asyncdb.drivers.asyncpg.connection import AsyncpgConnection, PgRow
+from asyncdb.drivers.asyncpg.leaving import PgNative
 from asyncdb.drivers.asyncpg.translation import translate, translate_connecting
 from asyncdb.drivers.asyncpg.watching import WatchedLoop
 from asyncdb.options import ConnectOptions
@@ -107,6 +108,7 @@ def _arguments(url: DatabaseURL, options: PostgreSQLOptions) -> dict[str, Any]:
         "timeout": 10 * options.connect_timeout,
         "statement_cache_size": 0 if options.pgbouncer else 100,
         "record_class": PgRow,
+        "connection_class": PgNative,
         "server_settings": {} if options.pgbouncer else _settings(options),
     }
     return {name: value for name, value in arguments.items() if value is not None}

@@ -7,7 +7,7 @@ Rules that come from asyncpg and PostgreSQL:
   more; that one gives the command tag, too.
 * asyncpg prepares with Flush, not Sync: between a first prepare and its execution the
   server sits in an implicit transaction that holds locks. When the execution does not
-  follow (a bad argument, a cancellation), `_settle` sends the Sync by a simple query.
+  follow (a bad argument, a cancellation), `Settling` sends the Sync by a simple query.
 * A kept statement whose table changed underneath raises before anything ran: outside a
   transaction it is prepared again, once. One whose *type* changed has run when its
   answer cannot be read, so it is not: asyncpg forgets what it knew, for the next one.
@@ -16,7 +16,6 @@ Rules that come from asyncpg and PostgreSQL:
 
 from __future__ import annotations
 
-import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
@@ -36,6 +35,7 @@ from asyncdb.driver import DriverConnection, DriverCursor, Result
 from asyncdb.drivers.asyncpg.arguments import ENCODERS, aware, instants
 from asyncdb.drivers.asyncpg.cursor import AsyncpgCursor
 from asyncdb.drivers.asyncpg.kept import Kept
+from asyncdb.drivers.asyncpg.settling import Settling
 from asyncdb.drivers.asyncpg.translation import answered
 from asyncdb.errors import NotSupportedError, TransactionError
 from asyncdb.options import TransactionOptions
@@ -44,23 +44,11 @@ from asyncdb.sql import quote_identifier as quoted
 from asyncdb.sql.lexer import scan
 from asyncdb.values.rows import Row, tuple_row
 
-# Seconds for the server to answer after a failure before the line is cut.
-_SETTLE = 0.4
-# Seconds of that after which a cancelled statement that still runs is cancelled again.
-_REPEAT = 0.1
 # Raised by the server, before it runs anything, when a kept statement is stale.
 _STALE = (
     exceptions.InvalidCachedStatementError,
     exceptions.InvalidSQLStatementNameError,
 )
-# asyncpg could not read the answer: what is left on the wire is anybody's guess.
-_UNREADABLE = (
-    AssertionError,
-    exceptions.InternalClientError,
-    exceptions.ProtocolError,
-    exceptions.UnsupportedClientFeatureError,
-)
-
 # asyncpg answers no COPY FROM STDIN, and drops what TO STDOUT gives.
 _BY_WIRE = frozenset(["STDIN", "STDOUT"])
 _COPY = "COPY is not run as text: use load_rows(), or db.native.copy_..."
@@ -88,6 +76,7 @@ class AsyncpgConnection(DriverConnection):
         self._pgbouncer = options.pgbouncer
         self._limit = 0 if self._pgbouncer else options.statement_cache_size
         self._kept: OrderedDict[str, Kept] = OrderedDict()
+        self._settling = Settling(native, self._kept)
         version = native.get_server_version()
         self._dialect = replace(
             DIALECT,
@@ -145,13 +134,13 @@ class AsyncpgConnection(DriverConnection):
             return await self.execute(statement, args)
         except exceptions.DataError as error:
             if fresh or answered(error):
-                await self._settle(error, fresh=fresh)
+                await self._settling.settle(error, fresh=fresh)
                 raise
             # It was not sent: a parameter may be of another type than it was.
-            await self._forget()
+            await self._settling.forget()
             return await self.execute(statement, args)
         except BaseException as error:
-            await self._settle(error, fresh=fresh)
+            await self._settling.settle(error, fresh=fresh)
             raise
         columns = kept.columns
         if columns is None:
@@ -194,7 +183,7 @@ class AsyncpgConnection(DriverConnection):
         except BaseException as error:
             if isinstance(error, exceptions.DataError):
                 self._kept.pop(text, None)  # as above, but some rows may have been sent
-            await self._settle(error, fresh=fresh)
+            await self._settling.settle(error, fresh=fresh)
             raise
         return -1
 
@@ -236,7 +225,7 @@ class AsyncpgConnection(DriverConnection):
                 records=records(),
             )
         except BaseException as error:
-            await self._settle(error, fresh=True)
+            await self._settling.settle(error, fresh=True)
             raise
         return _count(tag)
 
@@ -252,13 +241,11 @@ class AsyncpgConnection(DriverConnection):
             portal = await kept.prepared.cursor(*aware(args, kept.instants))
         except BaseException as error:
             if own:
-                await self._undo()
+                await self._settling.undo()
             else:
-                await self._settle(error, fresh=True)
+                await self._settling.settle(error, fresh=True)
             raise
-        return AsyncpgCursor(
-            self._native, kept, portal, self._settle, own_transaction=own
-        )
+        return AsyncpgCursor(self._settling, kept, portal, own_transaction=own)
 
     async def _prepare(self, text: str) -> Kept:
         kept = Kept(await self._native.prepare(text))
@@ -267,50 +254,6 @@ class AsyncpgConnection(DriverConnection):
             if len(self._kept) > self._limit:
                 self._kept.popitem(last=False)
         return kept
-
-    async def _settle(self, error: BaseException, *, fresh: bool = False) -> None:
-        """Leave the session clean, or closed, after a statement failed.
-
-        After a cancellation too: only an answer tells that the work has stopped, and
-        whether a transaction is open.
-        """
-        if self._native.is_closed():
-            return
-        if isinstance(error, exceptions.OutdatedSchemaCacheError):
-            await self._forget()
-        elif isinstance(error, _UNREADABLE):
-            self._native.terminate()
-        elif not answered(error) and (fresh or not isinstance(error, Exception)):
-            await self._undo("SELECT")
-
-    async def _forget(self) -> None:
-        """Learn anew what was learned of statements and types."""
-        self._kept.clear()
-        await self._native.reload_schema_state()
-
-    async def _undo(self, text: str = "ROLLBACK") -> None:
-        """Send one simple query, bounded; a server that does not answer is left."""
-        try:
-            async with asyncio.timeout(_SETTLE):
-                try:
-                    async with asyncio.timeout(_REPEAT):
-                        await self._native.execute(text)
-                except TimeoutError:
-                    await self._cancel_again()
-                    await self._native.execute(text)
-        except exceptions.PostgresError:
-            pass  # it answers, that the transaction has failed
-        except Exception:  # noqa: BLE001  # the first error is the one to be told
-            self._native.terminate()
-        except BaseException:
-            self._native.terminate()
-            raise
-
-    async def _cancel_again(self) -> None:
-        """Repeat asyncpg's cancel request: one that overtakes its statement is lost."""
-        sent = asyncio.get_running_loop().create_future()
-        self._native._cancel_current_command(sent)
-        await sent
 
     # -- transactions --------------------------------------------------------------
 
@@ -324,7 +267,7 @@ class AsyncpgConnection(DriverConnection):
         try:
             await self._native.execute(" ".join(["BEGIN", *filter(None, modes)]))
         except BaseException as error:
-            await self._settle(error)  # the core rolls back what has begun
+            await self._settling.settle(error)  # the core rolls back what has begun
             raise
 
     async def commit(self) -> None:
@@ -332,7 +275,7 @@ class AsyncpgConnection(DriverConnection):
         try:
             tag = await self._native.execute("COMMIT")
         except BaseException as error:
-            await self._settle(error)
+            await self._settling.settle(error)
             raise
         if tag != "COMMIT":
             raise TransactionError(
@@ -372,8 +315,12 @@ class AsyncpgConnection(DriverConnection):
         await self._native.close()
 
     def terminate(self) -> None:
-        """Cut the line."""
-        self._native.terminate()
+        """Cut the line, and stop what the server may still be doing."""
+        self._settling.cut()
+
+    async def departed(self) -> None:
+        """Wait until the server has closed its end of a line that was cut."""
+        await self._settling.departed()
 
 
 def _count(tag: str | None) -> int:

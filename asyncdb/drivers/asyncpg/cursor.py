@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 
-import asyncpg
 from asyncpg.cursor import Cursor as Portal
 
 from asyncdb.driver import DriverCursor
 from asyncdb.drivers.asyncpg.kept import Kept
+from asyncdb.drivers.asyncpg.settling import Settling
 from asyncdb.values.rows import Row, tuple_row
 
 
@@ -18,17 +17,16 @@ class AsyncpgCursor(DriverCursor):
 
     def __init__(
         self,
-        native: asyncpg.Connection,
+        settling: Settling,
         kept: Kept,
         portal: Portal,
-        settle: Callable[[BaseException], Awaitable[None]],
         *,
         own_transaction: bool,
     ) -> None:
-        self._native = native
+        self._native = settling.native
+        self._settling = settling
         self._kept = kept
         self._portal = portal
-        self._settle = settle
         self._own = own_transaction
         self._open = True
 
@@ -42,7 +40,7 @@ class AsyncpgCursor(DriverCursor):
         try:
             rows: list[Row] = await self._portal.fetch(size)
         except BaseException as error:
-            await self._settle(error)
+            await self._settling.settle(error)
             raise
         if self._kept.duplicates:
             make = tuple_row(tuple(name for name, _ in self.columns))
@@ -66,7 +64,7 @@ class AsyncpgCursor(DriverCursor):
                 # ends.
                 await self._portal._close_portal(None)
         except BaseException as error:
-            await self._settle(error)
+            await self._settling.settle(error)
             if self._own and self._native.is_in_transaction():
-                self._native.terminate()
+                self._settling.cut()
             raise

@@ -191,6 +191,10 @@ class MySQLConnection(DriverConnection):
         """Cut the line, and stop what the server may still be doing."""
         self._exchange.terminate()
 
+    async def departed(self) -> None:
+        """Wait until the server has let go of the session."""
+        await self._exchange.departed()
+
 
 def render(statement: Statement, args: Sequence[str]) -> str:
     """Return the text with its values."""

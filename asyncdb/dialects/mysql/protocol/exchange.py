@@ -12,11 +12,17 @@ Rules that come from the protocol and the servers:
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 
 from asyncdb.dialects.mysql.error_numbers import ERRORS
 from asyncdb.dialects.mysql.protocol.answers import Answer
-from asyncdb.dialects.mysql.protocol.killing import kill, kill_later, stop
+from asyncdb.dialects.mysql.protocol.killing import (
+    Outcome,
+    be_patient,
+    end_session,
+    stop_statement,
+)
 from asyncdb.dialects.mysql.protocol.wire import QUERY, Wire
 from asyncdb.dialects.mysql.session import Session
 from asyncdb.errors import (
@@ -28,7 +34,8 @@ from asyncdb.errors import (
 )
 
 _IDLE = "DO 0"
-_NOT_KILLED = (OSError, EOFError, ConnectionLost)  # there is nobody any more
+_GONE = (OSError, EOFError, ConnectionLost)  # there is nobody any more
+_AGAIN = 0.1  # seconds until a server that was late is asked again
 
 
 class Exchange:
@@ -45,6 +52,9 @@ class Exchange:
         self._line = wire.line
         self._outstanding = False  # an answer is due
         self._is_streaming = False  # one is read in pieces, for as long as it takes
+        self._is_cut = False  # by us
+        self._is_gone = False  # the server has let go of the session, as far as seen
+        self._ending: asyncio.Future[Outcome] | None = None
 
     # -- one command -----------------------------------------------------------------
 
@@ -69,13 +79,13 @@ class Exchange:
             raise
         self._outstanding = False
         if rest:  # the server ends the session, and the answer was still in time
-            wire.abort()
+            self.abort()
         return answers
 
     def ready(self) -> Wire:
         """Return the wire, ready for a command."""
         if self._line.is_gone:
-            self._line.abort()
+            self.abort()
             raise ConnectionClosed("the connection to the server is closed")
         if self._is_streaming:
             raise ConnectionBusy("a result is still being read from this connection")
@@ -83,10 +93,13 @@ class Exchange:
 
     async def cut(self, error: BaseException) -> None:
         """End the session because of an error in the middle of an answer."""
-        self.wire.abort()
+        self.abort()
         self._outstanding = self._is_streaming = False
-        if not isinstance(error, _NOT_KILLED):
-            await stop(self.wire, self.session.server)
+        if isinstance(error, _GONE):
+            self._is_gone = True
+        else:
+            self._ending = end_session(self.wire, self.session.server)
+            await be_patient(self._ending)
 
     async def command(self, text: str, *, plain: bool = False) -> Answer:
         """Run a statement.
@@ -127,9 +140,9 @@ class Exchange:
         """Learn what an error has left of the transaction and of the session."""
         number = int.from_bytes(error[1:3], "little")
         if ERRORS.get(number) is ConnectionLost:
-            self.wire.abort()
+            self.abort()
         elif self.wire.in_transaction or not plain:
-            with contextlib.suppress(*_NOT_KILLED):
+            with contextlib.suppress(*_GONE):
                 (answer,) = await self.ask(self.encode(_IDLE))
                 if answer.error is not None:  # this one took the transaction away
                     await self.ask(self.encode(_IDLE))
@@ -147,7 +160,7 @@ class Exchange:
         self._outstanding = self._is_streaming = False
         self.wire.end_answer(answer)
         if answer.rest:
-            self.wire.abort()
+            self.abort()
 
     # -- the session -------------------------------------------------------------------
 
@@ -157,19 +170,39 @@ class Exchange:
 
     async def stop_statement(self) -> bool:
         """Stop what the server does now for this session; whether it did so in time."""
-        return await kill(self.wire, self.session.server, query=True)
+        return await stop_statement(self.wire, self.session.server)
+
+    # -- the end -----------------------------------------------------------------------
+
+    def abort(self) -> None:
+        """Cut the line; one that was gone before had been closed by the server."""
+        if not self._is_cut:
+            self._is_cut, self._is_gone = True, self._line.is_gone
+            self._line.abort()
 
     async def close(self) -> None:
         """Say goodbye; in the middle of an answer, cut."""
         if self._outstanding:
             self.terminate()
         else:
-            await self.wire.goodbye()
+            self._is_gone = await self.wire.goodbye() or self._is_gone
 
     def terminate(self) -> None:
         """Cut the line, and stop what the server may still be doing."""
         outstanding, self._outstanding = self._outstanding, False
-        gone = self.wire.is_gone
-        self.wire.abort()
-        if outstanding and not gone:
-            kill_later(self.wire, self.session.server)
+        self.abort()
+        if outstanding and not self._is_gone:
+            self._ending = end_session(self.wire, self.session.server)
+
+    async def departed(self) -> None:
+        """Wait until the server has let go of the session, or nobody can tell."""
+        while not self._is_gone:
+            ending = self._ending or end_session(self.wire, self.session.server)
+            if ending is None:
+                return
+            await asyncio.wait([ending])
+            self._ending = None
+            if ending.result() is not Outcome.LATE:
+                self._is_gone = True
+            else:
+                await asyncio.sleep(_AGAIN)

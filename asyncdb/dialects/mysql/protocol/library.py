@@ -56,10 +56,6 @@ class Line(Protocol):
         """Cut the line."""
 
     @abstractmethod
-    async def hang_up(self) -> None:
-        """Close the line when all is sent; called where it is not gone."""
-
-    @abstractmethod
     def get_server_info(self) -> str:
         """The version in the server's greeting."""
 

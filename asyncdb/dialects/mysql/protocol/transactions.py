@@ -49,7 +49,7 @@ class Transactions:
         """Roll back; a session that is gone was rolled back by the server."""
         wire = self._exchange.wire
         if wire.is_gone:
-            wire.abort()
+            self._exchange.abort()
             return
         try:
             await self._exchange.command("ROLLBACK")
@@ -73,4 +73,4 @@ class Transactions:
                 await self._exchange.command("SET autocommit = 1")
             except Exception:  # noqa: BLE001
                 # What was committed is committed; the session is not usable as it is.
-                self._exchange.wire.abort()
+                self._exchange.abort()

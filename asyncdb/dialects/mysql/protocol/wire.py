@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
 from typing import Self
 
 from asyncdb.dialects.mysql.protocol.answers import IN_TRANSACTION, Answer
@@ -13,6 +15,8 @@ QUIT, INIT_DB, QUERY = b"\x01", b"\x02", b"\x03"
 RESET = b"\x1f"  # COM_RESET_CONNECTION
 
 _MAX_PAYLOAD = 0xFFFFFF
+# Seconds for the server to close after a goodbye.
+_FAREWELL = 0.2
 
 
 class Wire:
@@ -47,8 +51,8 @@ class Wire:
         return cls(line, library, target)
 
     async def another(self) -> Self:
-        """Connect once more to where this one leads."""
-        return await self.to(self.library, self.target)
+        """Connect once more to where this one leads, to no database."""
+        return await self.to(self.library, replace(self.target, database=None))
 
     # -- commands --------------------------------------------------------------------
 
@@ -145,11 +149,22 @@ class Wire:
         """Cut the line."""
         self.line.abort()
 
-    async def goodbye(self) -> None:
-        """Say goodbye and close; harmless when gone."""
+    async def goodbye(self) -> bool:
+        """Say goodbye and close; harmless when gone.
+
+        Returns:
+            Whether the server has closed, too, which ends the session there.
+        """
         try:
-            if not self.line.is_gone:
-                self.send(QUIT)
-                await self.line.hang_up()
+            if self.line.is_gone:
+                return False
+            self.send(QUIT)
+            async with asyncio.timeout(_FAREWELL):
+                while True:
+                    await self.read(0)
+        except TimeoutError:
+            return False
+        except OSError:
+            return True
         finally:
             self.line.abort()
