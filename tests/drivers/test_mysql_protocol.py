@@ -18,6 +18,7 @@ from pymysql.constants import CLIENT
 import asyncdb
 from asyncdb.dialects.mysql.protocol import login
 from asyncdb.dialects.mysql.protocol.answers import Answer
+from tests.plugins.scale import eventually
 
 ABILITIES = CLIENT.CAPABILITIES & ~CLIENT.SSL
 FULL = 0xFFFFFF
@@ -534,7 +535,7 @@ async def test_a_kill_meets_the_right_server(fake: Fake) -> None:
     async def another(peer: Peer) -> bytes:
         await peer.log_in()
         await peer.command()
-        peer.send(packets(*result(["a"], [[b"0"]])))
+        peer.send(packets(*result(["a"], [[b"two:1:1"]])))
         return await peer.everything()
 
     async with fake(hangs, another) as (url, results):
@@ -545,23 +546,34 @@ async def test_a_kill_meets_the_right_server(fake: Fake) -> None:
         assert db.is_closed
 
     assert not [sent for sent in results if b"KILL" in sent]
-    assert any(b"one:1:1" in sent for sent in results)
+    assert any(b"@@server_id" in sent for sent in results)
+
+
+async def ends_session(peer: Peer, is_gone: Callable[[], bool]) -> bytes:
+    """Be the server to which KILL is sent; its session is there until it is gone."""
+    await peer.log_in()
+    await peer.command()
+    peer.send(packets(*result(["a"], [[b"h:1:1"]])))
+    while (await peer.command()).startswith(b"\x03KILL"):
+        peer.send(packets(error(1094) if is_gone() else ok()))
+    return peer.received  # it has said goodbye
 
 
 async def test_a_cancelled_session_is_killed(fake: Fake) -> None:
-    """The same server is told to end the session, by another connection."""
+    """The same server is told to end the session, until it knows it no more."""
+    kills = 0
 
     async def hangs(peer: Peer) -> bytes:
         await peer.serve()
         return await peer.everything()
 
     async def same(peer: Peer) -> bytes:
-        await peer.log_in()
-        await peer.command()
-        peer.send(packets(*result(["a"], [[b"1"]])))
-        await peer.command()
-        peer.send(packets(ok()))
-        return await peer.everything()
+        def is_gone() -> bool:
+            nonlocal kills
+            kills += 1
+            return kills == 3
+
+        return await ends_session(peer, is_gone)
 
     async with fake(hangs, same) as (url, results):
         db = await asyncdb.connect(url)
@@ -569,7 +581,55 @@ async def test_a_cancelled_session_is_killed(fake: Fake) -> None:
             async with asyncio.timeout(0.1):
                 await db.execute("SELECT SLEEP(100)")
 
-    assert any(b"KILL 7" in sent for sent in results)
+    assert [3] == [n for n in (sent.count(b"KILL 7") for sent in results) if n]
+
+
+async def test_a_slot_is_free_when_its_session_is_gone(fake: Fake) -> None:
+    """A pool opens no session in the place of one that the server still has."""
+    asked, gone = asyncio.Event(), asyncio.Event()
+    kills = 0
+
+    async def hangs(peer: Peer) -> bytes:
+        await peer.serve()
+        await peer.command()
+        asked.set()
+        return await peer.everything()
+
+    async def same(peer: Peer) -> bytes:
+        def is_gone() -> bool:
+            nonlocal kills
+            kills += 1
+            return gone.is_set()
+
+        return await ends_session(peer, is_gone)
+
+    async def anew(peer: Peer) -> bool:
+        in_time = gone.is_set()
+        await peer.serve()
+        await peer.command()
+        peer.send(packets(*result(["a"], [[b"5"]])))
+        await peer.command()
+        return in_time
+
+    async with (
+        fake(hangs, same, anew) as (url, results),
+        asyncdb.create_pool(url, min_size=0, max_size=1) as pool,
+    ):
+        first = asyncio.create_task(pool.fetchval("SELECT SLEEP(100)"))
+        await asked.wait()
+        first.cancel()
+        second = asyncio.create_task(pool.fetchval("SELECT 5"))
+        await asyncio.wait([first])
+
+        async def often_killed() -> bool:
+            return kills > 3
+
+        await eventually(often_killed)
+        assert not second.done()
+        gone.set()
+        assert "5" == await second
+
+    assert True in results
 
 
 async def test_a_kill_that_hangs_does_not_hold_up_the_cancelled(fake: Fake) -> None:

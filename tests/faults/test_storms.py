@@ -12,10 +12,12 @@ from urllib.parse import quote
 import pytest
 
 import asyncdb
+from asyncdb.driver import SupportsDeparture
 from tests.plugins import binaries, servers
 from tests.plugins.databases import SECOND_DRIVERS, SERVERS, engines
 from tests.plugins.proxy import MakeProxy
 from tests.plugins.scale import Scaled, eventually
+from tests.plugins.slow import Slow
 
 PROMPT = 0.5
 ON_SERVERS = (*SERVERS, *SECOND_DRIVERS)
@@ -28,6 +30,17 @@ SESSIONS = {
     "mysql": "SELECT count(*) FROM information_schema.processlist "
     "WHERE id <> connection_id() AND command <> 'Daemon' "
     "AND user NOT IN ('event_scheduler', 'system user')",
+}
+# A session's number, and whether it is there.
+PRESENCE = {
+    "postgresql": (
+        "SELECT pg_backend_pid()",
+        "SELECT count(*) FROM pg_stat_activity WHERE pid = CAST(? AS INTEGER)",
+    ),
+    "mysql": (
+        "SELECT connection_id()",
+        "SELECT count(*) FROM information_schema.processlist WHERE id = ?",
+    ),
 }
 # Takes a moment, and gives back what it got.
 ECHO = {
@@ -223,3 +236,32 @@ async def test_helpers_are_few(database_url: str, make_proxy: MakeProxy) -> None
         assert proxy.open_links <= waiting + HELPERS
         proxy.flow()
         assert 1 == await pool.fetchval(ECHO[pool.dialect.name].format(0), [1])
+
+
+@engines(*ON_SERVERS)
+@pytest.mark.parametrize("busy", [False, True], ids=["idle", "busy"])
+async def test_a_session_that_was_cut_departs(database_url: str, busy: bool) -> None:
+    """Whatever a session was doing, who waits for its departure finds it gone."""
+    async with (
+        asyncdb.connect(database_url) as observer,
+        asyncdb.connect(database_url) as db,
+    ):
+        mine, there = PRESENCE[db.dialect.name]
+        number = await db.fetchval(mine)
+        slow = await Slow.on(db, observer)
+        task = asyncio.ensure_future(db.execute(slow.sql if busy else "SELECT 1"))
+        if busy:
+            await slow.started()
+        else:
+            await task
+        session = db._session
+        assert isinstance(session, SupportsDeparture)
+
+        session.terminate()
+        async with asyncio.timeout(2):
+            await session.departed()
+
+        assert 0 == await observer.fetchval(there, [number])
+        if busy:
+            with pytest.raises(asyncdb.ConnectionLost):
+                await task

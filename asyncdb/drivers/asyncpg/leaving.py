@@ -43,12 +43,12 @@ class PgNative(asyncpg.Connection):  # type: ignore[misc]  # it has no types
 
     __slots__ = ()
 
-    async def _cancel(self, waiter: Any, *more: Any) -> None:
+    async def _cancel(self, waiter: Any, cancel_waiter: Any = None) -> None:
         turn = _turn(self)
         await turn.acquire()
         # It is done when the request is: what follows waits for the statement to end.
         waiter.add_done_callback(lambda _: turn.release())
-        await super()._cancel(waiter, *more)
+        await super()._cancel(waiter, cancel_waiter)
 
 
 def _turn(native: Any) -> asyncio.Semaphore:

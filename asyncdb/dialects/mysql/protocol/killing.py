@@ -5,9 +5,9 @@ Rules:
 1. Where an address leads to several servers (a balancer, a failover), the other
    connection may reach another one, on which the same number is somebody else's
    session. So a server is asked who it is before anything is killed there.
-2. However much there is to stop, an account has two helpers at most: connections that
-   send one KILL after the other. A helper stays in the count until it has said goodbye
-   and the server has closed its line.
+2. However much there is to stop, an account has two helpers at most: a connection that
+   sends one KILL after the other, and perhaps the one before it, which is leaving. No
+   third one comes until that is gone.
 3. KILL is only a wish. A session is gone when the server does not know its number any
    more; until then it is asked again, and other jobs have their turn meanwhile.
 """
@@ -27,8 +27,6 @@ from asyncdb.dialects.mysql.protocol.wire import Wire
 from asyncdb.dialects.mysql.session import SERVER
 from asyncdb.errors import TooManyConnections
 
-# Helpers of an account.
-_MOST = 2
 # Seconds for a helper to connect and have its KILL answered, and for a session to go.
 LIMIT = 2.0
 # Seconds which a cancelled call waits itself: the work has usually ended when it
@@ -70,87 +68,60 @@ class _Job:
             self.outcome.set_result(outcome)
 
 
-class _Side:
-    """A helper's connection, which is opened for its first job."""
-
-    def __init__(self) -> None:
-        self.wire: Wire | None = None
-        self._server = ""
-
-    async def reach(self, job: _Job) -> bool:
-        """Connect to where a job's session is; whether its very server answers."""
-        if self.wire is not None and self._server != job.server:
-            await self.leave()
-        if self.wire is None:
-            self.wire = await job.wire.another()
-            answer = await self.wire.ask(f"SELECT {SERVER}")
-            self._server = str(server_values(answer)[0])
-        return self._server == job.server
-
-    async def leave(self) -> None:
-        """Say goodbye, and wait until the server has closed, too."""
-        wire, self.wire = self.wire, None
-        if wire is not None:
-            await wire.goodbye()
-
-    def cut(self) -> None:
-        """Leave without a word."""
-        wire, self.wire = self.wire, None
-        if wire is not None:
-            wire.abort()
-
-
-class _Helpers:
+class _Helper:
     """What stops the work of all sessions of an account."""
 
     def __init__(self) -> None:
         self._jobs: deque[_Job] = deque()
         # The loop itself keeps only weak references to tasks.
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._task: asyncio.Task[None] | None = None
+        self._wire: Wire | None = None
+        self._server = ""
+        # The connection before, which the server may not have let go of yet.
+        self._before = 0
 
     def take(self, job: _Job) -> None:
         """Take a job on."""
         self._jobs.append(job)
-        if len(self._tasks) < _MOST:
-            task = asyncio.get_running_loop().create_task(self._work())
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._work())
 
     async def _work(self) -> None:
-        side = _Side()
         try:
             while self._jobs:
                 job = self._jobs.popleft()
                 outcome: Outcome | None = Outcome.FAILED
                 try:
                     if not job.outcome.done():
-                        outcome = await self._turn(job, side)
+                        outcome = await self._turn(job)
                     if not self._jobs:
                         # Before the job is called done: who waits for it may end the
                         # program then.
-                        await side.leave()
+                        await self._leave()
                 finally:
                     if outcome is not None:
                         job.end(outcome)
         finally:
-            side.cut()
+            self._cut()
+            self._task = None
 
-    async def _turn(self, job: _Job, side: _Side) -> Outcome | None:
+    async def _turn(self, job: _Job) -> Outcome | None:
         """Do a job once; `None` where it has to be done again."""
         await asyncio.sleep(job.pause)
         try:
             async with asyncio.timeout(LIMIT):
-                if not await side.reach(job):
+                wire = await self._reach(job)
+                if wire is None:
                     _log.debug("not killed: another server at %r", job.wire.target)
                     return Outcome.FAILED
-                outcome = await _kill(job, side)
+                outcome = await _kill(job, wire)
         except Exception as error:  # noqa: BLE001
             # No password: connection errors name user and host at most.
             _log.debug("not killed: %s", type(error).__name__)
             outcome = _read(error, job.wire)
-            if side.wire is None:  # the others would not be let in, either
+            if self._wire is None:  # the others would not be let in, either
                 self._end_all(outcome)
-            side.cut()
+            self._cut()
         if outcome is None:
             self._jobs.append(job)
         return outcome
@@ -159,11 +130,42 @@ class _Helpers:
         while self._jobs:
             self._jobs.popleft().end(outcome)
 
+    # -- the connection --------------------------------------------------------------
 
-async def _kill(job: _Job, side: _Side) -> Outcome | None:
-    assert side.wire is not None  # noqa: S101  # it was reached
+    async def _reach(self, job: _Job) -> Wire | None:
+        """Connect to where a job's session is; `None` if another server answers."""
+        if self._wire is not None and self._server != job.server:
+            await self._leave()
+        if self._wire is None:
+            self._wire = await job.wire.another()
+            answer = await self._wire.ask(f"SELECT {SERVER}")
+            server, self._server = self._server, str(server_values(answer)[0])
+            while self._before and server == self._server:
+                answer = await self._wire.ask(f"KILL {self._before}")
+                if answer.error is not None:
+                    break
+                await asyncio.sleep(_FIRST)
+            self._before = 0
+        return self._wire if self._server == job.server else None
+
+    async def _leave(self) -> None:
+        """Say goodbye, and wait until the server has closed, too."""
+        wire, self._wire = self._wire, None
+        if wire is not None:
+            self._before = wire.session_number
+            await wire.goodbye()
+
+    def _cut(self) -> None:
+        """Leave without a word."""
+        wire, self._wire = self._wire, None
+        if wire is not None:
+            self._before = wire.session_number
+            wire.abort()
+
+
+async def _kill(job: _Job, wire: Wire) -> Outcome | None:
     what = "QUERY " if job.query else ""
-    answer = await side.wire.ask(f"KILL {what}{job.number}")
+    answer = await wire.ask(f"KILL {what}{job.number}")
     if answer.error is not None:
         number = int.from_bytes(answer.error[1:3], "little")
         return Outcome.DONE if number == _UNKNOWN_THREAD else Outcome.FAILED
@@ -181,7 +183,7 @@ def _read(error: Exception, wire: Wire) -> Outcome:
 
 
 _Account: TypeAlias = tuple[str | None, int, str | None, str | None]
-_helpers: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[_Account, _Helpers]] = (
+_helpers: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[_Account, _Helper]] = (
     WeakKeyDictionary()
 )
 
@@ -190,7 +192,7 @@ def _take(job: _Job) -> None:
     target = job.wire.target
     account = target.host, target.port, target.unix_socket, target.user
     accounts = _helpers.setdefault(asyncio.get_running_loop(), {})
-    accounts.setdefault(account, _Helpers()).take(job)
+    accounts.setdefault(account, _Helper()).take(job)
 
 
 async def stop_statement(wire: Wire, server: str) -> bool:
