@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from asyncdb import errors
 from asyncdb.connection import Connection
+from asyncdb.connection.session import Session
 from asyncdb.driver.registry import find_driver
 from asyncdb.options import PoolOptions
 from asyncdb.options.reading import read_options
@@ -47,8 +48,8 @@ class Connecting:
             await self._connection.close()
 
     async def _open(self) -> Connection:
-        session = await open_session(self._driver, self._url, self._options)
-        return Connection(self._driver, session, self._url, self._options)
+        inner = await open_session(self._driver, self._url, self._options)
+        return Connection(Session(self._driver, inner, self._url, self._options))
 
 
 def connect(url: str | DatabaseURL, **options: Any) -> Connecting:

@@ -9,24 +9,21 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from itertools import chain
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Executable, MetaData
 from sqlalchemy.engine.mock import MockConnection
-from typing_extensions import TypeForm
 
 import asyncdb
-from asyncdb.connection.cursor import Params, Seconds
-from asyncdb.connection.cursor import Text as SQLText
+from asyncdb.connection import OpenStream, Params, Result, Seconds
 from asyncdb.contrib._compiling import Process, Ready, compiler_for
 from asyncdb.values.rows import tuple_row
 
-T = TypeVar("T")
-# The methods of `Core` take any of these where asyncdb's take a text alone.
-Text: TypeAlias = SQLText | Executable
+if TYPE_CHECKING:
+    from asyncdb.options import TransactionOptions
 
 
-class Core(asyncdb.Executor):
+class Core(asyncdb.Executor["str | Executable", "Core"]):
     """A connection or pool whose every verb also takes a SQLAlchemy Core statement.
 
     Parameters of a statement are given as a mapping, or are in the statement. Texts go
@@ -61,41 +58,13 @@ class Core(asyncdb.Executor):
     __slots__ = ("_db",)
 
     def __init__(self, db: asyncdb.Executor) -> None:
+        super().__init__(_CoreRunner(db))
         self._db = db
 
     @property
     def db(self) -> asyncdb.Executor:
         """The connection or pool itself."""
         return self._db
-
-    @property
-    def dialect(self) -> asyncdb.Dialect:
-        """Facts about the database: `name`, `flavor`, `server_version`, ..."""
-        return self._db.dialect
-
-    @asynccontextmanager
-    async def transaction(
-        self,
-        *,
-        isolation: asyncdb.Isolation | None = None,
-        readonly: bool = False,
-        deferrable: bool = False,
-    ) -> AsyncIterator[Core]:
-        """Open a transaction for a block, or a savepoint inside another.
-
-        Args:
-            isolation: the SQL standard's level, the session's own when `None`.
-            readonly: the database refuses writes.
-            deferrable: PostgreSQL's DEFERRABLE; without effect elsewhere.
-
-        Yields:
-            A `Core` on the connection that has it.
-        """
-        opened = self._db.transaction(
-            isolation=isolation, readonly=readonly, deferrable=deferrable
-        )
-        async with opened as db:
-            yield Core(db) if isinstance(db, asyncdb.Executor) else self
 
     async def create_all(self, metadata: MetaData) -> None:
         """Create all tables, with their types and indexes, in the order of their keys.
@@ -121,20 +90,25 @@ class Core(asyncdb.Executor):
         for statement in found:
             await self.execute(statement)
 
-    # -- what the verbs are made of ----------------------------------------------------
 
-    async def _execute(
-        self,
-        sql: Text,
-        params: Params,
-        timeout: Seconds = None,
-        *,
-        plain: bool = False,
-    ) -> Any:
+class _CoreRunner:
+    """Compiles what is to be run, and converts the rows by the statement's types."""
+
+    def __init__(self, db: asyncdb.Executor) -> None:
+        self._db = db
+        self._runner = db.runner
+
+    @property
+    def dialect(self) -> asyncdb.Dialect:
+        return self._runner.dialect
+
+    async def execute(
+        self, sql: Any, params: Params, timeout: Seconds = None, *, plain: bool = False
+    ) -> Result:
         if not isinstance(sql, Executable):
-            return await self._db._execute(sql, params, timeout, plain=plain)
+            return await self._runner.execute(sql, params, timeout, plain=plain)
         ready, text, bound = _bind(self.dialect, sql, params)
-        result = await self._db._execute(text, bound, timeout, plain=plain)
+        result = await self._runner.execute(text, bound, timeout, plain=plain)
         if ready.tells_key:
             # SQLAlchemy has asked for the key; the user asked for no rows.
             key = result.rows[0][0] if len(result.rows) == 1 else None
@@ -147,174 +121,57 @@ class Core(asyncdb.Executor):
                 result.columns = _columns(result.columns, processes)
         return result
 
-    async def _execute_many(
+    async def execute_many(
         self,
-        sql: Text,
+        sql: Any,
         rows: Any,
         *,
         exact_rowcount: bool = False,
         timeout: Seconds = None,
-    ) -> Any:
+    ) -> Result:
         if isinstance(sql, Executable):
             sql, rows = await _bind_many(self.dialect, sql, rows)
-        return await self._db._execute_many(
-            cast("str", sql), rows, exact_rowcount=exact_rowcount, timeout=timeout
+        return await self._runner.execute_many(
+            sql, rows, exact_rowcount=exact_rowcount, timeout=timeout
         )
 
-    async def _load_rows(
+    async def load_rows(
         self, table: str | Sequence[str], columns: Sequence[str], rows: Any
     ) -> int:
-        return await self._db._load_rows(table, columns, rows)
+        return await self._runner.load_rows(table, columns, rows)
 
-    def _streamer(self) -> Any:
-        return _Streamer(self._db)
-
-    if TYPE_CHECKING:  # the verbs are inherited; here is what else they take
-
-        async def execute(  # noqa: D102
-            self, sql: Text, params: Params = None, *, timeout: Seconds = None
-        ) -> asyncdb.Cursor: ...
-        async def executemany(  # noqa: D102
-            self,
-            sql: Text,
-            rows: Any,
-            *,
-            exact_rowcount: bool = False,
-            timeout: Seconds = None,
-        ) -> asyncdb.Cursor: ...
-
-        @overload
-        async def fetchone(
-            self,
-            sql: Text,
-            params: Params = None,
-            *,
-            timeout: Seconds = None,
-        ) -> asyncdb.Row | None: ...
-        @overload
-        async def fetchone(
-            self,
-            sql: Text,
-            params: Params = None,
-            *,
-            into: TypeForm[T],
-            timeout: Seconds = None,
-        ) -> T | None: ...
-        async def fetchone(self, *args: Any, **kwargs: Any) -> Any: ...  # noqa: D102
-
-        @overload
-        async def fetchmany(
-            self,
-            sql: Text,
-            params: Params = None,
-            *,
-            size: int = 100,
-            timeout: Seconds = None,
-        ) -> list[asyncdb.Row]: ...
-        @overload
-        async def fetchmany(
-            self,
-            sql: Text,
-            params: Params = None,
-            *,
-            into: TypeForm[T],
-            size: int = 100,
-            timeout: Seconds = None,
-        ) -> list[T]: ...
-        async def fetchmany(self, *args: Any, **kwargs: Any) -> Any: ...  # noqa: D102
-
-        @overload
-        async def fetchall(
-            self,
-            sql: Text,
-            params: Params = None,
-            *,
-            timeout: Seconds = None,
-        ) -> list[asyncdb.Row]: ...
-        @overload
-        async def fetchall(
-            self,
-            sql: Text,
-            params: Params = None,
-            *,
-            into: TypeForm[T],
-            timeout: Seconds = None,
-        ) -> list[T]: ...
-        async def fetchall(self, *args: Any, **kwargs: Any) -> Any: ...  # noqa: D102
-
-        @overload
-        async def fetchval(
-            self,
-            sql: Text,
-            params: Params = None,
-            *,
-            timeout: Seconds = None,
-        ) -> Any: ...
-        @overload
-        async def fetchval(
-            self,
-            sql: Text,
-            params: Params = None,
-            *,
-            into: TypeForm[T],
-            timeout: Seconds = None,
-        ) -> T | None: ...
-        async def fetchval(self, *args: Any, **kwargs: Any) -> Any: ...  # noqa: D102
-
-        @overload
-        def stream(
-            self,
-            sql: Text,
-            params: Params = None,
-            *,
-            batch: int = 1000,
-            timeout: Seconds = None,
-        ) -> asyncdb.Stream: ...
-        @overload
-        def stream(
-            self,
-            sql: Text,
-            params: Params = None,
-            *,
-            into: TypeForm[T],
-            batch: int = 1000,
-            timeout: Seconds = None,
-        ) -> asyncdb.Stream[T]: ...
-        def stream(self, *args: Any, **kwargs: Any) -> Any: ...  # noqa: D102
-
-
-class _Streamer:
-    """Compiles what a stream reads, and converts its rows."""
-
-    def __init__(self, db: asyncdb.Executor) -> None:
-        self._db = db
-        self._inner: Any = db._streamer()
-        self._processes: Sequence[Process | None] | None = None
-
-    async def _open_stream(self, stream: Any, sql: Text, params: Params) -> Any:
+    async def open_stream(
+        self, sql: Any, params: Params, timeout: Seconds = None, *, plain: bool = False
+    ) -> OpenStream:
         if not isinstance(sql, Executable):
-            return await self._inner._open_stream(stream, sql, params)
-        ready, text, bound = _bind(self._db.dialect, sql, params)
-        stream._sql = text  # what an error shows
-        cursor = await self._inner._open_stream(stream, text, bound)
-        self._processes = ready.processes(cursor.columns)
-        if self._processes is None:
-            return cursor
-        return _Opened(cursor, _columns(cursor.columns, self._processes))
+            return await self._runner.open_stream(sql, params, timeout, plain=plain)
+        ready, text, bound = _bind(self.dialect, sql, params)
+        opened = await self._runner.open_stream(text, bound, timeout, plain=plain)
+        processes = ready.processes(opened.columns)
+        return opened if processes is None else _CoreStream(opened, processes)
 
-    async def _read_stream(self, cursor: Any, size: int) -> Any:
-        if self._processes is None:
-            return await self._inner._read_stream(cursor, size)
-        rows = await self._inner._read_stream(cursor.native, size)
-        return _processed(cursor.columns, self._processes, rows)
-
-    async def _close_stream(self, cursor: Any) -> None:
-        await self._inner._close_stream(getattr(cursor, "native", cursor))
+    @asynccontextmanager
+    async def transaction(self, options: TransactionOptions) -> AsyncIterator[Core]:
+        async with self._runner.transaction(options) as db:
+            own = isinstance(db, asyncdb.Executor)  # a pool's block has a connection
+            yield Core(db if own else self._db)
 
 
-class _Opened(NamedTuple):
-    native: Any
-    columns: Any
+class _CoreStream:
+    """A stream whose rows are converted by the statement's types."""
+
+    def __init__(self, opened: OpenStream, processes: Sequence[Process | None]) -> None:
+        self._opened = opened
+        self._processes = processes
+        self.columns = _columns(opened.columns, processes)
+        self.decoding = opened.decoding
+
+    async def fetch(self, size: int) -> Any:
+        rows = await self._opened.fetch(size)
+        return _processed(self.columns, self._processes, rows)
+
+    async def close(self) -> None:
+        await self._opened.close()
 
 
 def _bind(

@@ -10,23 +10,28 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from asyncdb import errors
-from asyncdb.connection.session import wrong_loop
-from asyncdb.pool.lease import Lent
+from asyncdb.connection.exclusive import wrong_loop
 from asyncdb.pool.stats import PoolStats
 from asyncdb.wait_queue import Expired
 
 if TYPE_CHECKING:
+    from asyncdb.connection.session import Session
     from asyncdb.options import PoolOptions
     from asyncdb.pool.lease import Lease
     from asyncdb.pool.lifecycle import Lifecycle
 
 logger = logging.getLogger("asyncdb")
 
-UNSET: Final[Any] = object()
+DEFAULT: Final[Any] = object()  # seconds: those of the option `acquire_timeout`
 
 
 class Checkout:
-    """What a pool does to lend its connections."""
+    """What a pool does to lend its connections.
+
+    Args:
+        lifecycle: makes, judges, mends and closes what is lent.
+        options: the pool's.
+    """
 
     def __init__(self, lifecycle: Lifecycle, options: PoolOptions) -> None:
         self._lifecycle = lifecycle
@@ -39,11 +44,7 @@ class Checkout:
         self._wait_time_max = 0.0
 
     def stats(self) -> PoolStats:
-        """Return sizes and counters, as they are now.
-
-        Returns:
-            A `PoolStats`.
-        """
+        """Return sizes and counters, as they are now."""
         kernel, lifecycle = self._kernel, self._lifecycle
         return PoolStats(
             size=kernel.size,
@@ -63,7 +64,7 @@ class Checkout:
 
     # -- in and out --------------------------------------------------------------------
 
-    def _take(self) -> Lease | None:
+    def take(self) -> Lease | None:
         """Take a connection that is free, if there is one."""
         try:
             at_home = asyncio.get_running_loop() is self._loop
@@ -74,15 +75,17 @@ class Checkout:
         self._acquires += 1
         return self._kernel.take()
 
-    async def _wait(self, timeout: float | None) -> Lease:
+    async def wait(self, timeout: float | None = DEFAULT) -> Lease:
         """Wait in line for a connection."""
         kernel, most = self._kernel, self._options.max_waiting
         if kernel.is_closed:
-            raise self._refusal()
+            raise self.refusal()
         if most is not None and kernel.lacking >= most:
             raise errors.PoolFull(
                 f"{kernel.waiting} tasks are waiting already: {self!r}"
             )
+        if timeout is DEFAULT:
+            timeout = self._options.acquire_timeout
         begun = self._loop.time()
         try:
             return await kernel.wait(timeout)
@@ -94,12 +97,14 @@ class Checkout:
             self._wait_time += waited
             self._wait_time_max = max(self._wait_time_max, waited)
 
-    async def _borrow(self, timeout: float | None) -> Lent:
-        """Lend a connection to this task."""
-        lease = self._take() or await self._wait(timeout)
-        db = Lent.of(lease)
+    async def borrow(self, timeout: float | None = DEFAULT) -> Session:
+        """Lend a session to this task; `acquire_timeout` holds by default."""
+        lease = self.take() or await self.wait(timeout)
+        session = lease.session.lend(lease)
         task = lease.borrower = asyncio.current_task()
-        lease.borrowed = weakref.ref(db, partial(_forgotten, self._lifecycle, lease))
+        lease.borrowed = weakref.ref(
+            session, partial(_forgotten, self._lifecycle, lease)
+        )
         seconds = self._options.leak_warning
         if seconds is not None:
             who = task.get_name() if task else "no task"
@@ -107,26 +112,36 @@ class Checkout:
             lease.alarm = self._loop.call_later(
                 seconds, _warn_of_leak, seconds, who, stack
             )
-        return db
+        return session
 
-    async def _give_back(self, db: Lent, error: BaseException | None) -> None:
-        """Take a connection back; wait for its reset, but not with an error in hand."""
-        self._check_home()
-        lease = db._lease
-        if lease is None or lease.borrowed is None or lease.borrowed() is not db:
+    async def give_back(self, session: Session, error: BaseException | None) -> None:
+        """Take a loan back; wait for its reset, but not with an error in hand."""
+        self.check_home()
+        lease: Lease = session.lease
+        if lease.borrowed is None or lease.borrowed() is not session:
             return  # it came back before
         lease.borrowed = lease.borrower = None
         if lease.alarm is not None:
             lease.alarm.cancel()
             lease.alarm = None
-        task = self._lifecycle.put(lease, db)
-        db.end()
+        task = self._lifecycle.put(lease, session)
+        session.end(lease.returned)
         if task is not None and error is None:
             await asyncio.wait([task])
 
+    def put(self, lease: Lease) -> None:
+        """Take back what one of the pool's own verbs has used."""
+        self._lifecycle.put(lease, lease.session)
+
+    def owns(self, session: Session) -> bool:
+        """Tell whether a session is a loan of this pool."""
+        lease = session.lease
+        return lease is not None and lease.owner is self._lifecycle
+
     # -- refusals ----------------------------------------------------------------------
 
-    def _check_home(self) -> None:
+    def check_home(self) -> None:
+        """Refuse a call from another loop."""
         try:
             at_home = asyncio.get_running_loop() is self._loop
         except RuntimeError:
@@ -137,7 +152,8 @@ class Checkout:
     def _elsewhere(self) -> errors.WrongLoop:
         return errors.WrongLoop(wrong_loop("pool", self._lifecycle.process))
 
-    def _refusal(self) -> errors.PoolClosed:
+    def refusal(self) -> errors.PoolClosed:
+        """Make the error for a loan that is asked for too late."""
         return errors.PoolClosed("the pool is closed, or closing: it lends no more")
 
     def _too_late(self, timeout: float | None) -> errors.PoolTimeout:
@@ -157,6 +173,14 @@ class Checkout:
                 "; a database in memory has one connection, for all tasks in turn"
             )
         return errors.PoolTimeout(message)
+
+    def __repr__(self) -> str:
+        """Show where the pool is connected to and its numbers, without a password."""
+        kernel = self._kernel
+        state = "closed " if kernel.is_closed else ""
+        numbers = f"size={kernel.size}/{kernel.max_size} idle={kernel.idle}"
+        where = f"{self._lifecycle.url} {state}{numbers}"
+        return f"<asyncdb.Pool {where} waiting={kernel.waiting}>"
 
 
 def _forgotten(lifecycle: Lifecycle, lease: Lease, _: object) -> None:

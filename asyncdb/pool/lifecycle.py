@@ -22,8 +22,9 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from asyncdb import errors
+from asyncdb.connection.session import Session
 from asyncdb.pool.kernel import Resources
-from asyncdb.pool.lease import Lease, Lent
+from asyncdb.pool.lease import Lease
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -61,7 +62,7 @@ class Lifecycle:
         open_session: Callable[[], Awaitable[DriverConnection]],
     ) -> None:
         self._driver = driver
-        self._url = url
+        self.url = url
         self._connect_options = connect_options
         self._options = options
         self._open_session = open_session
@@ -88,7 +89,7 @@ class Lifecycle:
         # The database lives in its connection: there is one, and it is never replaced
         # as long as it lives.
         self.is_private = False
-        self.dialect: Dialect | None = None
+        self.dialect: Dialect = driver.dialect
         self.created = 0
         self.failures = 0
         self.closed: Counter[str] = Counter()
@@ -104,22 +105,23 @@ class Lifecycle:
     async def _make(self) -> Lease:
         generation = self.generation
         try:
-            session = await self._open_session()
+            inner = await self._open_session()
         except Exception as error:
             self.failures += 1
             lost = isinstance(error, errors.ConnectionFailed | errors.ConnectionLost)
             if lost and not isinstance(error, _MINE):
                 self.suspect()
             raise
-        self.dialect = session.dialect
-        if not session.dialect.supports_concurrent_connections:
+        session = Session(self._driver, inner, self.url, self._connect_options)
+        session.belongs_to_a_pool()
+        self.dialect = inner.dialect
+        if not inner.dialect.supports_concurrent_connections:
             self.is_private = True
             self.kernel.resize(1)
         now = self.now()
         lived = self._lifetime * random.uniform(1 - _JITTER, 1)  # noqa: S311  # no secret
         lease = Lease(
             owner=self,
-            db=Lent(self._driver, session, self._url, self._connect_options),
             session=session,
             expires=inf if self.is_private else now + lived,
             generation=generation,
@@ -131,7 +133,7 @@ class Lifecycle:
 
     def _fit(self, lease: Lease) -> bool | None:
         """Judge an idle one, without I/O."""
-        if lease.session.is_closed():
+        if lease.inner.is_closed():
             lease.reason = "lost"
             self.suspect()
             return False
@@ -145,33 +147,33 @@ class Lifecycle:
 
     async def _mend(self, lease: Lease) -> bool:
         """Roll back and reset, or ask for a sign of life."""
-        session, generation = lease.session, self.generation
+        inner, generation = lease.inner, self.generation
         try:
             async with asyncio.timeout(self._connect_options.close_timeout):
-                if session.in_transaction():
-                    await session.rollback()
+                if inner.in_transaction():
+                    await inner.rollback()
                 elif not lease.dirty:
-                    await lease.db.ping()
-                if lease.dirty and not (lease.can_reset and await session.reset()):  # type: ignore[attr-defined]  # asked once
+                    await lease.session.ping()
+                if lease.dirty and not (lease.can_reset and await inner.reset()):  # type: ignore[attr-defined]  # asked once
                     lease.reason = lease.reason or "reset"
         except Exception as error:  # noqa: BLE001  # it is replaced, whatever it was
             logger.debug("a connection is replaced: %s", type(error).__name__)
             lease.reason = lease.reason or "broken"
-            session.terminate()
+            inner.terminate()
             self.suspect()
         except BaseException:
-            session.terminate()
+            inner.terminate()
             raise
-        if lease.reason or session.is_closed():
+        if lease.reason or inner.is_closed():
             return False
         lease.dirty = False
         lease.generation = generation
-        lease.db._lexis = session.lexis
+        lease.session.forget()
         return True
 
     async def _close(self, lease: Lease) -> None:
         try:
-            await lease.db.close()
+            await lease.session.close()
         finally:
             self.leases.discard(lease)
             self.closed[
@@ -188,16 +190,15 @@ class Lifecycle:
 
     # -- coming back -------------------------------------------------------------------
 
-    def put(self, lease: Lease, db: Lent) -> asyncio.Task[None] | None:
-        """Take back what `db` has used; the task, if any, ends when it is in order."""
-        session = lease.session
+    def put(self, lease: Lease, session: Session) -> asyncio.Task[None] | None:
+        """Take a loan back; the task, if any, ends when all is in order."""
+        inner = lease.inner
         now = lease.idle_since = self.now()
         if not (
-            session.is_closed()
-            or session.in_transaction()
-            or db._touched
-            or db._task is not None
-            or db._stream is not None
+            inner.is_closed()
+            or inner.in_transaction()
+            or session.touched
+            or session.is_busy
             or lease.reason
             or lease.expires <= now
             or self._options.reset == "always"
@@ -208,16 +209,16 @@ class Lifecycle:
             self.kernel.forget(lease)  # the pool was terminated
             return None
         lease.dirty = self._options.reset == "always" or (
-            db._touched and self._options.reset == "auto"
+            session.touched and self._options.reset == "auto"
         )
-        db._touched = False
-        if session.is_closed():
+        session.touched = False
+        if inner.is_closed():
             lease.reason = lease.reason or "broken"
-            if db._lost:
+            if session.was_lost:
                 self.suspect()
-        elif db._task is not None or db._stream is not None:
+        elif session.is_busy:
             lease.reason = "busy"
-            session.terminate()
+            inner.terminate()
         elif lease.expires <= now:
             lease.reason = lease.reason or "lifetime"
         if lease.reason:
@@ -236,7 +237,7 @@ class Lifecycle:
         lease.borrowed = lease.borrower = None
         if lease.alarm is not None:
             lease.alarm.cancel()
-        lease.session.terminate()
+        lease.inner.terminate()
         lease.reason = "leaked"
         if lease in self.leases:
             self.kernel.put_to_close(lease)
@@ -264,7 +265,7 @@ class Lifecycle:
 
         def keep(lease: Lease) -> bool:
             nonlocal spare
-            if lease.session.is_closed():
+            if lease.inner.is_closed():
                 lease.reason = "lost"
                 self.suspect()
             elif self.is_private:
@@ -300,7 +301,7 @@ class Lifecycle:
         self.stop()
         for lease in self.leases:
             try:
-                lease.session.terminate()
+                lease.inner.terminate()
             except Exception as error:  # noqa: BLE001  # its loop may be gone
                 logger.debug("could not cut a connection: %s", type(error).__name__)
         self.leases.clear()

@@ -3,7 +3,7 @@
 from asyncdb.sql.lists import Expand, expand, spread
 from asyncdb.sql.parameters import arguments, prepare, style_of
 from asyncdb.sql.quoting import escape_like, quote_identifier
-from asyncdb.sql.statement import Statement, Style
+from asyncdb.sql.statement import Statement, Style, touches
 from asyncdb.sql.templates import Template, read_template
 
 __all__ = [
@@ -19,4 +19,5 @@ __all__ = [
     "read_template",
     "spread",
     "style_of",
+    "touches",
 ]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from asyncdb.dialect import Dialect
+
 Style = Literal["none", "positional", "named"]
 
 
@@ -39,3 +41,15 @@ class Statement:
     names: frozenset[str]
     controls_transaction: bool
     multiple: bool
+
+
+def touches(statement: Statement, dialect: Dialect) -> bool:
+    """Tell whether a statement may leave something behind in its session."""
+    words, mark = dialect.touching_words, dialect.touching_mark
+    return (
+        statement.verb not in dialect.harmless_verbs
+        or statement.multiple
+        or not words.isdisjoint(statement.words)
+        or not words.isdisjoint(statement.names)
+        or (mark != "" and mark in statement.sql)
+    )

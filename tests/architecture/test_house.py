@@ -19,6 +19,12 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "asyncdb"
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 
+# Lines that a file may have beyond 400, and why.
+LONGER = {
+    # All verbs, once: three quarters of it are what editors show of them.
+    "connection/executor.py": 50,
+}
+
 DOWN = "imports go down only"
 DOOR = "drivers are reached through entry points alone"
 STRANGERS = "drivers do not know each other"
@@ -98,10 +104,15 @@ def test_a_planted_violation_is_seen(
 
 
 def test_no_file_is_long() -> None:
-    """No file of the package has more than 400 lines."""
-    lengths = {str(path): len(path.read_text().splitlines()) for path in SOURCES}
+    """No file of the package has more than 400 lines, but those with a reason."""
+    names = {path.relative_to(PACKAGE).as_posix(): path for path in SOURCES}
+    lengths = {
+        name: len(path.read_text().splitlines()) - LONGER.get(name, 0)
+        for name, path in names.items()
+    }
 
-    assert not {path: length for path, length in lengths.items() if length > 400}
+    assert not {name: length for name, length in lengths.items() if length > 400}
+    assert LONGER.keys() <= lengths.keys()
 
 
 def test_no_file_has_a_name_that_says_nothing() -> None:

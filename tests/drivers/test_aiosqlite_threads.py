@@ -24,7 +24,7 @@ MANY = 6
 
 def session(db: asyncdb.Connection) -> AiosqliteConnection:
     """Return the driver's connection."""
-    found: Any = db._session
+    found: Any = db._session.inner
     assert isinstance(found, AiosqliteConnection)
     return found
 

@@ -157,7 +157,7 @@ async def test_an_acquire_timeout_says_what_is_wrong() -> None:
         with pytest.raises(asyncdb.PoolTimeout, match="1 of 1 open, 1 in use") as mine:
             await pool.acquire(timeout=0)
         with pytest.raises(asyncdb.PoolTimeout) as other:
-            await asyncio.create_task(pool._borrow(0))
+            await asyncio.create_task(pool._checkout.borrow(0))
     assert "waits for itself" in str(mine.value)
     assert "waits for itself" not in str(other.value)
 
@@ -368,7 +368,7 @@ async def test_a_dead_idle_connection_is_not_lent(ordered: Faults) -> None:
     async with pool_of(2) as pool:
         await idle_pair(pool)
         *_, last = pool._kernel
-        last.session.terminate()
+        last.inner.terminate()
         before = ordered.passed.count("execute")
 
         assert 1 == await pool.fetchval("SELECT 1")
@@ -442,7 +442,7 @@ async def test_upkeep_of_the_idle() -> None:
     async with pool_of(4, min_size=1, max_idle=10, max_lifetime=100) as pool:
         async with pool.acquire(), pool.acquire(), pool.acquire():
             pass
-        next(iter(pool._kernel)).session.terminate()
+        next(iter(pool._kernel)).inner.terminate()
         pool._lifecycle.look_after()
         assert (2, 2, 0) == await statuses(pool)
         tick(pool, 11)
@@ -541,7 +541,7 @@ async def test_closing_does_not_wait_for_ever(
     """A borrower who does not come back is cut when the time is over."""
     pool = await asyncdb.create_pool(URL, max_size=1)
     db = await pool.acquire()
-    waiting = asyncio.create_task(pool._borrow(None))
+    waiting = asyncio.create_task(pool._checkout.borrow(None))
     await settle()
     await pool.close(timeout=0.01)
 
