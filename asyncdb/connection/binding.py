@@ -12,6 +12,7 @@ from asyncdb.sql import (
     arguments,
     prepare,
     read_template,
+    split_script,
     spread,
     style_of,
 )
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from asyncdb.connection.runner import Params
     from asyncdb.driver import DriverConnection
     from asyncdb.options import Converters
-    from asyncdb.sql import Statement, Style
+    from asyncdb.sql import Piece, Statement, Style
 
 
 class Binder:
@@ -74,6 +75,12 @@ class Binder:
             message = "the text holds no statement"
             raise errors.ProgrammingError(message, sql=sql)
         return statement
+
+    async def cut(self, text: str) -> list[Piece]:
+        """Return the statements of a script."""
+        if "\\" in text:
+            await self._learn()
+        return split_script(text, self._lexis)
 
     def encode_many(
         self, rows: Sequence[Sequence[Any]], keys: Sequence[int | str] = ()

@@ -96,6 +96,57 @@ class Cursor:
         )
         return self
 
+    async def executescript(
+        self, text: str, *, transaction: bool = True, timeout: Seconds = None
+    ) -> Self:
+        """Run a script and hold its results; see `Executor.executescript`.
+
+        Args:
+            text: the script.
+            transaction: run it in one transaction, where the engine can.
+            timeout: seconds for all of it together.
+
+        Returns:
+            The cursor itself.
+
+        Raises:
+            InterfaceError: the cursor is closed or came from a pool.
+        """
+        runner = self._bound()
+        self._result, self._position = None, 0
+        self._result = await runner.execute_script(
+            text, timeout, transaction=transaction
+        )
+        return self
+
+    def nextset(self) -> bool | None:
+        """Go on to the next result: of a procedure, or of a script's next statement.
+
+        What is left of the one at hand is dropped. A procedure of MySQL gives the rows
+        of each of its SELECTs, and at its end a result without rows; PostgreSQL and
+        SQLite have one result for each statement.
+
+        Returns:
+            `True` when there is one, `None` after the last (PEP 249).
+
+        Example:
+            >>> import asyncio, asyncdb
+            >>> async def main():
+            ...     async with asyncdb.connect("sqlite://") as db:
+            ...         cur = await db.executescript("SELECT 1; SELECT 2")
+            ...         first = await cur.fetchval()
+            ...         return first, cur.nextset(), await cur.fetchval(), cur.nextset()
+            >>> asyncio.run(main())
+            (1, True, 2, None)
+        """
+        held = self._held()
+        following = held.following
+        if following is None:
+            return None
+        following.decoding = held.decoding
+        self._result, self._position = following, 0
+        return True
+
     @overload
     async def fetchone(self) -> Row | None: ...
     @overload

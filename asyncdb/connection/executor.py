@@ -10,7 +10,7 @@ from typing_extensions import TypeForm
 
 from asyncdb.connection.chunks import Rows
 from asyncdb.connection.cursor import Cursor, T, read_rows, read_value
-from asyncdb.connection.runner import B_co, Params, Runner, Seconds, S_contra
+from asyncdb.connection.runner import B_co, Params, Runner, S_contra, Seconds
 from asyncdb.connection.stream import Stream
 from asyncdb.options import Isolation, TransactionOptions
 from asyncdb.sql import Template
@@ -123,6 +123,42 @@ class Executor(Generic[S_contra, B_co]):
         run = self._runner.execute_many
         found = await run(sql, rows, exact_rowcount=exact_rowcount, timeout=timeout)
         return Cursor(None, found)
+
+    async def executescript(
+        self, text: str, *, transaction: bool = True, timeout: Seconds = None
+    ) -> Cursor:
+        """Run a script: many statements, one after another.
+
+        It is cut by the engine's own rules: triggers and procedures, `$$`, comments
+        and MySQL's DELIMITER lines are understood; see docs/how-to/scripts.md.
+
+        Args:
+            text: the script. It takes no parameters.
+            transaction: run it in one transaction, all or nothing, unless it has BEGIN
+                and COMMIT of its own; where DDL commits (MySQL) only without DDL.
+                `False` for what must stand alone, such as VACUUM. Inside a
+                transaction() it is a part of that.
+            timeout: seconds for all of it together.
+
+        Returns:
+            A cursor with the first statement's result; `nextset()` leads to the others.
+
+        Raises:
+            DatabaseError: the database said no; the message has the statement's number
+                and line, `sql` its text.
+            ProgrammingError: a string or comment never ends; nothing was sent.
+
+        Example:
+            >>> import asyncio, asyncdb
+            >>> async def main():
+            ...     async with asyncdb.connect("sqlite://") as db:
+            ...         await db.executescript("CREATE TABLE t (a); CREATE TABLE u (b)")
+            ...         return await db.fetchval("SELECT count(*) FROM u")
+            >>> asyncio.run(main())
+            0
+        """
+        run = self._runner.execute_script
+        return Cursor(None, await run(text, timeout, transaction=transaction))
 
     async def load_rows(
         self, table: str | Sequence[str], columns: Sequence[str], rows: Rows

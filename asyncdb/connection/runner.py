@@ -102,6 +102,12 @@ class Runner(Protocol[S_contra, B_co]):
         """Run a statement for each of `rows`, all or nothing."""
         ...
 
+    async def execute_script(
+        self, text: str, timeout: Seconds = None, *, transaction: bool = True
+    ) -> Result:
+        """Run the statements of a text one after another; chain their results."""
+        ...
+
     async def load_rows(
         self, table: str | Sequence[str], columns: Sequence[str], rows: Rows
     ) -> int:

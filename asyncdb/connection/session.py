@@ -23,6 +23,7 @@ from asyncdb.connection.binding import Binder
 from asyncdb.connection.bulk import Bulk
 from asyncdb.connection.deadline import backstop, shorter, within
 from asyncdb.connection.exclusive import ExclusiveUse
+from asyncdb.connection.script import Script
 from asyncdb.connection.session_stream import SessionStream
 from asyncdb.connection.transaction import Transaction
 from asyncdb.connection.transaction_control import TransactionControl
@@ -204,6 +205,26 @@ class Session:
 
         count: int = await self._use.run(work)
         return count
+
+    async def execute_script(
+        self, text: str, timeout: Seconds = None, *, transaction: bool = True
+    ) -> Result:
+        """Run the statements of a text one after another."""
+        if not isinstance(text, str):
+            message = f"executescript() takes a str, not a {type(text).__name__}"
+            raise errors.InterfaceError(message)
+        script = Script(
+            text, self._binder, self._control, self._check, transaction=transaction
+        )
+        try:
+            first: Result = await self._use.run(
+                script.run, text, shorter(timeout, None)
+            )
+        except errors.Error as error:
+            script.name(error)
+            raise
+        first.decoding = self._decoding
+        return first
 
     def _bulk(self, inner: DriverConnection) -> Bulk:
         return Bulk(inner, self._binder, self._control, self._check)

@@ -135,6 +135,11 @@ class _CoreRunner:
             sql, rows, exact_rowcount=exact_rowcount, timeout=timeout
         )
 
+    async def execute_script(
+        self, text: str, timeout: Seconds = None, *, transaction: bool = True
+    ) -> Result:
+        return await self._runner.execute_script(text, timeout, transaction=transaction)
+
     async def load_rows(
         self, table: str | Sequence[str], columns: Sequence[str], rows: Any
     ) -> int:

@@ -42,10 +42,11 @@ class Result:
         rows: the rows; empty without columns.
         rowcount: rows matched (UPDATE, DELETE), inserted or returned; -1 for unknown.
         lastrowid: the key made by an INSERT of this very call, else `None`.
+        following: what a procedure gave after this, if the engine has such.
     """
 
     # `decoding` is the core's: how these rows are read `into=` something.
-    __slots__ = ("columns", "decoding", "lastrowid", "rowcount", "rows")
+    __slots__ = ("columns", "decoding", "following", "lastrowid", "rowcount", "rows")
     decoding: Decoding
 
     def __init__(
@@ -54,11 +55,13 @@ class Result:
         rows: list[Row],
         rowcount: int,
         lastrowid: int | None = None,
+        following: Result | None = None,
     ) -> None:
         self.columns = columns
         self.rows = rows
         self.rowcount = rowcount
         self.lastrowid = lastrowid
+        self.following = following
 
 
 class DriverCursor(Protocol):

@@ -63,6 +63,18 @@ class PoolRunner:
         finally:
             self._checkout.put(lease)
 
+    async def execute_script(
+        self, text: str, timeout: Seconds = None, *, transaction: bool = True
+    ) -> Result:
+        """Run the statements of a text one after another; chain their results."""
+        lease = self._checkout.take() or await self._checkout.wait()
+        try:
+            return await lease.session.execute_script(
+                text, timeout, transaction=transaction
+            )
+        finally:
+            self._checkout.put(lease)
+
     async def load_rows(
         self, table: str | Sequence[str], columns: Sequence[str], rows: Rows
     ) -> int:

@@ -3,11 +3,13 @@
 from asyncdb.sql.lists import Expand, expand, spread
 from asyncdb.sql.parameters import arguments, prepare, style_of
 from asyncdb.sql.quoting import escape_like, quote_identifier
+from asyncdb.sql.scripts import Piece, split_script
 from asyncdb.sql.statement import Statement, Style, touches
 from asyncdb.sql.templates import Template, read_template
 
 __all__ = [
     "Expand",
+    "Piece",
     "Statement",
     "Style",
     "Template",
@@ -17,6 +19,7 @@ __all__ = [
     "prepare",
     "quote_identifier",
     "read_template",
+    "split_script",
     "spread",
     "style_of",
     "touches",

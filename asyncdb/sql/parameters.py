@@ -89,8 +89,11 @@ def _read(sql: str, style: Style, lexis: Lexis, placeholder: Placeholder) -> Sta
         reader = MarkerReader(sql, style, lexis, placeholder)
         markers = reader.read(outline.watch(tokens))
         if outline.statements > 1:
-            message = "a text with parameters holds more than one statement"
-            raise MultipleStatements(f"{message}; send them one by one", sql=sql)
+            message = (
+                "a text with parameters holds more than one statement: execute them "
+                "one by one (executescript() takes many, without parameters)"
+            )
+            raise MultipleStatements(message, sql=sql)
         pieces = cut(sql, markers, placeholder, neighbours.beside)
         keys = _keys(markers, style)
         text = join(pieces, keys, placeholder)

@@ -14,29 +14,17 @@ from asyncdb.values.conversions import JSON_TEXT, time_of_day, zero_or_one
 # Four ways to read a text, by two switches of `sql_mode`: whether "..." is a name
 # (ANSI_QUOTES) or a string, and whether strings have backslash escapes (no
 # NO_BACKSLASH_ESCAPES). Quoted names never have them.
-LEXIS = Lexis(names='"`', hash_comments=True, dash_needs_blank=True, code_comments=True)
-LEXIS_BACKSLASH = Lexis(
+LEXIS = Lexis(
     names='"`',
-    backslash="'",
     hash_comments=True,
     dash_needs_blank=True,
     code_comments=True,
+    compounds=frozenset({"BEGIN", "CASE", "FOR", "IF", "LOOP", "REPEAT", "WHILE"}),
+    delimiter_lines=True,
 )
-LEXIS_QUOTES = Lexis(
-    strings="'\"",
-    names="`",
-    hash_comments=True,
-    dash_needs_blank=True,
-    code_comments=True,
-)
-LEXIS_QUOTES_BACKSLASH = Lexis(
-    strings="'\"",
-    names="`",
-    backslash="'\"",
-    hash_comments=True,
-    dash_needs_blank=True,
-    code_comments=True,
-)
+LEXIS_BACKSLASH = replace(LEXIS, backslash="'")
+LEXIS_QUOTES = replace(LEXIS, strings="'\"", names="`")
+LEXIS_QUOTES_BACKSLASH = replace(LEXIS_QUOTES, backslash="'\"")
 
 HARMLESS_VERBS = STANDARD_VERBS | {
     *("TABLE", "REPLACE", "TRUNCATE", "EXPLAIN", "DESCRIBE", "DESC", "SHOW"),

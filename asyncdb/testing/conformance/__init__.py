@@ -21,6 +21,7 @@ from asyncdb.testing.conformance.parameters import Parameters
 from asyncdb.testing.conformance.pooling import Pooling
 from asyncdb.testing.conformance.rows import Rows
 from asyncdb.testing.conformance.same_meaning import SameMeaning
+from asyncdb.testing.conformance.scripts import Scripts
 from asyncdb.testing.conformance.session import Session
 from asyncdb.testing.conformance.statements import Statements
 from asyncdb.testing.conformance.streaming import Streaming
@@ -34,6 +35,7 @@ __all__ = ["Chapter", "Conformance"]
 class Conformance(
     Connecting,
     Statements,
+    Scripts,
     SameMeaning,
     Parameters,
     Lists,
