@@ -26,6 +26,8 @@ LONGER = {
 }
 
 DOWN = "imports go down only"
+WITHIN = "floors of the connection"
+UNDER = "floors of the pool"
 DOOR = "drivers are reached through entry points alone"
 STRANGERS = "drivers do not know each other"
 LIBRARIES = "imports its own library"
@@ -74,7 +76,10 @@ def test_imports_keep_to_the_floors() -> None:
         ("errors.py", "import asyncdb.options", DOWN),
         ("dialect.py", "import asyncdb.sql", DOWN),
         ("url/url.py", "import asyncdb.connection", DOWN),
+        ("connection/runner.py", "import asyncdb.connection.session", WITHIN),
+        ("pool/kernel.py", "import asyncdb.pool.lifecycle", UNDER),
         ("stray.py", "", "stray"),
+        ("pool/stray.py", "", "stray"),
         ("connection/connection.py", "import asyncdb.drivers.asyncpg", DOOR),
         ("connection/connection.py", "import asyncpg", LIBRARIES),
         ("drivers/asyncpg/stray.py", "import asyncdb.drivers.aiosqlite", STRANGERS),
