@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from asyncdb import errors
 from asyncdb.connection import Connection
+from asyncdb.connection.preparing import run_hook
 from asyncdb.connection.session import Session
 from asyncdb.driver.registry import find_driver
 from asyncdb.options import PoolOptions
@@ -48,8 +49,8 @@ class Connecting:
             await self._connection.close()
 
     async def _open(self) -> Connection:
-        inner = await open_session(self._driver, self._url, self._options)
-        return Connection(Session(self._driver, inner, self._url, self._options))
+        session = await open_session(self._driver, self._url, self._options)
+        return Connection(session)
 
 
 def connect(url: str | DatabaseURL, **options: Any) -> Connecting:
@@ -112,7 +113,7 @@ class CreatingPool:
     async def _open(self) -> Pool:
         driver, url, options = self._driver, self._url, self._options
 
-        def opener() -> Awaitable[DriverConnection]:
+        def opener() -> Awaitable[Session]:
             return open_session(driver, url, options)
 
         return await Pool(driver, url, options, options, opener)._open()
@@ -160,26 +161,23 @@ def _with_pool_options(kind: Any) -> Any:
 
 async def open_session(
     driver: Driver, url: DatabaseURL, options: ConnectOptions
-) -> DriverConnection:
+) -> Session:
     """Try the hosts in turn, each for `connect_timeout` seconds at most."""
     failures: list[errors.Error] = []
     for one in url.each_host():
+        inner: DriverConnection | None = None
         try:
-            async with asyncio.timeout(options.connect_timeout):
-                return await driver.connect(one, options)
-        except TimeoutError as error:
-            failure: errors.Error = errors.ConnectionFailed(
-                f"no answer within connect_timeout={options.connect_timeout} seconds"
-            )
-            failure.__cause__ = error
-        except errors.Error as error:
-            failure = error
+            async with asyncio.timeout(options.connect_timeout) as scope:
+                inner = await driver.connect(one, options)
+                return await _prepared(Session(driver, inner, url, options), options)
         except Exception as error:
-            found = driver.translate(error)
-            if found is None:
+            if inner is not None and scope.expired():
+                raise _hook_too_slow(options) from error
+            if inner is not None:
+                raise  # the hook's own
+            failure = _named(error, driver, options)
+            if failure is None:
                 raise
-            found.__cause__ = error
-            failure = found
         failures.append(failure)
         if not isinstance(failure, errors.ConnectionFailed | errors.ConnectionLost):
             break  # another host would say the same
@@ -188,3 +186,35 @@ async def open_session(
         for number, failure in enumerate(failures, 1):
             failures[-1].add_note(f"host {number} of {len(failures)}: {failure}")
     raise failures[-1]
+
+
+def _named(
+    error: Exception, driver: Driver, options: ConnectOptions
+) -> errors.Error | None:
+    """Say why a host could not be connected to; `None` for a fault of the program."""
+    if isinstance(error, errors.Error):
+        return error
+    found: errors.Error | None
+    if isinstance(error, TimeoutError):
+        found = errors.ConnectionFailed(
+            f"no answer within connect_timeout={options.connect_timeout} seconds"
+        )
+    else:
+        found = driver.translate(error)
+    if found is not None:
+        found.__cause__ = error
+    return found
+
+
+async def _prepared(session: Session, options: ConnectOptions) -> Session:
+    """Let the application prepare a session; one that fails is closed."""
+    if options.on_connect is not None:
+        await run_hook("on_connect", options.on_connect, session)
+    return session
+
+
+def _hook_too_slow(options: ConnectOptions) -> errors.ConnectionFailed:
+    return errors.ConnectionFailed(
+        "on_connect was not through within what was left of "
+        f"connect_timeout={options.connect_timeout} seconds"
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from asyncdb import errors
 from asyncdb.connection.deadline import within
@@ -138,6 +138,37 @@ class ExclusiveUse:
             f"task {other!r} is using this connection, task {mine!r} wants it too: a "
             "connection serves one task at a time; take one from a pool for each"
         )
+
+
+class Ended:
+    """Stands for the driver's session in a connection whose time is over.
+
+    Args:
+        inner: the driver's session.
+        farewell: what who uses it all the same is told.
+    """
+
+    __slots__ = ("dialect", "farewell")
+
+    def __init__(self, inner: DriverConnection, farewell: str) -> None:
+        self.dialect = inner.dialect
+        self.farewell = farewell
+
+    @property
+    def native(self) -> NoReturn:
+        """Refuse."""
+        raise errors.ConnectionClosed(self.farewell)
+
+    def is_closed(self) -> bool:
+        """Tell that it is over."""
+        return True
+
+    def in_transaction(self) -> bool:
+        """Tell that nothing is open in it."""
+        return False
+
+    def terminate(self) -> None:
+        """Leave the session to whoever has it."""
 
 
 def wrong_loop(thing: str, process: int) -> str:

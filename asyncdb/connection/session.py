@@ -105,7 +105,7 @@ class Session:
         self.touched = self.warns = False
 
     def lend(self, lease: object) -> Session:
-        """Make the session of one loan, over the same one of the driver."""
+        """Make the session of one loan or hook, over the same one of the driver."""
         lent = Session.__new__(Session)
         lent.url = self.url
         lent._driver = self._driver

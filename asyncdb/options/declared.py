@@ -7,7 +7,7 @@ under the same name. A driver says which options it takes by naming its own subc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
@@ -16,6 +16,8 @@ Isolation = Literal[
 ]
 # Type -> what makes a value of the portable set of it, and it of what was read.
 Converters: TypeAlias = Mapping[type, tuple[Callable[[Any], Any], Callable[[Any], Any]]]
+# What an application does with a connection before or after anybody has it.
+Hook: TypeAlias = Callable[[Any], Awaitable[object]]
 TLSMode = Literal["disable", "prefer", "require", "verify-ca", "verify-full"]
 
 
@@ -33,6 +35,10 @@ class ConnectOptions:
             makes of a parameter one of the portable set, `decode` is called by `into=`
             where an annotation says `Point`. What the parameter of `decode` is
             annotated with is read first, so that it gets the same on every engine.
+        on_connect: an async function, called with each new connection before anybody
+            gets it, inside `connect_timeout`, and again where a pool's reset has undone
+            what it did. If it raises, the connection is closed and the error is the
+            caller's. See docs/how-to/prepare-connections.md.
     """
 
     connect_timeout: float = 10.0
@@ -40,6 +46,7 @@ class ConnectOptions:
     statement_timeout: float | None = None
     lock_timeout: float | None = 5.0
     converters: Converters = field(default_factory=dict, repr=False)
+    on_connect: Hook | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         """Look at the converters before a connection is open that would have to close.
@@ -117,6 +124,12 @@ class PoolOptions:
             and locks to the next borrower.
         leak_warning: seconds after which a connection that is still borrowed is logged
             with who borrowed it; `None` for never.
+        on_acquire: an async function, called with a connection before each loan, those
+            of the pool's own verbs included. If it returns `False` the connection is
+            closed and the next one is taken; if it raises, the error is the caller's.
+        on_release: an async function, called with a connection after each loan, when
+            what was left open has been rolled back. If it returns `False` or raises
+            (which is logged) the connection is closed. It has `close_timeout` seconds.
     """
 
     min_size: int = 1
@@ -128,3 +141,5 @@ class PoolOptions:
     health_check_after_idle: float | None = 30.0
     reset: Literal["auto", "always", "never"] = "auto"
     leak_warning: float | None = None
+    on_acquire: Hook | None = field(default=None, repr=False)
+    on_release: Hook | None = field(default=None, repr=False)

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from asyncdb import errors
 from asyncdb.connection.exclusive import wrong_loop
+from asyncdb.connection.preparing import run_hook
 from asyncdb.pool.stats import PoolStats
 from asyncdb.wait_queue import Expired
 
 if TYPE_CHECKING:
     from asyncdb.connection.session import Session
-    from asyncdb.options import PoolOptions
+    from asyncdb.options import Hook, PoolOptions
     from asyncdb.pool.lease import Lease
     from asyncdb.pool.lifecycle import Lifecycle
 
@@ -38,6 +39,8 @@ class Checkout:
         self._kernel = lifecycle.kernel
         self._options = options
         self._loop = lifecycle.loop
+        # With a hook to ask there is always something to wait for.
+        self._at_once = self._kernel.take if options.on_acquire is None else _nothing
         self._acquires = 0
         self._waits = 0
         self._wait_time = 0.0
@@ -73,9 +76,23 @@ class Checkout:
         if not at_home:
             raise self._elsewhere()
         self._acquires += 1
-        return self._kernel.take()
+        return self._at_once()
 
     async def wait(self, timeout: float | None = DEFAULT) -> Lease:
+        """Wait for a connection: in line, and for `on_acquire`."""
+        if timeout is DEFAULT:
+            timeout = self._options.acquire_timeout
+        hook = self._options.on_acquire
+        if hook is None:
+            return await self._stand_in_line(timeout)
+        end = None if timeout is None else self._loop.time() + timeout
+        while True:
+            left = None if end is None else max(0.0, end - self._loop.time())
+            lease = self._kernel.take() or await self._stand_in_line(left)
+            if await self._is_accepted(lease, hook, left):
+                return lease
+
+    async def _stand_in_line(self, timeout: float | None) -> Lease:
         """Wait in line for a connection."""
         kernel, most = self._kernel, self._options.max_waiting
         if kernel.is_closed:
@@ -84,8 +101,6 @@ class Checkout:
             raise errors.PoolFull(
                 f"{kernel.waiting} tasks are waiting already: {self!r}"
             )
-        if timeout is DEFAULT:
-            timeout = self._options.acquire_timeout
         begun = self._loop.time()
         try:
             return await kernel.wait(timeout)
@@ -97,10 +112,31 @@ class Checkout:
             self._wait_time += waited
             self._wait_time_max = max(self._wait_time_max, waited)
 
+    async def _is_accepted(
+        self, lease: Lease, hook: Hook, timeout: float | None
+    ) -> bool:
+        """Ask `on_acquire`; what it does not want is closed."""
+        verdict: object = False
+        try:
+            async with asyncio.timeout(timeout) as scope:
+                verdict, touched = await run_hook("on_acquire", hook, lease.session)
+            lease.session.touched = touched
+        except TimeoutError as error:
+            if not scope.expired():
+                raise
+            message = f"on_acquire was not through within {timeout:g} seconds"
+            raise errors.PoolTimeout(message) from error
+        finally:
+            if verdict is False:
+                lease.reason = "refused"
+                self.put(lease)
+        return verdict is not False
+
     async def borrow(self, timeout: float | None = DEFAULT) -> Session:
         """Lend a session to this task; `acquire_timeout` holds by default."""
         lease = self.take() or await self.wait(timeout)
         session = lease.session.lend(lease)
+        session.touched = lease.session.touched  # by a hook
         task = lease.borrower = asyncio.current_task()
         lease.borrowed = weakref.ref(
             session, partial(_forgotten, self._lifecycle, lease)
@@ -181,6 +217,10 @@ class Checkout:
         numbers = f"size={kernel.size}/{kernel.max_size} idle={kernel.idle}"
         where = f"{self._lifecycle.url} {state}{numbers}"
         return f"<asyncdb.Pool {where} waiting={kernel.waiting}>"
+
+
+def _nothing() -> None:
+    return None
 
 
 def _forgotten(lifecycle: Lifecycle, lease: Lease, _: object) -> None:

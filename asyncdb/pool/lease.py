@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Final
 
-from asyncdb import errors
+from asyncdb.connection.exclusive import Ended
 from asyncdb.driver import SupportsReset
 
 if TYPE_CHECKING:
@@ -12,7 +12,11 @@ if TYPE_CHECKING:
     import weakref
 
     from asyncdb.connection.session import Session
-    from asyncdb.driver import DriverConnection
+
+_RETURNED: Final = (
+    "this connection was returned to the pool: use it only inside its block, or "
+    "acquire another"
+)
 
 
 class Lease:
@@ -28,8 +32,8 @@ class Lease:
 
     __slots__ = (
         *("alarm", "borrowed", "borrower", "can_reset", "dirty", "expires"),
-        *("generation", "idle_since", "inner", "owner", "reason", "returned"),
-        "session",
+        *("generation", "idle_since", "inner", "owner", "reason", "released"),
+        *("returned", "session"),
     )
 
     def __init__(
@@ -47,43 +51,15 @@ class Lease:
         self.expires = expires
         self.generation = generation
         self.idle_since = idle_since
-        self.returned = Returned(self.inner)
+        self.returned = Ended(self.inner, _RETURNED)
         self.can_reset = isinstance(self.inner, SupportsReset)
         # Why it leaves the pool; "" as long as it is to stay.
         self.reason = ""
         # It must be reset before it is lent again; else a sign of life is enough.
         self.dirty = False
+        # It comes back from a loan, and `on_release` has not seen it yet.
+        self.released = False
         # The loan: whose it is, how to warn of a leak, and how to see a forgotten one.
         self.borrower: asyncio.Task[Any] | None = None
         self.borrowed: weakref.ref[Session] | None = None
         self.alarm: asyncio.TimerHandle | None = None
-
-
-class Returned:
-    """Stands for the driver's session in a connection whose loan is over."""
-
-    farewell = (
-        "this connection was returned to the pool: use it only inside its block, or "
-        "acquire another"
-    )
-
-    __slots__ = ("dialect",)
-
-    def __init__(self, inner: DriverConnection) -> None:
-        self.dialect = inner.dialect
-
-    @property
-    def native(self) -> NoReturn:
-        """Refuse."""
-        raise errors.ConnectionClosed(self.farewell)
-
-    def is_closed(self) -> bool:
-        """Tell that it is over."""
-        return True
-
-    def in_transaction(self) -> bool:
-        """Tell that nothing is open in it."""
-        return False
-
-    def terminate(self) -> None:
-        """Leave the session to the pool."""

@@ -22,15 +22,16 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from asyncdb import errors
-from asyncdb.connection.session import Session
+from asyncdb.connection.preparing import run_hook
 from asyncdb.pool.kernel import Resources
 from asyncdb.pool.lease import Lease
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from asyncdb.connection.session import Session
     from asyncdb.dialect import Dialect
-    from asyncdb.driver import Driver, DriverConnection
+    from asyncdb.driver import Driver
     from asyncdb.options import ConnectOptions, PoolOptions
     from asyncdb.url import DatabaseURL
 
@@ -59,7 +60,7 @@ class Lifecycle:
         url: DatabaseURL,
         connect_options: ConnectOptions,
         options: PoolOptions,
-        open_session: Callable[[], Awaitable[DriverConnection]],
+        open_session: Callable[[], Awaitable[Session]],
     ) -> None:
         self._driver = driver
         self.url = url
@@ -105,17 +106,16 @@ class Lifecycle:
     async def _make(self) -> Lease:
         generation = self.generation
         try:
-            inner = await self._open_session()
+            session = await self._open_session()
         except Exception as error:
             self.failures += 1
             lost = isinstance(error, errors.ConnectionFailed | errors.ConnectionLost)
             if lost and not isinstance(error, _MINE):
                 self.suspect()
             raise
-        session = Session(self._driver, inner, self.url, self._connect_options)
         session.belongs_to_a_pool()
-        self.dialect = inner.dialect
-        if not inner.dialect.supports_concurrent_connections:
+        self.dialect = session.dialect
+        if not session.dialect.supports_concurrent_connections:
             self.is_private = True
             self.kernel.resize(1)
         now = self.now()
@@ -152,10 +152,15 @@ class Lifecycle:
             async with asyncio.timeout(self._connect_options.close_timeout):
                 if inner.in_transaction():
                     await inner.rollback()
-                elif not lease.dirty:
+                elif not lease.dirty and not lease.released:
                     await lease.session.ping()
+                if lease.released:
+                    await self._let_go(lease)
                 if lease.dirty and not (lease.can_reset and await inner.reset()):  # type: ignore[attr-defined]  # asked once
                     lease.reason = lease.reason or "reset"
+                elif lease.dirty and self._connect_options.on_connect is not None:
+                    hook = self._connect_options.on_connect
+                    await run_hook("on_connect", hook, lease.session)
         except Exception as error:  # noqa: BLE001  # it is replaced, whatever it was
             logger.debug("a connection is replaced: %s", type(error).__name__)
             lease.reason = lease.reason or "broken"
@@ -170,6 +175,22 @@ class Lifecycle:
         lease.generation = generation
         lease.session.forget()
         return True
+
+    async def _let_go(self, lease: Lease) -> None:
+        """Show a session that has come back to the application."""
+        lease.released = False
+        hook = self._options.on_release
+        if hook is None:
+            return
+        try:
+            verdict, touched = await run_hook("on_release", hook, lease.session)
+        except Exception:
+            logger.warning("on_release failed; the connection is closed", exc_info=True)
+            lease.reason = "refused"
+            return
+        lease.dirty = lease.dirty or (touched and self._options.reset == "auto")
+        if verdict is False:
+            lease.reason = "refused"
 
     async def _close(self, lease: Lease) -> None:
         try:
@@ -202,6 +223,7 @@ class Lifecycle:
             or lease.reason
             or lease.expires <= now
             or self._options.reset == "always"
+            or self._options.on_release is not None
         ):
             self.kernel.put(lease)
             return None
@@ -211,7 +233,8 @@ class Lifecycle:
         lease.dirty = self._options.reset == "always" or (
             session.touched and self._options.reset == "auto"
         )
-        session.touched = False
+        session.touched = lease.session.touched = False
+        lease.released = self._options.on_release is not None
         if inner.is_closed():
             lease.reason = lease.reason or "broken"
             if session.was_lost:

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from typing import Self
 
-    from asyncdb.driver import Driver, DriverConnection
+    from asyncdb.connection.session import Session
+    from asyncdb.driver import Driver
     from asyncdb.options import ConnectOptions, Isolation, PoolOptions
     from asyncdb.url import DatabaseURL
 
@@ -60,7 +61,7 @@ class Pool(Executor[str, Connection]):
         url: DatabaseURL,
         connect_options: ConnectOptions,
         options: PoolOptions,
-        open_session: Callable[[], Awaitable[DriverConnection]],
+        open_session: Callable[[], Awaitable[Session]],
     ) -> None:
         _check(options.min_size, options.max_size)
         lifecycle = Lifecycle(driver, url, connect_options, options, open_session)

@@ -27,8 +27,9 @@ class PoolStats:
         closed: connections closed, by reason: `"lifetime"`, `"idle"` (not needed),
             `"lost"` (found dead), `"broken"` (a statement, rollback or reset left it
             unusable), `"reset"` (its session could not be reset), `"busy"` (given back
-            while in use), `"leaked"` (never given back), `"drained"`, `"shrunk"` and
-            `"closed"` (by `drain()`, `resize()` and `close()`).
+            while in use), `"refused"` (by `on_acquire` or `on_release`), `"leaked"`
+            (never given back), `"drained"`, `"shrunk"` and `"closed"` (by `drain()`,
+            `resize()` and `close()`).
 
     Example:
         >>> import asyncio, asyncdb

@@ -16,6 +16,7 @@ from asyncdb.testing.conformance.chapter import Chapter
 from asyncdb.testing.conformance.connecting import Connecting
 from asyncdb.testing.conformance.failures import Failures
 from asyncdb.testing.conformance.guarding import Guarding
+from asyncdb.testing.conformance.hooks import Hooks
 from asyncdb.testing.conformance.lists import Lists
 from asyncdb.testing.conformance.parameters import Parameters
 from asyncdb.testing.conformance.pooling import Pooling
@@ -46,6 +47,7 @@ class Conformance(
     Bulk,
     Guarding,
     Pooling,
+    Hooks,
     Session,
     Values,
     Typed,
