@@ -1,9 +1,10 @@
 """A verified fake: a driver in a page, which can be ordered to fail, stall or drop.
 
 `fake://` is a private database in memory. It passes the conformance kit like the real
-drivers, and is the one to copy for writing another. Whatever it does passes a *point*
-first (`connect execute execute_many open_cursor fetch close_cursor begin commit
-rollback close`), where the next order waiting for that point is carried out.
+drivers, and like a stranger's it comes in by `asyncdb.driver`; the facts of its engine,
+which is SQLite, it shares with SQLite's driver. Whatever it does passes a *point* first
+(`connect execute execute_many open_cursor fetch close_cursor begin commit rollback
+close`), where the next order waiting for that point is carried out.
 """
 
 from __future__ import annotations
@@ -17,14 +18,21 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
 from asyncdb import errors
-from asyncdb.dialect import Dialect, Lexis
 from asyncdb.dialects.sqlite import DIALECT as SQLITE
 from asyncdb.dialects.sqlite import from_code, lite_row
-from asyncdb.driver import Driver, DriverConnection, DriverCursor, Result
-from asyncdb.options import ConnectOptions, TransactionOptions
-from asyncdb.sql import Statement
-from asyncdb.url import DatabaseURL
-from asyncdb.values.rows import Row
+from asyncdb.driver import (
+    ConnectOptions,
+    DatabaseURL,
+    Dialect,
+    Driver,
+    DriverConnection,
+    DriverCursor,
+    Lexis,
+    Result,
+    Row,
+    Statement,
+    TransactionOptions,
+)
 
 Point: TypeAlias = Literal[
     "connect", "execute", "execute_many", "open_cursor", "fetch", "close_cursor",

@@ -10,10 +10,12 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import asyncdb
+from asyncdb import driver, errors
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "asyncdb"
@@ -212,3 +214,62 @@ def test_nothing_of_this_machine_is_kept() -> None:
 def test_the_makefile_is_short() -> None:
     """A Makefile of more than 50 lines is a program, and wants to be one."""
     assert len((ROOT / "Makefile").read_text().splitlines()) <= 50
+
+
+# -- what a driver's author imports ----------------------------------------------------
+
+AUTHORS: dict[str, Any] = {
+    "asyncdb": asyncdb,
+    "asyncdb.driver": driver,
+    "asyncdb.errors": errors,
+}
+
+
+def strange_imports(text: str) -> set[str]:
+    """What a file imports of asyncdb that is not offered to authors of drivers."""
+    found = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names} - {*AUTHORS}
+        elif isinstance(node, ast.ImportFrom):
+            door = AUTHORS.get(node.module or "")
+            offered = {*door.__all__, "errors"} if door else set()
+            found |= {
+                f"{'.' * node.level}{node.module or ''}.{alias.name}"
+                for alias in node.names
+                if alias.name not in offered
+            }
+    ours = re.compile(r"asyncdb\b|\.")
+    return {name for name in found if ours.match(name)}
+
+
+@pytest.mark.parametrize(
+    ("file", "also"),
+    [
+        ("tests/fourth_driver/asyncdb_fourth.py", ""),
+        # What is true of its engine is written once.
+        ("asyncdb/testing/fake.py", "asyncdb.dialects.sqlite."),
+    ],
+)
+def test_authors_come_in_by_one_door(file: str, also: str) -> None:
+    """The example and the fake import `asyncdb.driver`, and nothing behind it."""
+    strange = strange_imports((ROOT / file).read_text())
+
+    assert not {name for name in strange if not also or not name.startswith(also)}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "import asyncdb.sql",
+        "from asyncdb import dialects",
+        "from asyncdb.driver import contract",
+        "from asyncdb.driver.contract import Driver",
+        "from asyncdb.values.rows import Row",
+        "from . import sql",
+        "def connect():\n    from asyncdb.pool import Pool",
+    ],
+)
+def test_a_side_door_is_seen(line: str) -> None:
+    """The check of the door bites: each way around it is found."""
+    assert 1 == len(strange_imports(line))
