@@ -1,0 +1,266 @@
+"""Do the tests bite? Plants one mistake at a time, and asks the tests of that room.
+
+The mistakes are cosmic-ray's and two kinds of our own. See tests/README.md; nothing
+else runs this file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import difflib
+import json
+import random
+import shlex
+import shutil
+import sys
+import tempfile
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain
+from pathlib import Path
+
+from cosmic_ray import plugins
+from cosmic_ray.ast import ast_nodes, get_ast
+from cosmic_ray.mutating import mutate_code
+from cosmic_ray.testing import run_tests
+
+from tests.mutation.rooms import ROOMS, TIMEOUT
+
+ROOT = Path(__file__).resolve().parents[2]
+# The same tests in the same order each time; nothing that only costs time to import.
+PYTEST = (
+    "-x -q --no-header -p no:randomly -p no:xdist -p no:schemathesis "
+    "-p no:cacheprovider --hypothesis-seed=0 -o timeout=20"
+)
+MEMORY = 4_000_000  # kilobytes; a loop that forgets to stop must not take the machine
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One mistake: where it stands, what kind it is, and how the file reads with it."""
+
+    file: str
+    line: int
+    column: int
+    kind: str
+    write: Callable[[], str]
+
+    @property
+    def site(self) -> tuple[str, int, int]:
+        """Where it stands: of several at one place, one is enough."""
+        return self.file, self.line, self.column
+
+    @property
+    def name(self) -> str:
+        """A name for it, the same in each run."""
+        return f"{self.file}:{self.line}:{self.column} {self.kind}"
+
+
+# -- the mistakes ----------------------------------------------------------------------
+
+
+def cosmic(file: str, source: str) -> Iterator[Mutant]:
+    """Give the mistakes that cosmic-ray knows."""
+    tree = get_ast(source)
+    for name in plugins.operator_names():
+        kind = plugins.get_operator(name)
+        if kind.arguments():
+            continue
+        places = [kind().mutation_positions(node) for node in ast_nodes(tree)]
+        for number, ((line, column), _) in enumerate(chain.from_iterable(places)):
+            write = partial(mutate_code, source, kind(), number)
+            yield Mutant(file, line, column, name.removeprefix("core/"), write)
+
+
+def ours(file: str, source: str) -> Iterator[Mutant]:
+    """Give the mistakes of leaving out: a step, or one side of `and` and `or`."""
+    for node in ast.walk(ast.parse(source)):
+        if _is_step(node):
+            yield _replaced(file, source, node, "LeaveOutStep", "pass")
+        elif isinstance(node, ast.Return) and node.value is not None:
+            yield _replaced(file, source, node, "ReturnNone", "return None")
+        elif isinstance(node, ast.BoolOp):
+            for side in node.values:
+                neutral = str(isinstance(node.op, ast.And))
+                yield _replaced(file, source, side, "LeaveOutSide", neutral)
+
+
+def _is_step(node: ast.AST) -> bool:
+    if isinstance(node, ast.Expr):
+        return not isinstance(node.value, ast.Constant | ast.Yield)
+    if isinstance(node, ast.Assign):
+        kept = ast.Attribute | ast.Subscript
+        return all(isinstance(target, kept) for target in node.targets)
+    return isinstance(node, ast.AugAssign | ast.Raise)
+
+
+def _replaced(file: str, source: str, node: ast.AST, kind: str, by: str) -> Mutant:
+    lines = source.encode().splitlines(keepends=True)
+    before = (
+        b"".join(lines[: node.lineno - 1]) + lines[node.lineno - 1][: node.col_offset]
+    )
+    after = lines[node.end_lineno - 1][node.end_col_offset :]
+    after += b"".join(lines[node.end_lineno :])
+    text = (before + by.encode() + after).decode()
+    return Mutant(file, node.lineno, node.col_offset, kind, lambda: text)
+
+
+def unseen(source: str) -> set[int]:
+    """Return the lines that nothing runs: annotations, aliases, overloads, asserts.
+
+    A mistake there is for the type checkers; an assert is there for them, too.
+    """
+    lines: set[int] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            found = [(node.lineno, node.end_lineno)]
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            decorators = [ast.unparse(item) for item in node.decorator_list]
+            if "overload" in decorators:
+                found = [(node.decorator_list[0].lineno, node.end_lineno)]
+            else:
+                args = node.args
+                some = [*args.posonlyargs, *args.args, *args.kwonlyargs]
+                some += [one for one in (args.vararg, args.kwarg) if one]
+                hints = [arg.annotation for arg in some] + [node.returns]
+                found = [(one.lineno, one.end_lineno) for one in hints if one]
+        elif isinstance(node, ast.ClassDef) and "Protocol" in map(
+            ast.unparse, node.bases
+        ):
+            found = [(node.lineno, node.end_lineno)]
+        elif isinstance(node, ast.AnnAssign):
+            hint = node.annotation
+            kept = node.value is not None and "TypeAlias" not in ast.unparse(hint)
+            last = hint.end_lineno if kept else node.end_lineno
+            found = [] if kept and last == node.value.lineno else [(node.lineno, last)]
+        elif isinstance(node, ast.Assert):
+            found = [(node.lineno, node.end_lineno)]
+        else:
+            continue
+        for first, last in found:
+            lines.update(range(first, last + 1))
+    return lines
+
+
+def annotated(source: str) -> set[tuple[int, int]]:
+    """Return the places inside annotations that share a line with a value."""
+    return {
+        (part.lineno, column)
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.AnnAssign)
+        for part in [node.annotation]
+        for column in range(part.col_offset, part.end_col_offset)
+    }
+
+
+def mutants(files: list[Path]) -> list[Mutant]:
+    """Return all mistakes that can be made in files and that are not for the eye."""
+    found: list[Mutant] = []
+    for path in files:
+        source = path.read_text()
+        file = str(path.relative_to(ROOT))
+        lines, places = unseen(source), annotated(source)
+        found += (
+            one
+            for one in (*cosmic(file, source), *ours(file, source))
+            if one.line not in lines and (one.line, one.column) not in places
+        )
+    return found
+
+
+def sample(found: list[Mutant], share: float, chance: random.Random) -> list[Mutant]:
+    """Choose: of each place one mistake, of the places an even share."""
+    places: dict[tuple[str, int, int], list[Mutant]] = defaultdict(list)
+    for one in found:
+        places[one.site].append(one)
+    each = [chance.choice(places[site]) for site in sorted(places)]
+    count = min(len(each), max(12, round(len(each) * share)))
+    step = len(each) / count
+    begin = chance.random() * step
+    return [each[int(begin + number * step)] for number in range(count)]
+
+
+# -- the asking ------------------------------------------------------------------------
+
+
+def copied(folder: Path) -> Path:
+    """Copy the checkout, so that no mistake is ever planted in it."""
+    target = folder / "asyncdb"
+    left = shutil.ignore_patterns(".*", "__pycache__", "build", "dist")
+    shutil.copytree(ROOT, target, ignore=left)
+    return target
+
+
+def survives(one: Mutant, house: Path, python: str, tests: str) -> str:
+    """Return how the tests took a mistake: killed, timeout or survived."""
+    path = house / one.file
+    kept = path.read_text()
+    inner = f"cd {house} && ulimit -v {MEMORY} && "
+    inner += f"PYTHONPATH={house} exec {python} -m pytest {PYTEST} {tests}"
+    path.write_text(one.write())
+    try:
+        outcome, output = run_tests(f"sh -c {shlex.quote(inner)}", TIMEOUT)
+    finally:
+        path.write_text(kept)
+    if output == "timeout":
+        return "timeout"
+    return str(outcome.value)
+
+
+def difference(one: Mutant) -> str:
+    """Show a mistake as a patch."""
+    before = (ROOT / one.file).read_text().splitlines()
+    after = one.write().splitlines()
+    lines = difflib.unified_diff(before, after, one.file, one.file, lineterm="", n=1)
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Run the rooms that are asked for, and print what survives and a table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("rooms", nargs="*", default=list(ROOMS))
+    parser.add_argument("--python", default=sys.executable, help="has the test tools")
+    parser.add_argument("--seed", type=int, default=11)
+    parser.add_argument("--share", type=float, default=0.16, help="of the places")
+    parser.add_argument("--log", type=Path, help="a file for a line of JSON each")
+    parser.add_argument("--again", type=Path, help="only what survived in this log")
+    options = parser.parse_args()
+    again = survivors(options.again) if options.again else None
+    with tempfile.TemporaryDirectory() as folder:
+        house = copied(Path(folder))
+        for name in options.rooms:
+            room = ROOMS[name]
+            files = [path for text in room.files for path in sorted(ROOT.glob(text))]
+            found = mutants(files)
+            chosen = sample(found, options.share, random.Random(options.seed))
+            if again is not None:
+                chosen = [one for one in found if one.name in again]
+            counts: Counter[str] = Counter()
+            for one in chosen:
+                outcome = survives(one, house, options.python, room.tests)
+                counts[outcome] += 1
+                if outcome == "survived":
+                    say(f"{one.name}\n{difference(one)}")
+                if options.log:
+                    with options.log.open("a") as log:
+                        log.write(json.dumps([name, one.name, outcome]) + "\n")
+            say(f"{name}: of {len(found)} {len(chosen)} were tried: {dict(counts)}")
+
+
+def survivors(log: Path) -> set[str]:
+    """Return the names of those that survived when they were last tried."""
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    last = {name: outcome for _, name, outcome in lines}
+    return {name for name, outcome in last.items() if outcome == "survived"}
+
+
+def say(text: str) -> None:
+    """Print at once, for it takes long."""
+    print(text, flush=True)  # noqa: T201  # it is a command
+
+
+if __name__ == "__main__":
+    main()
