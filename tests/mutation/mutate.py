@@ -10,9 +10,11 @@ import argparse
 import ast
 import difflib
 import json
+import os
 import random
 import shlex
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections import Counter, defaultdict
@@ -25,7 +27,6 @@ from pathlib import Path
 from cosmic_ray import plugins
 from cosmic_ray.ast import ast_nodes, get_ast
 from cosmic_ray.mutating import mutate_code
-from cosmic_ray.testing import run_tests
 
 from tests.mutation.rooms import ROOMS, TIMEOUT
 
@@ -33,9 +34,9 @@ ROOT = Path(__file__).resolve().parents[2]
 # The same tests in the same order each time; nothing that only costs time to import.
 PYTEST = (
     "-x -q --no-header -p no:randomly -p no:xdist -p no:schemathesis "
-    "-p no:cacheprovider --hypothesis-seed=0 -o timeout=20"
+    "-p no:cacheprovider --hypothesis-seed=0 -o timeout=8 "
+    "-W ignore::pytest.PytestAssertRewriteWarning"  # imported ahead, by the nursery
 )
-MEMORY = 4_000_000  # kilobytes; a loop that forgets to stop must not take the machine
 
 
 @dataclass(frozen=True)
@@ -186,28 +187,48 @@ def sample(found: list[Mutant], share: float, chance: random.Random) -> list[Mut
 # -- the asking ------------------------------------------------------------------------
 
 
-def copied(folder: Path) -> Path:
-    """Copy the checkout, so that no mistake is ever planted in it."""
-    target = folder / "asyncdb"
-    left = shutil.ignore_patterns(".*", "__pycache__", "build", "dist")
-    shutil.copytree(ROOT, target, ignore=left)
-    return target
+class House:
+    """A copy of the checkout, so that no mistake is ever planted in it."""
 
+    def __init__(self, folder: Path, python: str) -> None:
+        self.root = folder / "asyncdb"
+        left = shutil.ignore_patterns(".*", "__pycache__", "build", "dist")
+        shutil.copytree(ROOT, self.root, ignore=left)
+        # By what the source says: a mistake and its mending may fall into one second.
+        how = ["compileall", "-q", "--invalidation-mode", "checked-hash", "asyncdb"]
+        subprocess.run([python, "-m", *how], cwd=self.root, check=True)
+        self._nursery = subprocess.Popen(
+            [python, "-m", "tests.mutation.nursery"],
+            cwd=self.root,
+            env=os.environ | {"PYTHONPATH": str(self.root)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
 
-def survives(one: Mutant, house: Path, python: str, tests: str) -> str:
-    """Return how the tests took a mistake: killed, timeout or survived."""
-    path = house / one.file
-    kept = path.read_text()
-    inner = f"cd {house} && ulimit -v {MEMORY} && "
-    inner += f"PYTHONPATH={house} exec {python} -m pytest {PYTEST} {tests}"
-    path.write_text(one.write())
-    try:
-        outcome, output = run_tests(f"sh -c {shlex.quote(inner)}", TIMEOUT)
-    finally:
-        path.write_text(kept)
-    if output == "timeout":
-        return "timeout"
-    return str(outcome.value)
+    def ask(self, tests: str) -> str:
+        """Return how the tests took the house as it is: killed, timeout, survived."""
+        stdin, stdout = self._nursery.stdin, self._nursery.stdout
+        assert stdin is not None
+        assert stdout is not None
+        stdin.write(json.dumps([shlex.split(f"{PYTEST} {tests}"), TIMEOUT]) + "\n")
+        stdin.flush()
+        return stdout.readline().strip()
+
+    def plant(self, one: Mutant, tests: str) -> str:
+        """Return how the tests took a mistake."""
+        path = self.root / one.file
+        kept = path.read_text()
+        path.write_text(one.write())
+        try:
+            return self.ask(tests)
+        finally:
+            path.write_text(kept)
+
+    def close(self) -> None:
+        """End the process in which the tests run."""
+        with self._nursery as nursery:
+            nursery.terminate()
 
 
 def difference(one: Mutant) -> str:
@@ -225,36 +246,40 @@ def main() -> None:
     parser.add_argument("--python", default=sys.executable, help="has the test tools")
     parser.add_argument("--seed", type=int, default=11)
     parser.add_argument("--share", type=float, default=0.16, help="of the places")
-    parser.add_argument("--log", type=Path, help="a file for a line of JSON each")
-    parser.add_argument("--again", type=Path, help="only what survived in this log")
+    parser.add_argument("--log", type=Path, required=True, help="goes on with it")
+    parser.add_argument("--again", action="store_true", help="only what survived in it")
     options = parser.parse_args()
-    again = survivors(options.again) if options.again else None
+    known = read(options.log)
     with tempfile.TemporaryDirectory() as folder:
-        house = copied(Path(folder))
+        house = House(Path(folder), options.python)
         for name in options.rooms:
             room = ROOMS[name]
             files = [path for text in room.files for path in sorted(ROOT.glob(text))]
             found = mutants(files)
             chosen = sample(found, options.share, random.Random(options.seed))
-            if again is not None:
-                chosen = [one for one in found if one.name in again]
-            counts: Counter[str] = Counter()
+            chosen = [
+                one for one in chosen if one.write() != (ROOT / one.file).read_text()
+            ]
+            if house.ask(room.tests) != "survived":
+                say(f"{name}: its tests fail without any mistake")
+                continue
             for one in chosen:
-                outcome = survives(one, house, options.python, room.tests)
-                counts[outcome] += 1
+                before = known.get(one.name)
+                if before and not (options.again and before == "survived"):
+                    continue
+                known[one.name] = outcome = house.plant(one, room.tests)
+                with options.log.open("a") as log:
+                    log.write(json.dumps([one.name, outcome]) + "\n")
                 if outcome == "survived":
                     say(f"{one.name}\n{difference(one)}")
-                if options.log:
-                    with options.log.open("a") as log:
-                        log.write(json.dumps([name, one.name, outcome]) + "\n")
+            counts = Counter(known[one.name] for one in chosen)
             say(f"{name}: of {len(found)} {len(chosen)} were tried: {dict(counts)}")
+        house.close()
 
 
-def survivors(log: Path) -> set[str]:
-    """Return the names of those that survived when they were last tried."""
-    lines = [json.loads(line) for line in log.read_text().splitlines()]
-    last = {name: outcome for _, name, outcome in lines}
-    return {name for name, outcome in last.items() if outcome == "survived"}
+def read(log: Path) -> dict[str, str]:
+    """Return what became of each mistake when it was last tried."""
+    return dict(map(json.loads, log.read_text().splitlines())) if log.exists() else {}
 
 
 def say(text: str) -> None:

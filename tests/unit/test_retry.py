@@ -77,6 +77,7 @@ async def test_transient_errors_are_repeated(
         asyncdb.UniqueViolation(),
         asyncdb.PoolTimeout(),
         asyncdb.TransactionError(),
+        asyncdb.ParameterError(),
         ZeroDivisionError(),
     ],
     ids=lambda error: type(error).__name__,

@@ -171,9 +171,9 @@ class Statements(Chapter):
             assert ([], None) == (await cur.fetchmany(2), await cur.fetchval())
             assert ([], 3) == (await cur.fetchall(), cur.rownumber)
 
-            await cur.execute(f"SELECT id FROM {people} ORDER BY id")
+            await cur.execute(f"SELECT id, name FROM {people} ORDER BY id")
             assert (0, 1, 1) == (cur.rownumber, await cur.fetchval(), cur.rownumber)
-            assert [(2,), (3,)] == await cur.fetchmany(9)
+            assert [(2, "Bob"), (3, "Cid")] == await cur.fetchmany(9)
             assert await cur.fetchone() is None
 
             await cur.execute(f"SELECT id FROM {people} ORDER BY id")
@@ -183,6 +183,19 @@ class Statements(Chapter):
                 await cur.fetchmany(),
                 await cur.fetchall(),
             ]
+
+    async def test_cursor_shows_its_state(
+        self, db: asyncdb.Connection, people: str
+    ) -> None:
+        """The repr of a cursor shows how far it is, and no value."""
+        cur = db.cursor()
+        assert "<asyncdb.Cursor empty>" == repr(cur)
+        await cur.execute(f"SELECT name FROM {people} WHERE id < ?", [3])
+        await cur.fetchone()
+
+        assert "<asyncdb.Cursor rowcount=2 at row 1>" == repr(cur)
+        await cur.close()
+        assert "<asyncdb.Cursor empty>" == repr(cur)
 
     async def test_empty_cursor_refuses(self, db: asyncdb.Connection) -> None:
         """A cursor without a result says so."""
