@@ -260,7 +260,8 @@ def main() -> None:
             chosen = [
                 one for one in chosen if one.write() != (ROOT / one.file).read_text()
             ]
-            if house.ask(room.tests) != "survived":
+            # Thrice, for a busy machine may be late once; the first time compiles.
+            if all(house.ask(room.tests) != "survived" for _ in range(3)):
                 say(f"{name}: its tests fail without any mistake")
                 continue
             for one in chosen:

@@ -33,9 +33,11 @@ ROOMS = {
     ),
     "connection": Room(
         ("asyncdb/connection/*.py",),
-        f"tests/unit/test_retry.py {_KIT} tests/faults/test_commits.py "
-        "tests/faults/test_deadlines.py tests/faults/test_cancellation.py "
-        f"tests/drivers/test_session.py tests/faults/test_sweep.py {_HERE}",
+        "tests/unit/test_retry.py tests/unit/test_blocks.py tests/unit/test_bulk.py "
+        f"tests/unit/test_deadline.py tests/unit/test_pool.py {_KIT} "
+        "tests/faults/test_commits.py tests/faults/test_deadlines.py "
+        "tests/faults/test_cancellation.py tests/drivers/test_session.py "
+        f"tests/faults/test_sweep.py {_HERE}",
     ),
     "pool": Room(
         ("asyncdb/pool/*.py",),
@@ -51,7 +53,9 @@ ROOMS = {
             "asyncdb/driver/registry.py",
             "asyncdb/driver/tls.py",
         ),
+        "tests/unit/test_opening.py tests/unit/test_tls.py tests/faults/test_tls.py "
         "tests/unit/test_registry.py tests/unit/test_kernel.py "
-        f"tests/faults/test_connecting.py tests/unit/test_pool.py {_KIT} {_HERE}",
+        f"tests/faults/test_connecting.py tests/unit/test_pool.py {_KIT} "
+        '-k "(unit or sqlite or fake or the_default) and not million"',
     ),
 }
