@@ -11,6 +11,8 @@ from asyncdb.driver.tls import tls_context, tls_mode
 from asyncdb.options import ServerOptions
 from tests.plugins.certificates import Certificates
 
+FROM_A_URL = b"disable".decode()  # equal to our text, and not the same object
+
 
 @pytest.mark.parametrize(
     ("mode", "verifies", "names"),
@@ -37,10 +39,7 @@ def test_what_a_mode_verifies(
 @pytest.mark.parametrize(
     ("mode", "host"),
     [
-        (
-            "".join(["dis", "able"]),
-            "db.example",
-        ),  # as a URL gives it: equal, and not the same
+        (FROM_A_URL, "db.example"),
         (None, "localhost"),
         (None, None),
     ],
