@@ -28,13 +28,14 @@ from cosmic_ray import plugins
 from cosmic_ray.ast import ast_nodes, get_ast
 from cosmic_ray.mutating import mutate_code
 
-from tests.mutation.rooms import ROOMS, TIMEOUT
+from tests.mutation.rooms import ROOMS, TIMEOUT, Room
 
 ROOT = Path(__file__).resolve().parents[2]
 # The same tests in the same order each time; nothing that only costs time to import.
 PYTEST = (
     "-x -q --no-header -p no:randomly -p no:xdist -p no:schemathesis "
     "-p no:cacheprovider --hypothesis-seed=0 -o timeout=8 "
+    "-o timeout_method=thread "  # an event loop would swallow the other one's exception
     "-W ignore::pytest.PytestAssertRewriteWarning"  # imported ahead, by the nursery
 )
 
@@ -206,8 +207,12 @@ class House:
             text=True,
         )
 
-    def ask(self, tests: str) -> str:
+    def ask(self, room: Room) -> str:
         """Return how the tests took the house as it is: killed, timeout, survived."""
+        answers = (self._ask_some(tests) for tests in room.tests)
+        return next((one for one in answers if one != "survived"), "survived")
+
+    def _ask_some(self, tests: str) -> str:
         stdin, stdout = self._nursery.stdin, self._nursery.stdout
         assert stdin is not None
         assert stdout is not None
@@ -215,13 +220,13 @@ class House:
         stdin.flush()
         return stdout.readline().strip()
 
-    def plant(self, one: Mutant, tests: str) -> str:
+    def plant(self, one: Mutant, room: Room) -> str:
         """Return how the tests took a mistake."""
         path = self.root / one.file
         kept = path.read_text()
         path.write_text(one.write())
         try:
-            return self.ask(tests)
+            return self.ask(room)
         finally:
             path.write_text(kept)
 
@@ -245,7 +250,7 @@ def main() -> None:
     parser.add_argument("rooms", nargs="*", default=list(ROOMS))
     parser.add_argument("--python", default=sys.executable, help="has the test tools")
     parser.add_argument("--seed", type=int, default=11)
-    parser.add_argument("--share", type=float, default=0.16, help="of the places")
+    parser.add_argument("--share", type=float, help="of the places, not the room's")
     parser.add_argument("--log", type=Path, required=True, help="goes on with it")
     parser.add_argument("--again", action="store_true", help="only what survived in it")
     options = parser.parse_args()
@@ -256,19 +261,21 @@ def main() -> None:
             room = ROOMS[name]
             files = [path for text in room.files for path in sorted(ROOT.glob(text))]
             found = mutants(files)
-            chosen = sample(found, options.share, random.Random(options.seed))
+            chosen = sample(
+                found, options.share or room.share, random.Random(options.seed)
+            )
             chosen = [
                 one for one in chosen if one.write() != (ROOT / one.file).read_text()
             ]
             # Thrice, for a busy machine may be late once; the first time compiles.
-            if all(house.ask(room.tests) != "survived" for _ in range(3)):
+            if all(house.ask(room) != "survived" for _ in range(3)):
                 say(f"{name}: its tests fail without any mistake")
                 continue
             for one in chosen:
                 before = known.get(one.name)
                 if before and not (options.again and before == "survived"):
                     continue
-                known[one.name] = outcome = house.plant(one, room.tests)
+                known[one.name] = outcome = house.plant(one, room)
                 with options.log.open("a") as log:
                     log.write(json.dumps([one.name, outcome]) + "\n")
                 if outcome == "survived":

@@ -21,12 +21,6 @@ def ordered() -> Iterator[Faults]:
         yield given
 
 
-async def settle() -> None:
-    """Let every task that can run do so."""
-    for _ in range(12):
-        await asyncio.sleep(0)
-
-
 async def test_a_second_giving_back_hurts_no_later_borrower() -> None:
     """Given back again when its session is lent anew, a connection changes nothing."""
     async with asyncdb.create_pool(URL, max_size=1) as pool:
@@ -72,3 +66,15 @@ async def test_what_was_given_back_refuses_in_its_own_words() -> None:
             _ = db.native
 
     assert caught.value.__cause__ is None
+
+
+async def test_a_transaction_that_cannot_begin(ordered: Faults) -> None:
+    """A block of the pool whose BEGIN fails is not entered, and keeps no connection."""
+    async with asyncdb.create_pool(URL, max_size=1) as pool:
+        ordered.add("begin", asyncdb.LockTimeout("no"))
+        with pytest.raises(asyncdb.LockTimeout):
+            async with pool.transaction():
+                pytest.fail("the block was entered")
+
+        assert (0, 1) == (pool.stats().in_use, pool.stats().idle)
+        assert 1 == await pool.fetchval("SELECT 1")
