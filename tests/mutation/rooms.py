@@ -33,7 +33,7 @@ ROOMS = {
         (
             (
                 "tests/unit/test_kernel.py tests/unit/test_checkout.py "
-                "tests/unit/test_pool.py"
+                "tests/unit/test_lifecycle.py tests/unit/test_pool.py"
             ),
             "tests/faults/test_pool_sweep.py tests/drivers/test_aiosqlite_pool.py "
             + _KIT,
@@ -45,7 +45,8 @@ ROOMS = {
             (
                 "tests/unit/test_retry.py tests/unit/test_blocks.py "
                 "tests/unit/test_bulk.py tests/unit/test_deadline.py "
-                "tests/unit/test_lexis.py tests/unit/test_pool.py"
+                "tests/unit/test_lexis.py tests/unit/test_lifecycle.py "
+                "tests/unit/test_pool.py"
             ),
             "tests/faults/test_commits.py tests/faults/test_deadlines.py "
             "tests/faults/test_cancellation.py tests/faults/test_sweep.py " + _KIT,
