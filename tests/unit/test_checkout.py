@@ -78,3 +78,15 @@ async def test_a_transaction_that_cannot_begin(ordered: Faults) -> None:
 
         assert (0, 1) == (pool.stats().in_use, pool.stats().idle)
         assert 1 == await pool.fetchval("SELECT 1")
+
+
+async def test_after_the_end_nothing_is_left_to_do(ordered: Faults) -> None:
+    """What comes back to a terminated pool is cut already: no task has to close it."""
+    pool = await asyncdb.create_pool(URL, max_size=1)
+    with pytest.raises(ZeroDivisionError):
+        async with pool.acquire():
+            pool.terminate()
+            raise ZeroDivisionError
+
+    assert (0, 0) == (pool.stats().size, pool.stats().in_use)
+    assert ordered.opened == ordered.closed
