@@ -79,7 +79,7 @@ ROOMS = {
             ),
             "tests/values " + _KIT,
         ),
-        share=0.1,
+        share=0.12,
     ),
     "sql": Room(
         ("asyncdb/sql/*.py",),
@@ -90,6 +90,6 @@ ROOMS = {
             ),
             "tests/unit/test_marker_properties.py " + _KIT,
         ),
-        share=0.1,
+        share=0.12,
     ),
 }
