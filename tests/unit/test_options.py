@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import FrozenInstanceError, dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pytest
 
+import asyncdb
 from asyncdb.errors import URLError
-from asyncdb.options import ConnectOptions, ServerOptions, reading
+from asyncdb.options import (
+    ConnectOptions,
+    PoolOptions,
+    ServerOptions,
+    TransactionOptions,
+    reading,
+)
 from asyncdb.options.reading import option_names, read_options
 
 
@@ -28,6 +35,11 @@ class MyOptions(ServerOptions):
     hook: Callable[[], None] | None = None
     extra: Mapping[str, str] = field(default_factory=dict)
     made: int = field(default=1, init=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoOptions:
+    """Options, of which there are none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,6 +132,7 @@ def test_wrong_texts_are_refused(name: str, text: str, takes: str) -> None:
         ("pgbouncer", True, True),
         ("size", 3, 3),
         ("ratio", 3, 3.0),
+        ("ratio", 2**999, 2.0**999),
         ("connect_timeout", 0.25, 0.25),
         ("lock_timeout", None, None),
         ("tls", "require", "require"),
@@ -204,6 +217,12 @@ def test_unknown_names_are_refused(name: str, hint: str) -> None:
         assert str(caught.value) == f"unknown option {name!r}; known: {known}{hint}"
 
 
+def test_where_there_are_no_options_at_all() -> None:
+    """A class without fields is said to have none."""
+    with pytest.raises(URLError, match=r"unknown option 'a'; known: none$"):
+        read_options(NoOptions, {"a": "1"}, {})
+
+
 @pytest.mark.parametrize("name", ["S3cret", "x1", "a@h/d", "pässword", "a" * 41])
 def test_odd_names_of_a_url_are_not_repeated(name: str) -> None:
     """What does not look like an option's name may be a piece of a password."""
@@ -264,3 +283,58 @@ def test_keywords_in_the_wrong_place(given: dict[str, object], message: str) -> 
         read_options(ConnectOptions, {}, given)
 
     assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [ConnectOptions, ServerOptions, PoolOptions, TransactionOptions, asyncdb.PoolStats],
+)
+def test_they_are_given_by_name_and_kept(kind: Any) -> None:
+    """Options and numbers are given by name alone, and nothing changes them later."""
+    names = [option.name for option in fields(kind)]
+    values = dict.fromkeys(names, {} if "converters" in names else 1)
+    with pytest.raises(TypeError, match="positional"):
+        kind(*values.values())
+    made = kind(**(values if kind is asyncdb.PoolStats else {}))
+    with pytest.raises(FrozenInstanceError):
+        setattr(made, names[0], 7)
+
+
+def test_the_pool_has_the_defaults_of_its_page() -> None:
+    """What docs/how-to/tune-the-pool.md promises is what a pool has."""
+    defaults = {option.name: option.default for option in fields(PoolOptions)}
+
+    assert {
+        "min_size": 1,
+        "max_size": 10,
+        "acquire_timeout": 30,
+        "max_waiting": None,
+        "max_lifetime": 3600,
+        "max_idle": 600,
+        "health_check_after_idle": 30,
+        "reset": "auto",
+        "leak_warning": None,
+        "on_acquire": None,
+        "on_release": None,
+    } == defaults
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"int": (str, int)},
+        {int: [str, int]},
+        {int: (str,)},
+        {int: (str, int, str)},
+        {int: (str, 5)},
+        {int: (5, str)},
+        {int: {str: 1, int: 2}},
+        {int: None},
+    ],
+    ids=str,
+)
+def test_converters_are_pairs_of_functions(given: Any) -> None:
+    """Converters are types with a tuple of two functions each, and nothing else."""
+    with pytest.raises(TypeError, match=r"takes \{type:"):
+        ConnectOptions(converters=given)
+    assert ConnectOptions(converters={int: (str, int)}).converters

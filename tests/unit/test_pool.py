@@ -306,6 +306,19 @@ async def test_only_what_was_touched_is_reset(sql: str, kept: bool) -> None:
         assert (1 if kept else 2) == pool.stats().closed["reset"]
 
 
+async def test_several_statements_count_as_touching() -> None:
+    """A text of several statements is reset after: its first words tell too little."""
+    async with pool_of(1) as pool:
+        with pytest.raises(asyncdb.MultipleStatements):
+            await pool.execute("SELECT 1; SELECT 2")
+        await settle()
+        assert {"reset": 1} == pool.stats().closed
+        await pool.execute("SELECT 1; -- and nothing more")
+        await settle()
+
+        assert {"reset": 1} == pool.stats().closed
+
+
 @pytest.mark.parametrize(("reset", "replaced"), [("always", 2), ("never", None)])
 async def test_reset_always_and_never(reset: str, replaced: int | None) -> None:
     """`reset` decides for all sessions, whatever was done in them."""

@@ -309,6 +309,7 @@ def test_replace_changes_what_it_is_told(changes: Any, text: str) -> None:
         ("mysql://h", {"port": "5"}, "1 to 65535"),
         ("mysql://h", {"hosts": [("a", 1), ("", 2)]}, "a host"),
         ("mysql://h", {"hosts": [("a", 1)], "port": 2}, "not both"),
+        ("mysql://h", {"hosts": [("a", 1)], "host": "b"}, "not both"),
         ("mysql://h,g", {"host": "x"}, "several hosts"),
         ("mysql://h,g", {"port": 1}, "several hosts"),
         ("mysql://h", {"options": {"a": 1}}, "not a str"),
