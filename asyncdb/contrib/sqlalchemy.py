@@ -6,19 +6,21 @@ its types, asyncdb runs it. It needs `pip install 'asyncdb-toolkit[sqlalchemy]'`
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
-from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar, cast, overload
 
-from sqlalchemy import Executable, MetaData
+from sqlalchemy import Column, Executable, MetaData, Table
 from sqlalchemy.engine.mock import MockConnection
 from typing_extensions import TypeForm
 
 import asyncdb
 from asyncdb.connection.cursor import Params, Seconds
 from asyncdb.connection.cursor import Text as SQLText
-from asyncdb.contrib._compiling import Process, Ready, compiler_for
+from asyncdb.contrib._binding import bind, bind_load, bind_many
+from asyncdb.contrib._column_types import Process
+from asyncdb.contrib._compiling import compiler_for, unique_moments
+from asyncdb.contrib._old_moments import convert
 from asyncdb.values.rows import tuple_row
 
 T = TypeVar("T")
@@ -113,6 +115,30 @@ class Core(asyncdb.Executor):
         """
         await self._run_ddl(metadata.drop_all)
 
+    async def convert_moments(self, metadata: MetaData) -> int:
+        """Give the moments of a SQLite file the one text form that they have here.
+
+        That is SQLAlchemy's. What SQLAlchemy and encode/databases wrote has it, but for
+        `DEFAULT CURRENT_TIMESTAMP`; what asyncdb wrote before, and what texts without
+        types write, has not. All or nothing; to run it again changes nothing. Without
+        effect on other databases.
+
+        Args:
+            metadata: of SQLAlchemy: its columns of `DateTime`, `Time` and `Interval`
+                are converted. A table that is not there is passed over.
+
+        Returns:
+            How many values were changed.
+
+        Raises:
+            InvalidDatetime: a value is no moment in UTC.
+            UniqueViolation: a moment that must be unique is there in two forms.
+        """
+        if self.dialect.name != "sqlite":
+            return 0
+        async with self.transaction() as core:
+            return await convert(core.db, metadata, compiler_for(self.dialect).dialect)
+
     async def _run_ddl(self, make: Any) -> None:
         found: list[Any] = []
         dialect = compiler_for(self.dialect).dialect
@@ -133,7 +159,9 @@ class Core(asyncdb.Executor):
     ) -> Any:
         if not isinstance(sql, Executable):
             return await self._db._execute(sql, params, timeout, plain=plain)
-        ready, text, bound = _bind(self.dialect, sql, params)
+        ready, text, bound = bind(self.dialect, sql, params)
+        if ready.unique is not None:
+            await ready.unique.check(self._db)
         result = await self._db._execute(text, bound, timeout, plain=plain)
         if ready.tells_key:
             # SQLAlchemy has asked for the key; the user asked for no rows.
@@ -156,14 +184,21 @@ class Core(asyncdb.Executor):
         timeout: Seconds = None,
     ) -> Any:
         if isinstance(sql, Executable):
-            sql, rows = await _bind_many(self.dialect, sql, rows)
+            ready, rows = await bind_many(self.dialect, sql, rows)
+            if ready.unique is not None:
+                await ready.unique.check(self._db)
+            sql = ready.text
         return await self._db._execute_many(
             cast("str", sql), rows, exact_rowcount=exact_rowcount, timeout=timeout
         )
 
     async def _load_rows(
-        self, table: str | Sequence[str], columns: Sequence[str], rows: Any
+        self, table: str | Sequence[str] | Table, columns: Sequence[Any], rows: Any
     ) -> int:
+        if isinstance(table, Table):
+            if unique := unique_moments(table, self.dialect):
+                await unique.check(self._db)
+            table, columns, rows = bind_load(self.dialect, table, columns, rows)
         return await self._db._load_rows(table, columns, rows)
 
     def _streamer(self) -> Any:
@@ -182,6 +217,12 @@ class Core(asyncdb.Executor):
             exact_rowcount: bool = False,
             timeout: Seconds = None,
         ) -> asyncdb.Cursor: ...
+        async def load_rows(  # noqa: D102
+            self,
+            table: str | Sequence[str] | Table,
+            columns: Sequence[str | Column[Any]],
+            rows: Any,
+        ) -> int: ...
 
         @overload
         async def fetchone(
@@ -294,7 +335,9 @@ class _Streamer:
     async def _open_stream(self, stream: Any, sql: Text, params: Params) -> Any:
         if not isinstance(sql, Executable):
             return await self._inner._open_stream(stream, sql, params)
-        ready, text, bound = _bind(self._db.dialect, sql, params)
+        ready, text, bound = bind(self._db.dialect, sql, params)
+        if ready.unique is not None:
+            await ready.unique.check(self._db)
         stream._sql = text  # what an error shows
         cursor = await self._inner._open_stream(stream, text, bound)
         self._processes = ready.processes(cursor.columns)
@@ -315,56 +358,6 @@ class _Streamer:
 class _Opened(NamedTuple):
     native: Any
     columns: Any
-
-
-def _bind(
-    facts: asyncdb.Dialect, statement: Executable, params: Params
-) -> tuple[Ready, str, Any]:
-    if params is not None and not isinstance(params, Mapping):
-        message = "the parameters of a statement are a mapping of names to values"
-        raise asyncdb.ParameterError(message)
-    ready, own = compiler_for(facts).ready(statement, list(params or ()))
-    return (ready, *ready.bind(params, own))
-
-
-async def _bind_many(
-    facts: asyncdb.Dialect, statement: Executable, rows: Any
-) -> tuple[str, Any]:
-    """Compile for the names of the first row, and bind the rows as they come."""
-    following: Any
-    if isinstance(rows, AsyncIterable):
-        following = aiter(rows)
-        first = await anext(following, None)
-    else:
-        following = iter(rows)
-        first = next(following, None)
-    names = list(_mapping(first)) if first is not None else []
-    ready, own = compiler_for(facts).ready(statement, names, many=True)
-    if first is None:
-        return ready.text, []
-
-    def bound(row: Any) -> Any:
-        if _mapping(row).keys() != first.keys():
-            raise asyncdb.ParameterError("all rows have the names of the first one")
-        return ready.bind(row, own)[1]
-
-    if isinstance(rows, AsyncIterable):
-        return ready.text, _each_async(bound, first, following)
-    return ready.text, map(bound, chain([first], following))
-
-
-async def _each_async(
-    bound: Any, first: Any, following: AsyncIterator[Any]
-) -> AsyncIterator[Any]:
-    yield bound(first)
-    async for row in following:
-        yield bound(row)
-
-
-def _mapping(row: Any) -> Mapping[str, Any]:
-    if isinstance(row, Mapping):
-        return row
-    raise asyncdb.ParameterError(f"a row is a mapping, not {type(row).__name__}")
 
 
 def _processed(
