@@ -16,7 +16,13 @@ from asyncdb.connection.deadline import shorter
 from asyncdb.connection.session import Session
 from asyncdb.driver import DriverConnection, Result, SupportsExactCount, SupportsLoad
 from asyncdb.options import TransactionOptions
-from asyncdb.sql import Statement, arguments, quote_identifier, style_of
+from asyncdb.sql import (
+    Statement,
+    arguments,
+    quote_identifier,
+    refuse_lists_in_rows,
+    style_of,
+)
 
 _PLAIN = TransactionOptions()
 _AS_THEY_ARE = frozenset([list, tuple])
@@ -116,6 +122,8 @@ class ManyRows(Session):
             await self._learn_lexis(session)
         statement = self._prepare(sql, style_of(batch[0]))
         values = _all_arguments(statement, batch)
+        if statement.memberships:
+            refuse_lists_in_rows(statement, values, self._options.converters)
         encoded = self._encoders.encode_many(values, statement.order)
         if exact and isinstance(session, SupportsExactCount):
             return await session.execute_many_exactly(statement, encoded)

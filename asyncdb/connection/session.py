@@ -23,6 +23,7 @@ from asyncdb.sql import (
     arguments,
     prepare,
     read_template,
+    refuse_lists,
     spread,
     style_of,
 )
@@ -208,6 +209,8 @@ class Session:
             await self._learn_lexis(session)
         statement = self._prepare(sql, style_of(params))
         values = arguments(statement, params)
+        if statement.memberships:
+            refuse_lists(statement, values, self._options.converters)
         dialect = session.dialect
         if Expand in map(type, values):
             statement, values = spread(statement, values, dialect)

@@ -1,6 +1,7 @@
 """SQL text and its parameters: read once, rewritten for the driver, never guessed."""
 
 from asyncdb.sql.lists import Expand, expand, spread
+from asyncdb.sql.memberships import refuse_lists, refuse_lists_in_rows
 from asyncdb.sql.parameters import arguments, prepare, style_of
 from asyncdb.sql.quoting import escape_like, quote_identifier
 from asyncdb.sql.statement import Statement, Style
@@ -17,6 +18,8 @@ __all__ = [
     "prepare",
     "quote_identifier",
     "read_template",
+    "refuse_lists",
+    "refuse_lists_in_rows",
     "spread",
     "style_of",
 ]
