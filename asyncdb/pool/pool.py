@@ -66,15 +66,25 @@ class Pool(Checkout, Executor):
     ) -> None:
         _check(options.min_size, options.max_size)
         self._url = url
+        self._driver = driver
         super().__init__(
             Lifecycle(driver, url, connect_options, options, open_session), options
         )
 
     async def _open(self) -> Self:
-        """Open `min_size` connections; the first tells what the server is."""
-        kernel = self._kernel
+        """Open `min_size` connections; the first tells what the server is.
+
+        With `min_size=0` nobody needs it yet: a server that is down may come up before.
+        """
+        kernel, opened = self._kernel, []
         try:
-            opened = [await kernel.wait(None)]
+            try:
+                opened += [await kernel.wait(None)]
+            except errors.AuthenticationFailed:
+                raise  # waiting will not mend it
+            except (errors.ConnectionFailed, errors.ConnectionLost):
+                if self._options.min_size:
+                    raise
             more = min(self._options.min_size, kernel.max_size) - 1
             opened += await asyncio.gather(*(kernel.wait(None) for _ in range(more)))
         except BaseException:
@@ -89,9 +99,12 @@ class Pool(Checkout, Executor):
 
     @property
     def dialect(self) -> Dialect:
-        """Facts about the database, as the last connection told them."""
-        assert self._lifecycle.dialect is not None  # noqa: S101  # set by _open()
-        return self._lifecycle.dialect
+        """Facts about the database, as the last connection told them.
+
+        Before there was one (`min_size=0`, and the server was down) they are what the
+        driver knows of all its servers: no version, no flavor.
+        """
+        return self._lifecycle.dialect or self._driver.dialect
 
     @property
     def url(self) -> DatabaseURL:
