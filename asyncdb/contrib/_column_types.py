@@ -86,6 +86,14 @@ def _moment_text(value: datetime) -> str:
 class LiteDate(sqlite.DATE):
     """A date on SQLite: SQLAlchemy's text of it, which is asyncdb's too."""
 
+    has_own_form: bool = False
+    """The user has chosen another form: `storage_format=`."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        above: Any = super()
+        above.__init__(*args, **kwargs)
+        self.has_own_form = self._storage_format != sqlite.DATE._storage_format
+
     def bind_processor(self, dialect: Any) -> Any:
         """Write the text; refuse what SQLite would keep as it is."""
         theirs: Any = super().bind_processor(dialect)

@@ -214,9 +214,7 @@ class Ready:
         self._dialect = dialect
         self.text = str(compiled)
         self.is_sql = isinstance(compiled, SQLCompiler)
-        self.unique: UniqueMoments | None = None
-        if getattr(compiled, "isinsert", False) or getattr(compiled, "isupdate", False):
-            self.unique = UniqueMoments.of(compiled.statement.table, dialect)
+        self.unique = UniqueMoments.written_by(compiled, dialect)
         # PostgreSQL tells a new key by RETURNING, which SQLAlchemy has added.
         self.tells_key = bool(getattr(compiled, "implicit_returning", None))
         self._processes: dict[Any, list[Process | None] | None] = {}

@@ -12,8 +12,8 @@ texts, from the one without its last zeros to the longest with `+00:00`:
 
 A comparison with a moment is one with the first or the last of its texts, which an
 index serves as it serves any other. Where equal texts are needed (GROUP BY, DISTINCT,
-UNION, IN, tuples) each is rewritten to the one form. What a UNIQUE column compares is
-the texts that it has: see `_old_moments`.
+UNION, IN, CASE, tuples, windows) each is rewritten to the one form. What a UNIQUE
+column compares is the texts that it has: see `_old_moments`.
 """
 
 from __future__ import annotations
@@ -24,14 +24,17 @@ from typing import Any, Final
 from sqlalchemy import func
 from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 from sqlalchemy.sql import operators
-from sqlalchemy.sql.elements import BindParameter, Label
+from sqlalchemy.sql.elements import BindParameter, Label, UnaryExpression
 from sqlalchemy.sql.selectable import CompoundSelect, Select
 
-from asyncdb.contrib._column_types import LiteDateTime, LiteTime
+from asyncdb.contrib._column_types import LiteDate, LiteDateTime, LiteTime
 
 # How long a moment's text is before its fraction.
 DATETIME: Final = len("2024-02-29 12:00:00")
 TIME: Final = len("12:00:00")
+
+
+_DATE: Final = len("2024-02-29")
 
 
 def head_of(type_: Any, dialect: Any) -> int:
@@ -93,7 +96,10 @@ _AS_TEXTS: Final = frozenset(
 # The function that stands in a statement for an element in the one form.
 _FORMED: Final = "asyncdb_moment"
 # Elements that are another one with something round it.
-_AROUND: Final = ("grouping", "select_statement_grouping", "scalar_select")
+_AROUND: Final = (
+    *("grouping", "select_statement_grouping", "scalar_select"),
+    "label_reference",
+)
 
 
 _NAMED: Final = "textual_label_reference"
@@ -109,13 +115,13 @@ class MomentCompiler(SQLiteCompiler):
         if operator in _COMPARED and self._are_moments(left, right):
             if isinstance(left, BindParameter) and not isinstance(right, BindParameter):
                 left, right, operator = right, left, _TURNED[operator]
-            texts = self.process(left, **kw), self.process(self._formed(right), **kw)
+            texts = self._text(left, **kw), self._text(self._formed(right), **kw)
             return _COMPARED[operator](*texts)
         if operator in _BETWEEN and not binary.modifiers.get("symmetric"):
             lower, upper = right.clauses
             if self._are_moments(left, lower, upper):
-                a = self.process(left, **kw)
-                b, c = (self.process(self._formed(e), **kw) for e in (lower, upper))
+                a = self._text(left, **kw)
+                b, c = (self._text(self._formed(e), **kw) for e in (lower, upper))
                 return f"({a} {_BETWEEN[operator]} {_first(b)} AND {_last(c)})"
         elif operator in _AS_TEXTS or left.__visit_name__ == "tuple":
             sides = {"left": self._formed(left), "right": self._formed(right)}
@@ -125,10 +131,21 @@ class MomentCompiler(SQLiteCompiler):
         return found
 
     def _are_moments(self, *elements: Any) -> bool:
-        """Tell whether moments are compared, with one another or with no known type."""
+        """Tell whether moments are compared: with others, dates, or no known type."""
         types = [element.type for element in elements]
-        heads = {head_of(t, self.dialect) for t in types if not t._isnull}
-        return len(heads) == 1 and heads != {0}
+        heads = {self._head(t) for t in types if not t._isnull}
+        return heads in ({DATETIME}, {TIME}, {DATETIME, _DATE})
+
+    def _head(self, type_: Any) -> int:
+        kind = type_._unwrapped_dialect_impl(self.dialect)
+        is_date = isinstance(kind, LiteDate) and not kind.has_own_form
+        return _DATE if is_date else head_of(type_, self.dialect)
+
+    def _text(self, element: Any, **kw: Any) -> str:
+        """Write one side of a comparison of moments; a date is its midnight."""
+        text: str = self.process(element, **kw)
+        is_date = not element.type._isnull and self._head(element.type) == _DATE
+        return f"{text} || ' 00:00:00.000000'" if is_date else text
 
     def _formed(self, element: Any) -> Any:
         """Return an element whose moments have the one form."""
@@ -140,6 +157,8 @@ class MomentCompiler(SQLiteCompiler):
             return _changed(element, selects=[*map(self._formed, element.selects)])
         if isinstance(element, Label):
             return self._formed(element.element).label(element.name)
+        if isinstance(element, UnaryExpression) and element.modifier is not None:
+            return _changed(element, element=self._formed(element.element))
         if element.__visit_name__ == "tuple":
             return _changed(element, clauses=[*map(self._formed, element.clauses)])
         if element.__visit_name__ in _AROUND:
@@ -200,29 +219,43 @@ class MomentCompiler(SQLiteCompiler):
         return found
 
     def visit_over(self, over: Any, **kw: Any) -> str:
-        """PARTITION BY."""
-        if over.partition_by is not None:
-            parts = [*map(self._formed, over.partition_by.clauses)]
-            over = _changed(
-                over, partition_by=_changed(over.partition_by, clauses=parts)
-            )
+        """PARTITION BY, and ORDER BY, where equal moments are peers."""
+        for name in ("partition_by", "order_by"):
+            listed = getattr(over, name)
+            if listed is not None:
+                clauses = [*map(self._formed, listed.clauses)]
+                over = _changed(over, **{name: _changed(listed, clauses=clauses)})
         above: Any = super()
         found: str = above.visit_over(over, **kw)
         return found
 
+    def visit_case(self, clause: Any, **kw: Any) -> str:
+        """`CASE at WHEN ...`."""
+        if clause.value is not None:
+            whens = [(self._formed(when), then) for when, then in clause.whens]
+            clause = _changed(clause, value=self._formed(clause.value), whens=whens)
+        above: Any = super()
+        found: str = above.visit_case(clause, **kw)
+        return found
+
+    def visit_nullif_func(self, fn: Any, **kw: Any) -> str:
+        """`nullif(at, ...)`."""
+        texts = [self.process(self._formed(clause), **kw) for clause in fn.clauses]
+        return f"nullif({', '.join(texts)})"
+
     # -- now ---------------------------------------------------------------------------
 
-    def visit_now_func(self, fn: Any, **kw: Any) -> str:  # noqa: ARG002
+    def visit_now_func(self, fn: Any, **kw: Any) -> Any:  # noqa: ARG002
         """Write the moment of the statement in the one form."""
         return "strftime('%Y-%m-%d %H:%M:%f000', 'now')"
 
     visit_current_timestamp_func = visit_now_func
 
-    def visit_current_time_func(self, fn: Any, **kw: Any) -> str:  # noqa: ARG002
+    def visit_current_time_func(self, fn: Any, **kw: Any) -> Any:  # noqa: ARG002
         """Write the time of the statement in the one form."""
         return "strftime('%H:%M:%f000', 'now')"
 
-    def visit_localtimestamp_func(self, func: Any, **kw: Any) -> str:  # noqa: ARG002
+    def visit_localtimestamp_func(self, func: Any, **kw: Any) -> Any:  # noqa: ARG002
         """Write the moment of the statement in the machine's zone."""
         return "strftime('%Y-%m-%d %H:%M:%f000', 'now', 'localtime')"
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from sqlalchemy import MetaData, Table, UniqueConstraint
 
@@ -22,8 +22,8 @@ _PATTERNS: Final = {
     TIME: _CLOCK,
 }
 _FILES: Final = 100
-# Device and inode of a file -> the tables of it that were looked through.
-_seen: dict[tuple[int, int], set[str]] = {}
+_File: TypeAlias = tuple[int, int]  # its device and inode
+_seen: dict[_File, set[str]] = {}  # the tables that were looked through
 
 
 class UniqueMoments:
@@ -46,11 +46,31 @@ class UniqueMoments:
 
     @classmethod
     def of(cls, table: Any, dialect: Any) -> UniqueMoments | None:
-        """Return those of what an INSERT or UPDATE names, if there are any."""
+        """Return those of a table, if there are any."""
         if dialect.name != "sqlite" or not isinstance(table, Table):
             return None
         found = cls(table, dialect)
         return found if found.columns else None
+
+    @classmethod
+    def written_by(cls, compiled: Any, dialect: Any) -> UniqueMoments | None:
+        """Return those that a statement may write, if there are any."""
+        statement = compiled.statement
+        if getattr(compiled, "isinsert", False):
+            return cls.of(statement.table, dialect)
+        if not getattr(compiled, "isupdate", False):
+            return None
+        found = cls.of(statement.table, dialect)
+        written = {
+            *(compiled.column_keys or ()),
+            *(getattr(c, "key", c) for c in statement._values or ()),
+            *(getattr(c, "key", c) for c, _ in _in_order(statement)),
+        }
+        changed = found is not None and any(
+            column.key in written or column.onupdate is not None
+            for column in found.columns
+        )
+        return found if changed else None
 
     async def check(self, db: asyncdb.Executor) -> None:
         """Look the table through, once for each file.
@@ -61,8 +81,10 @@ class UniqueMoments:
         Raises:
             InvalidDatetime: a moment of the table is in another form.
         """
+        if _path(db) == ":memory:":
+            return  # it has no past
         file = _file_of(db)
-        if file is None or self.table in _seen.get(file, ()):
+        if file is not None and self.table in _seen.get(file, ()):
             return
         if await db.fetchval(self._sql):
             names = ", ".join(column.name for column in self.columns)
@@ -72,9 +94,15 @@ class UniqueMoments:
                 "Core.convert_moments()"
             )
             raise asyncdb.InvalidDatetime(message)
-        if len(_seen) >= _FILES:
-            _seen.clear()
-        _seen.setdefault(file, set()).add(self.table)
+        if file is not None:
+            if len(_seen) >= _FILES:
+                _seen.clear()
+            _seen.setdefault(file, set()).add(self.table)
+
+
+def _in_order(update: Any) -> Any:
+    """The values of `ordered_values()`; SQLAlchemy 2.1 keeps them with the others."""
+    return getattr(update, "_ordered_values", None) or ()
 
 
 def _unique(table: Table) -> Iterator[Any]:
@@ -87,14 +115,18 @@ def _unique(table: Table) -> Iterator[Any]:
             yield from index.columns
 
 
-def _file_of(db: asyncdb.Executor) -> tuple[int, int] | None:
-    """Tell which file a database is; one in memory has no past."""
-    url: Any = getattr(db, "url", None)
+def _file_of(db: asyncdb.Executor) -> _File | None:
+    """Tell which file a database is; `None` where that is not known."""
     try:
-        found = Path(url.database).stat()
-    except (AttributeError, TypeError, OSError):
+        found = Path(_path(db)).stat()
+    except OSError:  # a relative path, and the folder was changed
         return None
     return found.st_dev, found.st_ino
+
+
+def _path(db: asyncdb.Executor) -> str:
+    url: Any = getattr(db, "url", None)
+    return (url.database if url is not None else "") or ":memory:"
 
 
 async def convert(db: asyncdb.Executor, metadata: MetaData, dialect: Any) -> int:

@@ -33,7 +33,8 @@ class Core(asyncdb.Executor):
 
     Parameters of a statement are given as a mapping, or are in the statement. Texts go
     through as they are. An INSERT of one row tells its key as `lastrowid`, on
-    PostgreSQL too. Several may wrap the same connection. A default that would take a
+    PostgreSQL too. `load_rows()` takes a `Table`, and then its columns' types make the
+    values. Several may wrap the same connection. A default that would take a
     query of its own, and what the database has not, raise `NotSupportedError`.
 
     Args:

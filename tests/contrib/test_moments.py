@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -214,11 +215,15 @@ async def test_the_first_releases_duplicates_wait_for_the_conversion(
         for write in (
             core.execute(insert(table), {"at": values[2]}),
             core.execute(update(table).values(at=values[2])),
+            core.execute(update(table), {"at": values[2]}),
+            core.execute(update(table).ordered_values((table.c.at, values[2]))),
             core.executemany(insert(table), [{"at": values[2]}]),
             core.load_rows(table, [table.c.at], [(values[2],)]),
         ):
             with pytest.raises(asyncdb.InvalidDatetime, match="convert_moments"):
                 await write
+        untouched = update(table).values(id=table.c.id + 10)
+        assert 5 == (await core.execute(untouched)).rowcount
         assert 0 < await core.convert_moments(table.metadata)
         assert 0 == await core.convert_moments(table.metadata)
         with pytest.raises(asyncdb.UniqueViolation):
@@ -334,3 +339,50 @@ async def test_load_rows_takes_a_table(db: asyncdb.Connection, table: str) -> No
         await core.load_rows(made, ["at"], [(NOON, NOON)])
     with pytest.raises(asyncdb.ParameterError, match="list of columns"):
         await core.load_rows(made, "at", [(NOON,)])
+
+
+async def test_a_date_is_its_midnight(db: asyncdb.Connection, table: str) -> None:
+    """Moments are compared with dates as on servers, by values and by columns."""
+    made = Table(
+        table,
+        MetaData(),
+        Column("at", DateTime),
+        Column("day", Date),
+    )
+    core, at, day = Core(db), made.c.at, made.c.day
+    await core.create_all(made.metadata)
+    midnight, leap = datetime(2024, 2, 29), date(2024, 2, 29)  # noqa: DTZ001
+    rows = [{"at": m, "day": leap} for m in (midnight - SECOND, midnight, NOON)]
+    await core.executemany(insert(made), rows)
+
+    for condition, count in (
+        (at == leap, 1),
+        (at > leap, 1),
+        (at >= leap, 2),
+        (at < leap, 1),
+        (at == day, 1),
+        (day < at, 1),
+        (day == midnight, 3),
+        (day != NOON, 3),
+        (at.between(leap, leap), 1),
+        (day == leap, 3),
+    ):
+        found = select(func.count()).select_from(made).where(condition)
+        assert count == await core.fetchval(found), str(condition)
+
+
+async def test_a_file_that_cannot_be_told_is_looked_through_each_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A relative path after the folder was changed hides no older moments."""
+    monkeypatch.chdir(tmp_path)
+    table, values = made("datetime", unique=True)
+    async with asyncdb.connect("sqlite:///relative.db") as db:
+        core = Core(db)
+        await core.create_all(table.metadata)
+        monkeypatch.chdir("/")
+        await core.execute(insert(table), {"at": values[0]})
+        await db.execute("INSERT INTO moments (at) VALUES (?)", [values[2]])
+
+        with pytest.raises(asyncdb.InvalidDatetime, match="moments has moments"):
+            await core.execute(insert(table), {"at": values[2]})

@@ -17,6 +17,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     Time,
+    case,
     create_engine,
     func,
     insert,
@@ -81,6 +82,15 @@ async def test_equal_moments_of_several_forms_are_one(db: asyncdb.Connection) ->
     assert 2 == await core.fetchval(select(func.count(at.distinct())))
     number = func.row_number().over(partition_by=at, order_by=mixed.c.id)
     assert 5 == max(await core.fetchall(select(number), into=int))
+    for order, ranks in ((at, {1, 6}), (at.desc(), {1, 2})):
+        ranked = select(func.rank().over(order_by=order))
+        assert ranks == {*await core.fetchall(ranked, into=int)}
+    told = case({NOON: "noon"}, value=at, else_="later")
+    assert ["noon"] * 5 + ["later"] == await core.fetchall(select(told), into=str)
+    later = select(func.nullif(at, NOON, type_=DateTime))
+    assert [None] * 5 + [NOON + SECOND] == await core.fetchall(
+        later, into=datetime | None
+    )
 
 
 @engines("sqlite")
