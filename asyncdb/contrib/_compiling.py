@@ -36,6 +36,7 @@ from asyncdb.contrib._column_types import (
 from asyncdb.contrib._moments import MomentCompiler
 from asyncdb.contrib._old_moments import UniqueMoments
 
+_Expand: Final[type[Any]] = type(asyncdb.expand(()))
 CACHED: Final = 500
 LONGEST_PADDED: Final = 1000  # longer lists would come near a server's limit
 # Characters of columns' names that end a `:name`.
@@ -246,7 +247,7 @@ class Ready:
             text, binders = state.statement, {**binders, **state.processors}
         escaped = self._escaped
         params = {
-            escaped.get(name, name): binders[name](v) if name in binders else v
+            escaped.get(name, name): _bound(binders[name], v) if name in binders else v
             for name, v in values.items()
         }
         return text, params or None
@@ -291,6 +292,13 @@ class Ready:
             return None
         found = entry.type._cached_result_processor(self._dialect, code)
         return cast("Process | None", found)
+
+
+def _bound(process: Process, value: Any) -> Any:
+    """Bind a value, or each one of a list for the IN of a `text()`."""
+    if isinstance(value, _Expand):
+        return asyncdb.expand(map(process, value.values))
+    return process(value)
 
 
 def _padded(name: str, values: Any) -> list[Any]:

@@ -34,6 +34,7 @@ from sqlalchemy.dialects import sqlite
 
 import asyncdb
 from asyncdb.contrib.sqlalchemy import Core
+from tests.plugins.databases import engines
 
 NOON = datetime(2024, 2, 29, 12)  # noqa: DTZ001  # it has no zone
 SECOND = timedelta(seconds=1)
@@ -339,6 +340,25 @@ async def test_load_rows_takes_a_table(db: asyncdb.Connection, table: str) -> No
         await core.load_rows(made, ["at"], [(NOON, NOON)])
     with pytest.raises(asyncdb.ParameterError, match="list of columns"):
         await core.load_rows(made, "at", [(NOON,)])
+
+
+@engines("sqlite")
+async def test_lists_of_moments(db: asyncdb.Connection) -> None:
+    """A list that is given beside the statement is bound by its type, too."""
+    table, values = made("datetime")
+    core, at = Core(db), table.c.at
+    await core.create_all(table.metadata)
+    await core.executemany(insert(table), [{"at": value} for value in values])
+    some = values[1:3]
+
+    given = select(at).where(at.in_(bindparam("some", expanding=True))).order_by(at)
+    assert some == await core.fetchall(given, {"some": some}, into=datetime)
+    written = text("SELECT at FROM moments WHERE at IN (:some) ORDER BY at")
+    typed = written.bindparams(bindparam("some", type_=DateTime)).columns(at=DateTime)
+    found = await core.fetchall(typed, {"some": asyncdb.expand(some)}, into=datetime)
+    assert some == found
+    with pytest.raises(asyncdb.InvalidDatetime):
+        await core.fetchall(typed, {"some": some})
 
 
 async def test_a_date_is_its_midnight(db: asyncdb.Connection, table: str) -> None:
