@@ -171,7 +171,7 @@ class MomentCompiler(SQLiteCompiler):
         return getattr(func, _FORMED)(element, type_=type_)
 
     def _formed_columns(self, select: Any) -> Any:
-        found = [*select.selected_columns]
+        found = select._all_selected_columns
         formed = [self._formed(column) for column in found]
         if all(a is b for a, b in zip(found, formed, strict=True)):
             return select

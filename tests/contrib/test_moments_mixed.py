@@ -19,11 +19,13 @@ from sqlalchemy import (
     Time,
     case,
     create_engine,
+    desc,
     func,
     insert,
     literal,
     literal_column,
     select,
+    text,
     update,
 )
 from sqlalchemy.dialects import sqlite
@@ -91,6 +93,30 @@ async def test_equal_moments_of_several_forms_are_one(db: asyncdb.Connection) ->
     assert [None] * 5 + [NOON + SECOND] == await core.fetchall(
         later, into=datetime | None
     )
+
+
+@engines("sqlite")
+async def test_queries_keep_their_columns(db: asyncdb.Connection) -> None:
+    """What is rewritten keeps names, order and all columns, texts among them."""
+    core = await filled(db)
+    at = mixed.c.at
+    plain = select(text("1 AS one"), at, at, mixed.c.id < 0).distinct()
+    row = await core.fetchone(plain.order_by("at"))
+    named = select(at.label("x")).distinct().order_by(desc("x"))
+    once = select(at).distinct().cte("once")
+    first = select(at.label("at"), literal(1).label("n")).where(mixed.c.id == 1)
+    counted = first.cte("counted", recursive=True)
+    counted = counted.union(
+        select(counted.c.at, counted.c.n + 1).where(counted.c.n < 3)
+    )
+
+    assert row is not None
+    assert (1, NOON, NOON, False) == row
+    assert ("one", "at") == row.keys()[:2]
+    assert [NOON + SECOND, NOON] == await core.fetchall(named, into=datetime)
+    inside = select(func.count()).where(at.in_(select(once.c.at)))
+    assert 6 == await core.fetchval(inside)
+    assert [(NOON, 1), (NOON, 2), (NOON, 3)] == await core.fetchall(select(counted))
 
 
 @engines("sqlite")
