@@ -91,6 +91,9 @@ class Dialect:
             or the value as a literal (`"literal"`, rendered by `encoders`).
         lexis: how the text is quoted in the portable session.
         identifier_quote: the character around a quoted name.
+        max_identifier_length: how long a name may be that the engine keeps as it is: in
+            bytes of UTF-8 or in characters, as the next one says; 0 for any length.
+        max_identifier_unit: `"bytes"` (PostgreSQL) or `"characters"` (MySQL).
         encoders: exact type of a parameter -> how its value goes to the driver;
             `None` as a function means as it is. Types that are not here are refused.
         decoders: type that an annotation names -> exact types of the values that it is
@@ -140,6 +143,8 @@ class Dialect:
     placeholder: Placeholder = "qmark"
     lexis: Lexis = field(default_factory=Lexis, repr=False)
     identifier_quote: str = '"'
+    max_identifier_length: int = 0
+    max_identifier_unit: Literal["bytes", "characters"] = "characters"
     encoders: Mapping[type, Any] = field(default_factory=dict, repr=False)
     decoders: Mapping[type, Mapping[type, Any]] = field(
         default_factory=dict, repr=False

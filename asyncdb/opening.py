@@ -122,8 +122,9 @@ class CreatingPool:
 def create_pool(url: str | DatabaseURL, **options: Any) -> CreatingPool:
     """Open a pool of connections to the database at `url`.
 
-    It opens `min_size` connections before it returns, and one at least, so that a wrong
-    password is found out here.
+    It opens `min_size` connections before it returns, and tries one at least, so that a
+    wrong password is found out here. With `min_size=0` it opens even while the server
+    is down: then the first who needs a connection is told why there is none.
 
     Args:
         url: as for `connect()`.

@@ -12,6 +12,8 @@ from asyncdb.sql import (
     arguments,
     prepare,
     read_template,
+    refuse_lists,
+    refuse_lists_in_rows,
     split_script,
     spread,
     style_of,
@@ -33,11 +35,12 @@ class Binder:
         converters: how values of the user's own types go in.
     """
 
-    __slots__ = ("_encoders", "_inner", "_lexis", "dialect")
+    __slots__ = ("_converters", "_encoders", "_inner", "_lexis", "dialect")
 
     def __init__(self, inner: DriverConnection, converters: Converters) -> None:
         self._inner = inner
         self.dialect = inner.dialect
+        self._converters = converters
         self._encoders = Encoders(
             inner.dialect.encoders,
             {kind: there for kind, (there, _) in converters.items()},
@@ -54,6 +57,8 @@ class Binder:
             return self.prepare(sql, "none"), ()
         statement = await self.read(sql, params)
         values = arguments(statement, params)
+        if statement.memberships:
+            refuse_lists(statement, values, self._converters)
         if Expand in map(type, values):
             statement, values = spread(statement, values, self.dialect)
         most = self.dialect.max_parameters
@@ -82,11 +87,17 @@ class Binder:
             await self._learn()
         return split_script(text, self._lexis)
 
-    def encode_many(
-        self, rows: Sequence[Sequence[Any]], keys: Sequence[int | str] = ()
+    def encode_rows(
+        self, statement: Statement, rows: Sequence[Sequence[Any]]
     ) -> Sequence[Sequence[Any]]:
+        """Return the values of each row of a statement as they go to the driver."""
+        if statement.memberships:
+            refuse_lists_in_rows(statement, rows, self._converters)
+        return self._encoders.encode_many(rows, statement.order)
+
+    def encode_many(self, rows: Sequence[Sequence[Any]]) -> Sequence[Sequence[Any]]:
         """Return the values of each row as they go to the driver."""
-        return self._encoders.encode_many(rows, keys)
+        return self._encoders.encode_many(rows)
 
     def forget(self) -> None:
         """Take the quoting for what it was, after the session was reset."""

@@ -112,7 +112,7 @@ class Bulk:
         statement = await self._binder.read(sql, batch[0])
         self._check(statement)
         values = _all_arguments(statement, batch)
-        encoded = self._binder.encode_many(values, statement.order)
+        encoded = self._binder.encode_rows(statement, values)
         if exact and isinstance(self._inner, SupportsExactCount):
             return await self._inner.execute_many_exactly(statement, encoded)
         return await self._inner.execute_many(statement, encoded)

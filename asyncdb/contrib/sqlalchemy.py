@@ -6,17 +6,19 @@ its types, asyncdb runs it. It needs `pip install 'asyncdb-toolkit[sqlalchemy]'`
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Executable, MetaData
+from sqlalchemy import Column, Executable, MetaData, Table
 from sqlalchemy.engine.mock import MockConnection
 
 import asyncdb
 from asyncdb.connection import OpenStream, Params, Result, Seconds
-from asyncdb.contrib._compiling import Process, Ready, compiler_for
+from asyncdb.contrib._binding import bind, bind_load, bind_many
+from asyncdb.contrib._column_types import Process
+from asyncdb.contrib._compiling import compiler_for, unique_moments
+from asyncdb.contrib._old_moments import convert
 from asyncdb.values.rows import tuple_row
 
 if TYPE_CHECKING:
@@ -28,7 +30,8 @@ class Core(asyncdb.Executor["str | Executable", "Core"]):
 
     Parameters of a statement are given as a mapping, or are in the statement. Texts go
     through as they are. An INSERT of one row tells its key as `lastrowid`, on
-    PostgreSQL too. Several may wrap the same connection. A default that would take a
+    PostgreSQL too. `load_rows()` takes a `Table`, and then its columns' types make the
+    values. Several may wrap the same connection. A default that would take a
     query of its own, and what the database has not, raise `NotSupportedError`.
 
     Args:
@@ -55,16 +58,35 @@ class Core(asyncdb.Executor["str | Executable", "Core"]):
         Row(id=1, name='Ann')
     """
 
-    __slots__ = ("_db",)
+    __slots__ = ("_core", "_db")
 
     def __init__(self, db: asyncdb.Executor) -> None:
-        super().__init__(_CoreRunner(db))
+        self._core = _CoreRunner(db)
+        super().__init__(self._core)
         self._db = db
 
     @property
     def db(self) -> asyncdb.Executor:
         """The connection or pool itself."""
         return self._db
+
+    async def load_rows(
+        self,
+        table: str | Sequence[str] | Table,
+        columns: Sequence[str | Column[Any]],
+        rows: Any,
+    ) -> int:
+        """Load rows into a table; see `Executor.load_rows`.
+
+        Args:
+            table: its name, or the `Table`, whose columns' types make the values.
+            columns: those that a row has values for, or their names.
+            rows: an iterable or async iterable of sequences.
+
+        Returns:
+            The number of rows loaded.
+        """
+        return await self._core.load_rows(table, columns, rows)
 
     async def create_all(self, metadata: MetaData) -> None:
         """Create all tables, with their types and indexes, in the order of their keys.
@@ -81,6 +103,30 @@ class Core(asyncdb.Executor["str | Executable", "Core"]):
             metadata: of SQLAlchemy. What is not there raises `UndefinedTable`.
         """
         await self._run_ddl(metadata.drop_all)
+
+    async def convert_moments(self, metadata: MetaData) -> int:
+        """Give the moments of a SQLite file the one text form that they have here.
+
+        That is SQLAlchemy's. What SQLAlchemy and encode/databases wrote has it, but for
+        `DEFAULT CURRENT_TIMESTAMP`; what asyncdb wrote before, and what texts without
+        types write, has not. All or nothing; to run it again changes nothing. Without
+        effect on other databases.
+
+        Args:
+            metadata: of SQLAlchemy: its columns of `DateTime`, `Time` and `Interval`
+                are converted. A table that is not there is passed over.
+
+        Returns:
+            How many values were changed.
+
+        Raises:
+            InvalidDatetime: a value is no moment in UTC.
+            UniqueViolation: a moment that must be unique is there in two forms.
+        """
+        if self.dialect.name != "sqlite":
+            return 0
+        async with self.transaction() as core:
+            return await convert(core.db, metadata, compiler_for(self.dialect).dialect)
 
     async def _run_ddl(self, make: Any) -> None:
         found: list[Any] = []
@@ -107,7 +153,9 @@ class _CoreRunner:
     ) -> Result:
         if not isinstance(sql, Executable):
             return await self._runner.execute(sql, params, timeout, plain=plain)
-        ready, text, bound = _bind(self.dialect, sql, params)
+        ready, text, bound = bind(self.dialect, sql, params)
+        if ready.unique is not None:
+            await ready.unique.check(self._db)
         result = await self._runner.execute(text, bound, timeout, plain=plain)
         if ready.tells_key:
             # SQLAlchemy has asked for the key; the user asked for no rows.
@@ -130,7 +178,10 @@ class _CoreRunner:
         timeout: Seconds = None,
     ) -> Result:
         if isinstance(sql, Executable):
-            sql, rows = await _bind_many(self.dialect, sql, rows)
+            ready, rows = await bind_many(self.dialect, sql, rows)
+            if ready.unique is not None:
+                await ready.unique.check(self._db)
+            sql = ready.text
         return await self._runner.execute_many(
             sql, rows, exact_rowcount=exact_rowcount, timeout=timeout
         )
@@ -140,9 +191,11 @@ class _CoreRunner:
     ) -> Result:
         return await self._runner.execute_script(text, timeout, transaction=transaction)
 
-    async def load_rows(
-        self, table: str | Sequence[str], columns: Sequence[str], rows: Any
-    ) -> int:
+    async def load_rows(self, table: Any, columns: Sequence[Any], rows: Any) -> int:
+        if isinstance(table, Table):
+            if unique := unique_moments(table, self.dialect):
+                await unique.check(self._db)
+            table, columns, rows = bind_load(self.dialect, table, columns, rows)
         return await self._runner.load_rows(table, columns, rows)
 
     async def open_stream(
@@ -150,7 +203,9 @@ class _CoreRunner:
     ) -> OpenStream:
         if not isinstance(sql, Executable):
             return await self._runner.open_stream(sql, params, timeout, plain=plain)
-        ready, text, bound = _bind(self.dialect, sql, params)
+        ready, text, bound = bind(self.dialect, sql, params)
+        if ready.unique is not None:
+            await ready.unique.check(self._db)
         opened = await self._runner.open_stream(text, bound, timeout, plain=plain)
         processes = ready.processes(opened.columns)
         return opened if processes is None else _CoreStream(opened, processes)
@@ -177,56 +232,6 @@ class _CoreStream:
 
     async def close(self) -> None:
         await self._opened.close()
-
-
-def _bind(
-    facts: asyncdb.Dialect, statement: Executable, params: Params
-) -> tuple[Ready, str, Any]:
-    if params is not None and not isinstance(params, Mapping):
-        message = "the parameters of a statement are a mapping of names to values"
-        raise asyncdb.ParameterError(message)
-    ready, own = compiler_for(facts).ready(statement, list(params or ()))
-    return (ready, *ready.bind(params, own))
-
-
-async def _bind_many(
-    facts: asyncdb.Dialect, statement: Executable, rows: Any
-) -> tuple[str, Any]:
-    """Compile for the names of the first row, and bind the rows as they come."""
-    following: Any
-    if isinstance(rows, AsyncIterable):
-        following = aiter(rows)
-        first = await anext(following, None)
-    else:
-        following = iter(rows)
-        first = next(following, None)
-    names = list(_mapping(first)) if first is not None else []
-    ready, own = compiler_for(facts).ready(statement, names, many=True)
-    if first is None:
-        return ready.text, []
-
-    def bound(row: Any) -> Any:
-        if _mapping(row).keys() != first.keys():
-            raise asyncdb.ParameterError("all rows have the names of the first one")
-        return ready.bind(row, own)[1]
-
-    if isinstance(rows, AsyncIterable):
-        return ready.text, _each_async(bound, first, following)
-    return ready.text, map(bound, chain([first], following))
-
-
-async def _each_async(
-    bound: Any, first: Any, following: AsyncIterator[Any]
-) -> AsyncIterator[Any]:
-    yield bound(first)
-    async for row in following:
-        yield bound(row)
-
-
-def _mapping(row: Any) -> Mapping[str, Any]:
-    if isinstance(row, Mapping):
-        return row
-    raise asyncdb.ParameterError(f"a row is a mapping, not {type(row).__name__}")
 
 
 def _processed(

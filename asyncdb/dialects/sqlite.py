@@ -9,6 +9,7 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from sqlite3 import Row as NativeRow
+from sys import float_info
 from typing import Any, ClassVar, Literal
 from uuid import UUID
 
@@ -16,7 +17,13 @@ from asyncdb import errors
 from asyncdb.dialect import STANDARD_VERBS, STANDARD_WORDS, Dialect, Lexis
 from asyncdb.dialects import database_error
 from asyncdb.options import ConnectOptions
-from asyncdb.values.conversions import JSON_TEXT, Sources, microseconds, zero_or_one
+from asyncdb.values.conversions import (
+    JSON_TEXT,
+    MisfitError,
+    Sources,
+    microseconds,
+    zero_or_one,
+)
 from asyncdb.values.encoding import (
     instant,
     integer,
@@ -45,6 +52,11 @@ def _decimal(value: Decimal) -> str:
     if not value.is_finite():
         message = "a Decimal must be finite"
         raise errors.NumericOutOfRange(message)
+    if 15 <= value.adjusted() < 19 and value == value.to_integral_value():
+        # Of `1.5E+16` or `15000000000000000.0` a DECIMAL column would make a float, and
+        # of that an integer with digits that nobody wrote.
+        value = value.to_integral_value()
+        return f"{value:f}"
     return str(value)
 
 
@@ -83,9 +95,30 @@ ENCODERS: dict[type, Callable[[Any], Any] | None] = {
     dict: json_text,
     list: json_text,
 }
+# Significant digits of a decimal that a REAL, which it becomes in a column of NUMERIC
+# affinity such as DECIMAL(10, 2), gives back exactly.
+_DIGITS = 15
+
+
+def _decimal_of_real(value: float) -> Decimal:
+    found = Decimal(repr(value))
+    if (
+        not found.is_finite()
+        or len(found.normalize().as_tuple().digits) > _DIGITS
+        or 0 < abs(value) < float_info.min  # these have fewer digits
+    ):
+        message = (
+            f"it has more than the {_DIGITS} digits that SQLite's REAL holds exactly; "
+            "declare the column TEXT, which holds any"
+        )
+        raise MisfitError(message)
+    return found
+
+
 # Back again, where an annotation asks for it; texts are read on every engine.
 DECODERS: dict[type, Sources] = {
     bool: {int: zero_or_one},
+    Decimal: {float: _decimal_of_real},
     timedelta: {int: microseconds},
     **JSON_TEXT,
 }

@@ -106,7 +106,8 @@ class PoolOptions:
     """What every pool understands.
 
     Args:
-        min_size: connections that are kept open even when nobody needs them.
+        min_size: connections that are kept open even when nobody needs them. With 0 the
+            pool also opens while the server is down.
         max_size: connections that are open at most, on this pool's account.
         acquire_timeout: seconds to wait for a connection; `None` waits for ever.
         max_waiting: tasks that may wait for one; more are refused with `PoolFull`.

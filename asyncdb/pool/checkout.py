@@ -45,6 +45,8 @@ class Checkout:
         self._waits = 0
         self._wait_time = 0.0
         self._wait_time_max = 0.0
+        self._full = 0
+        self._timeouts = 0
 
     def stats(self) -> PoolStats:
         """Return sizes and counters, as they are now."""
@@ -60,6 +62,8 @@ class Checkout:
             waits=self._waits,
             wait_time=self._wait_time,
             wait_time_max=self._wait_time_max,
+            full=self._full,
+            timeouts=self._timeouts,
             created=lifecycle.created,
             failures=lifecycle.failures,
             closed=dict(lifecycle.closed),
@@ -98,6 +102,7 @@ class Checkout:
         if kernel.is_closed:
             raise self.refusal()
         if most is not None and kernel.lacking >= most:
+            self._full += 1
             raise errors.PoolFull(
                 f"{kernel.waiting} tasks are waiting already: {self!r}"
             )
@@ -105,6 +110,7 @@ class Checkout:
         try:
             return await kernel.wait(timeout)
         except Expired:
+            self._timeouts += 1
             raise self._too_late(timeout) from None
         finally:
             waited = self._loop.time() - begun
@@ -124,6 +130,7 @@ class Checkout:
         except TimeoutError as error:
             if not scope.expired():
                 raise
+            self._timeouts += 1
             message = f"on_acquire was not through within {timeout:g} seconds"
             raise errors.PoolTimeout(message) from error
         finally:

@@ -73,10 +73,19 @@ class Pool(Executor[str, Connection]):
         self._kernel = lifecycle.kernel
 
     async def _open(self) -> Self:
-        """Open `min_size` connections; the first tells what the server is."""
-        kernel = self._kernel
+        """Open `min_size` connections; the first tells what the server is.
+
+        With `min_size=0` nobody needs it yet: a server that is down may come up before.
+        """
+        kernel, opened = self._kernel, []
         try:
-            opened = [await kernel.wait(None)]
+            try:
+                opened += [await kernel.wait(None)]
+            except errors.AuthenticationFailed:
+                raise  # waiting will not mend it
+            except (errors.ConnectionFailed, errors.ConnectionLost):
+                if self._options.min_size:
+                    raise
             more = min(self._options.min_size, kernel.max_size) - 1
             opened += await asyncio.gather(*(kernel.wait(None) for _ in range(more)))
         except BaseException:

@@ -33,7 +33,11 @@ class PoolRunner:
 
     @property
     def dialect(self) -> Dialect:
-        """Facts about the database, as the last connection told them."""
+        """Facts about the database, as the last connection told them.
+
+        Before there was one (`min_size=0`, and the server was down) they are what the
+        driver knows of all its servers: no version, no flavor.
+        """
         return self._lifecycle.dialect
 
     async def execute(

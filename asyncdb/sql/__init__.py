@@ -1,6 +1,7 @@
 """SQL text and its parameters: read once, rewritten for the driver, never guessed."""
 
 from asyncdb.sql.lists import Expand, expand, spread
+from asyncdb.sql.memberships import refuse_lists, refuse_lists_in_rows
 from asyncdb.sql.parameters import arguments, prepare, style_of
 from asyncdb.sql.quoting import escape_like, quote_identifier
 from asyncdb.sql.scripts import Piece, split_script
@@ -19,6 +20,8 @@ __all__ = [
     "prepare",
     "quote_identifier",
     "read_template",
+    "refuse_lists",
+    "refuse_lists_in_rows",
     "split_script",
     "spread",
     "style_of",

@@ -129,6 +129,7 @@ def _spread(
         keys=keys,
         order=keys,
         text=join(tuple(pieces), keys, dialect.placeholder),
+        memberships=frozenset(),
     )
 
 

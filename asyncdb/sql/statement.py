@@ -28,6 +28,7 @@ class Statement:
         names: all quoted names, in upper case, without their quotes.
         controls_transaction: it would begin or end a transaction, unseen by us.
         multiple: there is a second statement after a `;`.
+        memberships: those of `keys` whose markers stand alone in an IN.
     """
 
     sql: str
@@ -41,6 +42,7 @@ class Statement:
     names: frozenset[str]
     controls_transaction: bool
     multiple: bool
+    memberships: frozenset[int | str] = frozenset()
 
 
 def touches(statement: Statement, dialect: Dialect) -> bool:

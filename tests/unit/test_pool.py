@@ -81,6 +81,29 @@ async def test_a_wrong_password_shows_at_once(ordered: Faults) -> None:
     assert ordered.opened == ordered.closed
 
 
+async def test_nobody_needs_a_connection_yet(ordered: Faults) -> None:
+    """With `min_size=0` a pool opens without one, and a loan says why there is none."""
+    down = asyncdb.ConnectionFailed("nobody there")
+    ordered.add("connect", down)
+    async with pool_of(2, min_size=0) as pool:
+        assert (0, 0, 0) == await statuses(pool)
+        assert ("fake", ()) == (pool.dialect.name, pool.dialect.server_version)
+        ordered.add("connect", down)
+        with pytest.raises(asyncdb.ConnectionFailed, match="nobody there"):
+            await pool.fetchval("SELECT 1")
+
+        assert 1 == await pool.fetchval("SELECT 1")
+        assert (2, 1) == (pool.stats().failures, pool.stats().created)
+
+    ordered.add("connect", asyncdb.AuthenticationFailed("no"))
+    with pytest.raises(asyncdb.AuthenticationFailed):
+        await asyncdb.create_pool(URL, min_size=0)
+    ordered.add("connect", down)
+    with pytest.raises(asyncdb.ConnectionFailed):
+        await asyncdb.create_pool(URL, min_size=1)
+    assert ordered.opened == ordered.closed
+
+
 async def test_options_come_from_url_and_keywords() -> None:
     """The pool's options and the driver's stand side by side in the URL."""
     url = f"{URL}&max_size=3&acquire_timeout=none&close_timeout=2"
@@ -158,6 +181,7 @@ async def test_an_acquire_timeout_says_what_is_wrong() -> None:
             await pool.acquire(timeout=0)
         with pytest.raises(asyncdb.PoolTimeout) as other:
             await asyncio.create_task(pool._checkout.borrow(0))
+        assert (2, 0) == (pool.stats().timeouts, pool.stats().full)
     assert "waits for itself" in str(mine.value)
     assert "waits for itself" not in str(other.value)
 
@@ -171,6 +195,7 @@ async def test_too_many_waiting() -> None:
             with pytest.raises(asyncdb.PoolFull, match="1 tasks are waiting"):
                 await pool.fetchval("SELECT 1")
         assert 1 == await waiting
+        assert (0, 1) == (pool.stats().timeouts, pool.stats().full)
 
 
 async def test_growing_is_no_waiting() -> None:

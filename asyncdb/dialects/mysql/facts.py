@@ -58,6 +58,7 @@ DIALECT = Dialect(
     # Not the double quote: that one opens a string in a session without ANSI_QUOTES,
     # in which even a backslash could end it. The backtick means one thing in all modes.
     identifier_quote="`",
+    max_identifier_length=64,
     encoders=ENCODERS,
     # A BOOL is a number and a TIME an interval; JSON may be text.
     decoders={bool: {int: zero_or_one}, time: {timedelta: time_of_day}, **JSON_TEXT},
