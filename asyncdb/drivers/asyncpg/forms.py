@@ -199,9 +199,11 @@ class Search:
                 return False
             if own - 1 in arrays and self._kinds[marker].endswith("[]"):
                 self._casts[marker] = self._kinds[marker]
-            elif (own == number or own - 1 in texts) and place.role != "assigned":
-                is_cast = own == number and place.role == "cast"
-                self._cast(marker, otherwise="text" if is_cast else "")
+            elif own - 1 in texts and place.role != "assigned":
+                self._cast(marker)
+            elif own == number and self._kinds[marker] != "timestamptz":
+                # (An aware moment would lose its zone in silence.)
+                self._cast(marker, otherwise="text" if place.role == "cast" else "")
         form = self._form()
         changed = form.text != self.form.text
         self.form = form
