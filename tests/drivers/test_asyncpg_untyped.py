@@ -179,12 +179,38 @@ async def test_a_wrong_value_stays_wrong(db: asyncdb.Connection, people: str) ->
         ("SELECT lower(?)", 5),
         ("SELECT CAST(? AS timestamp)", datetime(2024, 1, 1, tzinfo=UTC)),
         ("UPDATE {t} SET n = ?", 2**40),
+        ("UPDATE {t} SET n = ?", 7.5),
+        ("INSERT INTO {t} (id, name, n) VALUES (9, 'x', ?)", Decimal("7.5")),
     ):
         for _ in range(2):
             with pytest.raises(asyncdb.DataError, match="parameter"):
                 await db.execute(sql.replace("{t}", people), [value])
 
     assert [1, 2, 3] == await ids(db, people)
+
+
+@pytest.mark.parametrize("fraction", [7.5, Decimal("7.5"), float("inf"), 1e300])
+async def test_no_column_takes_the_half_of_a_number(
+    db: asyncdb.Connection, people: str, fraction: Any
+) -> None:
+    """A column of whole numbers refuses a fraction, by any way, and takes 7.0 as 7."""
+    insert = f"INSERT INTO {people} VALUES (?, 'x', ?)"
+    rows = [[7, 7.0], [8, Decimal(8)]]
+    await db.execute(insert, rows[0])
+    await db.executemany(insert, rows[1:])
+    await db.load_rows(people, ["id", "name", "n"], [[9, "x", 9.0]])
+    bad = [10, fraction]
+    with pytest.raises(asyncdb.DataError):
+        await db.execute(insert, bad)
+    with pytest.raises(asyncdb.DataError, match="row 2, parameter 2: a fraction"):
+        await db.executemany(insert, [[11, 1], bad])
+    with pytest.raises(asyncdb.DataError, match="row 2, parameter 2: a fraction"):
+        await db.load_rows(
+            people, ["id", "name", "n"], [[12, "x", 1], [10, "x", bad[1]]]
+        )
+
+    found = await db.fetchall(f"SELECT id, n FROM {people} WHERE id > 3 ORDER BY id")
+    assert [(7, 7), (8, 8), (9, 9)] == found
 
 
 async def test_an_unknown_function(db: asyncdb.Connection) -> None:

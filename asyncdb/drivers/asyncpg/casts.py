@@ -21,6 +21,8 @@ from ipaddress import (
 from typing import Any
 from uuid import UUID
 
+from asyncdb.drivers.asyncpg.arguments import Exact, Real
+
 # The kind of a value: a type of PostgreSQL's, "" for one that names none.
 Kinds = tuple[str, ...]
 
@@ -56,8 +58,8 @@ def _element(value: Any) -> str:
 _KINDS: Mapping[type, str | Callable[[Any], str]] = {
     bool: "boolean",
     int: _integer,
-    float: "float8",
-    Decimal: "numeric",
+    **dict.fromkeys([float, Real], "float8"),
+    **dict.fromkeys([Decimal, Exact], "numeric"),
     str: "text",
     **dict.fromkeys([bytes, bytearray, memoryview], "bytea"),
     date: "date",

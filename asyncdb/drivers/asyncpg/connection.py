@@ -33,7 +33,7 @@ from asyncdb.dialects.postgresql import (
     PostgreSQLOptions,
 )
 from asyncdb.driver import DriverConnection, DriverCursor, Result
-from asyncdb.drivers.asyncpg.arguments import ENCODERS, aware, instants
+from asyncdb.drivers.asyncpg.arguments import ENCODERS, records
 from asyncdb.drivers.asyncpg.counting import count, returning
 from asyncdb.drivers.asyncpg.cursor import AsyncpgCursor
 from asyncdb.drivers.asyncpg.statements import Kept, KeptStatements
@@ -152,12 +152,13 @@ class AsyncpgConnection(DriverConnection):
                 await self._settle(error, fresh=fresh)
                 raise
             # It was not sent. The marker may have a type by its place alone ...
-            if not await self._retype(statement, args, kept, error, fresh=fresh):
+            again = await self._retype(statement, args, kept, error, fresh=fresh)
+            if again is None:
                 if fresh:
                     raise
                 # ... or another one than it had.
                 await self._statements.forget()
-            return await self.execute(statement, args)
+            return await self.execute(statement, args if again is None else again)
         except BaseException as error:
             await self._settle(error, fresh=fresh)
             raise
@@ -228,12 +229,6 @@ class AsyncpgConnection(DriverConnection):
         batches: AsyncIterator[Sequence[Sequence[Any]]],
     ) -> int:
         """Load rows by COPY, which is atomic by itself."""
-
-        async def records() -> AsyncIterator[Sequence[Any]]:
-            async for batch in batches:
-                for row in batch:
-                    yield aware(row, found) if found else row
-
         try:
             names = ", ".join(quoted(name, self._dialect) for name in columns)
             text = f"SELECT {names} FROM {quoted(table, self._dialect)}"
@@ -241,12 +236,12 @@ class AsyncpgConnection(DriverConnection):
             kept = self._kept.get(text)
             if kept is None:
                 kept, _ = await self._statements.find(statement, (), LEXIS)
-            found = instants([oid for _, oid in kept.columns or ()])
+            types = [oid for _, oid in kept.columns or ()]
             tag = await self._native.copy_records_to_table(
                 table[-1],
                 schema_name=table[-2] if len(table) > 1 else None,
                 columns=columns,
-                records=records(),
+                records=records(batches, types),
             )
         except BaseException as error:
             await self._settle(error, fresh=True)
@@ -283,7 +278,7 @@ class AsyncpgConnection(DriverConnection):
         error: exceptions.DataError,
         *,
         fresh: bool,
-    ) -> bool:
+    ) -> Sequence[Any] | None:
         """Look for a form that takes an argument which could not be encoded."""
         try:
             found = await self._statements.retype(
@@ -292,7 +287,7 @@ class AsyncpgConnection(DriverConnection):
         except BaseException as failure:
             await self._settle(failure, fresh=True)
             raise
-        if not found:
+        if found is None:
             await self._settle(error, fresh=fresh)
         return found
 

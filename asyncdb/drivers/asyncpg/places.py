@@ -84,11 +84,13 @@ class Place:
         role: what stands there.
         group: a number that the markers of one list, in one pair of parentheses, share.
         joined: `||` stands beside it.
+        divided: `/` stands beside it.
     """
 
     role: Role
     group: int
     joined: bool
+    divided: bool
 
 
 @dataclass(slots=True)
@@ -115,7 +117,7 @@ def read_places(text: str, lexis: Lexis) -> tuple[Place, ...]:
         >>> from asyncdb.dialects.postgresql import LEXIS
         >>> sql = "SELECT $1 WHERE $2 IS NULL OR a = $3 OR f($4)"
         >>> [place.role for place in read_places(sql, LEXIS)]
-        ['free', 'nullness', 'compared', 'free']
+        ['bare', 'nullness', 'compared', 'free']
     """
     return tuple(_read(list(_items(text, lexis))))
 
@@ -156,8 +158,12 @@ def _read(items: list[str]) -> Iterator[Place]:
             level.clause = item
     for at, level, clause in found:
         before, after = _item(items, at - 1), _item(items, at + 1)
-        joined = "||" in (before, after)
-        yield Place(_role(items, at, level, clause), level.number, joined)
+        yield Place(
+            role=_role(items, at, level, clause),
+            group=level.number,
+            joined="||" in (before, after),
+            divided="/" in (before, after),
+        )
 
 
 def _inside(items: list[str], at: int, level: _Level, *, number: int) -> _Level:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections import OrderedDict
 from collections.abc import Sequence
-from operator import itemgetter
 from typing import Any
 
 import asyncpg
@@ -19,7 +18,15 @@ from asyncpg.cursor import Cursor as Portal
 from asyncpg.prepared_stmt import PreparedStatement
 
 from asyncdb.dialect import Lexis
-from asyncdb.drivers.asyncpg.arguments import aware, instants
+from asyncdb.drivers.asyncpg.arguments import (
+    FRACTIONAL,
+    aware,
+    instants,
+    integers,
+    types_at,
+    whole,
+    with_whole,
+)
 from asyncdb.drivers.asyncpg.casts import kind_of, kinds_of, runs
 from asyncdb.drivers.asyncpg.forms import UNTYPED, Form, Memory, Search
 from asyncdb.drivers.asyncpg.places import read_places
@@ -46,6 +53,7 @@ class Kept:
         "_doubts",
         "_form",
         "_instants",
+        "_integers",
         "adapts",
         "columns",
         "duplicates",
@@ -65,6 +73,7 @@ class Kept:
         oids = [parameter.oid for parameter in prepared.get_parameters()]
         self.texts = [i for i, oid in enumerate(oids) if oid == _TEXT]
         self._arrays = [i for i, oid in enumerate(oids) if oid == _TEXT_ARRAY]
+        self._integers = integers(oids)
         self._form = form
         self._doubts: bool | None = None
         self._instants = instants(oids)
@@ -95,15 +104,43 @@ class Kept:
         return search.form if found else None
 
     def unfit(self, args: Sequence[Any]) -> list[int]:
-        """Return the numbers of the arguments that are no text where text is taken."""
-        args = self._form.arguments(args)
-        return [i + 1 for i in self.texts if kind_of(args[i]) not in ("", "text")]
+        """Return the numbers of the arguments that are taken for what they are not.
 
-    def all_fit(self, rows: Sequence[Sequence[Any]]) -> bool:
-        """Tell whether there is text in all rows where text is taken."""
-        return self._form.slots is None and all(
-            set(map(type, map(itemgetter(i), rows))) <= _TEXTS for i in self.texts
+        No text where text is taken, a fraction where a whole number is.
+        """
+        args = self._form.arguments(args)
+        texts = [i for i in self.texts if kind_of(args[i]) not in ("", "text")]
+        fractions = [i for i in self._integers if type(args[i]) in FRACTIONAL]
+        return [i + 1 for i in texts + fractions]
+
+    def all_fit(
+        self, rows: Sequence[Sequence[Any]], statement: Statement, lexis: Lexis
+    ) -> bool:
+        """Tell whether no argument of many rows may be taken for what it is not."""
+        if self._form.slots is not None:
+            return False
+        texts = self.texts if self.doubts(statement, lexis) else ()
+        return all(types_at(rows, i) <= _TEXTS for i in texts) and all(
+            types_at(rows, i).isdisjoint(FRACTIONAL) for i in self._integers
         )
+
+    def index_of(self, number: int) -> int:
+        """Return the index of the argument that is sent as a number."""
+        slots = self._form.slots
+        return slots[number - 1][0] if slots else number - 1
+
+    def is_divided(self, number: int, statement: Statement, lexis: Lexis) -> bool:
+        """Tell whether the argument `number` stands beside a `/`."""
+        places = read_places(statement.text, lexis)
+        numbers = zip(self._form.numbers, places, strict=False)
+        return any(place.divided and own == number for own, place in numbers)
+
+    def with_whole(
+        self, rows: Sequence[Sequence[Any]], before: int
+    ) -> Sequence[Sequence[Any]]:
+        """Return rows with whole numbers for fractions that are, where one is taken."""
+        indexes = {self.index_of(slot + 1) for slot in self._integers}
+        return with_whole(rows, indexes, before)
 
 
 class KeptStatements:
@@ -188,15 +225,24 @@ class KeptStatements:
         lexis: Lexis,
         kept: Kept,
         error: exceptions.DataError,
-    ) -> bool:
+    ) -> Sequence[Any] | None:
         """Prepare a form for an argument that asyncpg could not encode for `kept`.
 
         Returns:
-            Whether there is one. It is what `find` gives from now on.
+            The arguments to try again with, if there is such a form. It is what `find`
+            gives for them from now on.
         """
         found = _ARGUMENT.match(str(error))
-        number = int(found[1]) if found else 0
-        return await self._retype(number, statement, args, lexis, kept)
+        if found is None:
+            return None
+        number = int(found[1])
+        index = kept.index_of(number)
+        integer = whole(args[index])
+        if integer is not None and not kept.is_divided(number, statement, lexis):
+            return [*args[:index], integer, *args[index + 1 :]]
+        return (
+            args if await self._retype(number, statement, args, lexis, kept) else None
+        )
 
     async def _retype(
         self,
@@ -234,16 +280,18 @@ class KeptStatements:
         if (
             kept is not None
             and not MEMORY.knows(text)
-            and (not kept.doubts(statement, lexis) or kept.all_fit(rows))
+            and kept.all_fit(rows, statement, lexis)
         ):
             return [(kept, rows)], fresh
         found: list[tuple[Kept, Sequence[Sequence[Any]]]] = []
+        count = 0
         for sample, part in runs(rows):
             kept, is_fresh = await self.find(statement, sample, lexis)
             for number in kept.unfit(sample):
                 if await self._retype(number, statement, sample, lexis, kept):
                     kept, is_fresh = await self.find(statement, sample, lexis)
-            found.append((kept, part))
+            found.append((kept, kept.with_whole(part, count)))
+            count += len(part)
             fresh = fresh and is_fresh
         return found, fresh
 
@@ -258,10 +306,12 @@ class KeptStatements:
         try:
             return kept, await kept.prepared.cursor(*kept.arguments(args))
         except exceptions.DataError as error:
-            if answered(error) or not await self.retype(
-                statement, args, lexis, kept, error
-            ):
+            if answered(error):
                 raise
+            again = await self.retype(statement, args, lexis, kept, error)
+            if again is None:
+                raise
+            args = again
         kept, _ = await self.find(statement, args, lexis)
         return await self.bind_portal(kept, statement, args, lexis)
 

@@ -56,6 +56,13 @@ THIRTY: list[tuple[str, Values, Any, list[Any]]] = [
     ("SELECT :a > :b, :a = :b", {"a": 10, "b": 9}, tuple[bool, bool], [(True, False)]),
     ("SELECT :a IN (:b, :c)", {"a": 1, "b": 2, "c": 1}, bool, [True]),
     ("SELECT :a BETWEEN :b AND :c", {"a": 10, "b": 9, "c": 100}, bool, [True]),
+    # A fraction beside whole numbers.
+    ("SELECT id FROM {t} WHERE n < :a", {"a": 10.5}, int, [1]),
+    ("SELECT id FROM {t} WHERE n = :a", {"a": 10.9}, int, []),
+    ("SELECT id FROM {t} WHERE n > :a", {"a": Decimal("10.5")}, int, [3]),
+    ("SELECT n * :a FROM {t} WHERE id = 1", {"a": 1.5}, float, [15.0]),
+    ("SELECT :a / 2", {"a": 5.0}, float, [2.5]),
+    ("SELECT coalesce(:a, 5)", {"a": 7.5}, float, [7.5]),
     # CASE.
     (_CASE, {"limit": 20, "high": 2, "low": 1}, int, [1, 2]),
     (_CASE, {"limit": 20, "high": "high", "low": "low"}, str, ["low", "high"]),
@@ -211,6 +218,15 @@ class Untyped(Chapter):
             f"SELECT name, n FROM {people} WHERE id = 1"
         )
         assert not db.in_transaction
+
+    async def test_many_fractions(self, db: asyncdb.Connection, people: str) -> None:
+        """In `executemany` a fraction is one too, and a whole one what it is."""
+        sql = f"UPDATE {people} SET name = name || '+' WHERE n > ?"
+        limits: list[list[Any]] = [[9.5], [10.5], [29], [Decimal("29.5")], [30.0]]
+        await db.executemany(sql, limits)
+
+        names = await db.fetchall(f"SELECT name FROM {people} ORDER BY id", into=str)
+        assert ["Ann+", "Bob", "Cid++++"] == names
 
     async def test_a_list_of_untyped_things(self, db: asyncdb.Connection) -> None:
         """`expand()` beside a marker without a type; the empty list has its meaning."""
