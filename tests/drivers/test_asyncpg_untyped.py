@@ -204,7 +204,7 @@ async def test_no_column_takes_the_half_of_a_number(
         await db.execute(insert, bad)
     with pytest.raises(asyncdb.DataError, match="row 2, parameter 2: a fraction"):
         await db.executemany(insert, [[11, 1], bad])
-    with pytest.raises(asyncdb.DataError, match="row 2, parameter 2: a fraction"):
+    with pytest.raises(asyncdb.DataError, match="row 2, parameter 3: a fraction"):
         await db.load_rows(
             people, ["id", "name", "n"], [[12, "x", 1], [10, "x", bad[1]]]
         )
