@@ -277,3 +277,27 @@ async def test_the_schema_changes(
         await db.fetchval(sql, [5])
 
     assert timedelta(2) == await db.fetchval(sql, [timedelta(1)])
+
+
+@pytest.mark.parametrize("way", ["execute", "stream", "many"])
+async def test_no_lock_is_left(
+    db: asyncdb.Connection, people: str, database_url: str, way: str
+) -> None:
+    """A statement that was prepared in vain holds no lock, and no transaction."""
+    sql = f"SELECT name || ?, n = ?, ? FROM {people}"
+    bad = [5, "x", b"\0"]
+    with pytest.raises(asyncdb.DataError):
+        if way == "execute":
+            await db.execute(sql, bad)
+        elif way == "stream":
+            async with db.stream(sql, bad):
+                pass
+        else:
+            await db.executemany(sql, [bad, bad])
+
+    async with asyncdb.connect(database_url, lock_timeout=1) as other:
+        await other.execute(f"ALTER TABLE {people} ADD COLUMN extra integer")
+    assert not db.in_transaction
+    assert [("Ann5", True, b"\0")] == await db.fetchall(
+        f"{sql} WHERE id = 1", [5, 10, b"\0"]
+    )

@@ -208,7 +208,7 @@ class AsyncpgConnection(DriverConnection):
             if stale and not fresh and not self._native.is_in_transaction():
                 return await self._many(statement, rows, counting=counting)
             if not own:
-                await self._settle(error, fresh=fresh)
+                await self._settle(error, fresh=True)
             raise
         return total if counting else -1
 

@@ -154,6 +154,8 @@ class KeptStatements:
     def __init__(self, native: asyncpg.Connection, limit: int) -> None:
         self._native = native
         self._limit = limit
+        # Prepared by `retype`, and not executed yet: see `_settle`.
+        self._pending: Kept | None = None
         # By text; by form where a text has several.
         self.kept: OrderedDict[str | Form, Kept] = OrderedDict()
 
@@ -168,7 +170,7 @@ class KeptStatements:
             lexis: how the session divides text.
 
         Returns:
-            The kept statement, and whether it was prepared just now.
+            The kept statement, and whether it was prepared and not executed yet.
         """
         text = statement.text
         form = MEMORY.find(text, kinds_of(args)) if MEMORY.knows(text) else None
@@ -176,7 +178,8 @@ class KeptStatements:
             kept = self.kept.get(form)
             if kept is not None:
                 self.kept.move_to_end(form)
-                return kept, False
+                pending, self._pending = self._pending, None
+                return kept, kept is pending
             try:
                 return await self.prepare(form.text, form), True
             except exceptions.PostgresError as error:
@@ -199,7 +202,7 @@ class KeptStatements:
                 )
             except exceptions.PostgresError as error:
                 first = first or error
-                goes_on = error.sqlstate in UNTYPED and search.refused(error)
+                goes_on = _sqlstate(error) in UNTYPED and search.refused(error)
                 if goes_on and self._native.is_in_transaction():
                     # Only rollback is left in this one; the next begins with this.
                     MEMORY.keep(statement.text, kinds_of(args), search.form)
@@ -216,7 +219,7 @@ class KeptStatements:
 
         Nothing has run; but in a transaction nothing will any more.
         """
-        return error.sqlstate in UNTYPED and not self._native.is_in_transaction()
+        return _sqlstate(error) in UNTYPED and not self._native.is_in_transaction()
 
     async def retype(
         self,
@@ -256,7 +259,7 @@ class KeptStatements:
         if form is None:
             return False
         try:
-            await self.prepare(form.text, form)
+            self._pending = await self.prepare(form.text, form)
         except exceptions.PostgresError:
             return False  # the marker has its type, and the value is a wrong one
         self.kept.pop(statement.text, None)
@@ -330,6 +333,10 @@ class KeptStatements:
         """Learn anew what was learned of statements and types."""
         self.kept.clear()
         await self._native.reload_schema_state()
+
+
+def _sqlstate(error: exceptions.PostgresError) -> str:
+    return getattr(error, "sqlstate", None) or ""
 
 
 def _helped(error: exceptions.PostgresError, names: list[str]) -> BaseException:
