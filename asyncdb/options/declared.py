@@ -11,6 +11,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
+from asyncdb.options.zones import read_zone
+
 Isolation = Literal[
     "read uncommitted", "read committed", "repeatable read", "serializable"
 ]
@@ -68,7 +70,8 @@ class ServerOptions(ConnectOptions):
 
     Args:
         unix_socket: path of a socket (PostgreSQL: of its folder) instead of a host.
-        time_zone: the session's zone; `None` leaves the server's own.
+        time_zone: the session's zone: an offset east of UTC such as `+02:00`, or a name
+            such as `Europe/Berlin` that the server knows; `None` leaves its own.
         tls: `"disable"` never; `"prefer"` when the server offers it, unverified;
             `"require"` or no connection, unverified; `"verify-ca"` also checks the
             certificate's issuer; `"verify-full"` the host's name too. `None` is
@@ -84,6 +87,16 @@ class ServerOptions(ConnectOptions):
     tls_ca: str | None = None
     tls_cert: str | None = None
     tls_key: str | None = None
+
+    def __post_init__(self) -> None:
+        """Give the zone its one form, as well.
+
+        Raises:
+            URLError: the zone is not to be understood.
+        """
+        super().__post_init__()
+        if self.time_zone is not None:
+            object.__setattr__(self, "time_zone", read_zone(self.time_zone))
 
 
 @dataclass(frozen=True, kw_only=True)

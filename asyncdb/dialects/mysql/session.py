@@ -85,7 +85,7 @@ def setup_statement(options: MySQLOptions, dialect: Dialect) -> str:
     if options.sql_mode is not None:
         settings["sql_mode"] = text(_modes(options.sql_mode, dialect))
     if options.time_zone is not None:
-        zone = "+00:00" if options.time_zone in _UTC else options.time_zone
+        zone = "+00:00" if options.time_zone == "UTC" else options.time_zone
         settings["time_zone"] = text(zone)
     if options.lock_timeout is not None:
         # Whole seconds, at least one: 0 is "not at all" on MariaDB, an error on MySQL.

@@ -115,7 +115,7 @@ def _arguments(url: DatabaseURL, options: PostgreSQLOptions) -> dict[str, Any]:
 def _settings(options: PostgreSQLOptions) -> dict[str, str]:
     settings = {"standard_conforming_strings": "on"}
     if options.time_zone is not None:
-        settings["TimeZone"] = options.time_zone
+        settings["TimeZone"] = _zone(options.time_zone)
     if options.lock_timeout is not None:
         settings["lock_timeout"] = _milliseconds(options.lock_timeout)
     if options.statement_timeout is not None:
@@ -123,6 +123,12 @@ def _settings(options: PostgreSQLOptions) -> dict[str, str]:
     if options.application_name is not None:
         settings["application_name"] = options.application_name
     return settings
+
+
+def _zone(zone: str) -> str:
+    """Write an offset as POSIX does: its name, and how far *west* it is."""
+    west = {"+": "-", "-": "+"}.get(zone[0])
+    return f"<{zone}>{west}{zone[1:]}" if west else zone
 
 
 def _milliseconds(seconds: float) -> str:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import asyncpg
     from asyncpg.cursor import Cursor as Portal
 
-    from asyncdb.drivers.asyncpg.connection import Kept
+    from asyncdb.drivers.asyncpg.statements import Kept
 
 
 class AsyncpgCursor(DriverCursor):

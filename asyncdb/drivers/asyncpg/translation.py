@@ -72,6 +72,13 @@ def translate_connecting(error: BaseException) -> errors.Error | None:
     if isinstance(error, ConnectionError) and "rejected SSL upgrade" in str(error):
         return errors.ConnectionFailed(NO_TLS)
     found = translate(error)
+    if getattr(error, "sqlstate", None) == "22023" and "TimeZone" in str(error):
+        return database_error(
+            errors.ConnectionFailed,
+            detail="time_zone names no zone that this server knows",
+            sqlstate="22023",
+            code="22023",
+        )
     if isinstance(found, errors.ConnectionLost) or (
         found is None and isinstance(error, ValueError)
     ):

@@ -13,6 +13,7 @@ database can do, and never for its name.
 
 from asyncdb.testing.conformance.bulk import Bulk
 from asyncdb.testing.conformance.chapter import Chapter
+from asyncdb.testing.conformance.connect_options import ConnectOptions
 from asyncdb.testing.conformance.connecting import Connecting
 from asyncdb.testing.conformance.failures import Failures
 from asyncdb.testing.conformance.guarding import Guarding
@@ -28,6 +29,7 @@ from asyncdb.testing.conformance.statements import Statements
 from asyncdb.testing.conformance.streaming import Streaming
 from asyncdb.testing.conformance.transactions import Transactions
 from asyncdb.testing.conformance.typed import Typed
+from asyncdb.testing.conformance.untyped import Untyped
 from asyncdb.testing.conformance.values import Values
 
 __all__ = ["Chapter", "Conformance"]
@@ -40,6 +42,7 @@ class Conformance(
     SameMeaning,
     Parameters,
     Lists,
+    Untyped,
     Rows,
     Streaming,
     Transactions,
@@ -49,6 +52,7 @@ class Conformance(
     Pooling,
     Hooks,
     Session,
+    ConnectOptions,
     Values,
     Typed,
 ):

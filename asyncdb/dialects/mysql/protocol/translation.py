@@ -10,6 +10,11 @@ from asyncdb.dialects import database_error
 from asyncdb.dialects.mysql.errors import from_server
 
 _LOST = 2013
+_NO_SUCH_ZONE = 1298
+_UNKNOWN_ZONE = (
+    "time_zone names no zone that this server knows: names are in its tables only when "
+    "mysql_tzinfo_to_sql has filled them, an offset such as +02:00 needs none"
+)
 
 
 class Library(NamedTuple):
@@ -55,9 +60,10 @@ def translate_connecting(error: Exception, library: Library) -> errors.Error:
         return found
     code = getattr(found, "code", None) or type(error).__name__
     if isinstance(error, library.error):
+        detail = "the server refused the connection"
         return database_error(
             errors.ConnectionFailed,
-            detail="the server refused the connection",
+            detail=_UNKNOWN_ZONE if code == _NO_SUCH_ZONE else detail,
             sqlstate=getattr(found, "sqlstate", None),
             code=code,
         )
