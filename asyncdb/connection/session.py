@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from asyncdb import errors
 from asyncdb.connection.deadline import backstop, shorter, within
-from asyncdb.driver import SupportsPlainRows
+from asyncdb.driver import SupportsLastWords, SupportsPlainRows
 from asyncdb.sql import (
     Expand,
     Template,
@@ -93,11 +93,19 @@ class Session:
             raise self._busy(task)
         session = self._session
         if session.is_closed():
-            raise errors.ConnectionClosed(getattr(session, "farewell", _CLOSED))
+            raise self._failed(self._gone(session), None)
         if task is not None and task.get_loop() is not self._loop:
             raise self._elsewhere()
         self._task = task
         return session
+
+    def _gone(self, session: DriverConnection) -> errors.Error:
+        """Make the error for a session that is over: by whom decides its class."""
+        if isinstance(session, SupportsLastWords):
+            lost = session.last_words()
+            if lost is not None:
+                return lost
+        return errors.ConnectionClosed(getattr(session, "farewell", _CLOSED))
 
     def _elsewhere(self) -> errors.WrongLoop:
         return errors.WrongLoop(wrong_loop("connection", self._process))

@@ -36,11 +36,12 @@ from asyncdb.dialects.postgresql import (
 from asyncdb.driver import DriverConnection, DriverCursor, Result
 from asyncdb.drivers.asyncpg.arguments import ENCODERS, aware, instants
 from asyncdb.drivers.asyncpg.cursor import AsyncpgCursor
-from asyncdb.drivers.asyncpg.translation import answered
-from asyncdb.errors import NotSupportedError, TransactionError
+from asyncdb.drivers.asyncpg.last_words import LastWords
+from asyncdb.drivers.asyncpg.loading import load
+from asyncdb.drivers.asyncpg.translation import annotate, answered, lost
+from asyncdb.errors import ConnectionLost, NotSupportedError, TransactionError
 from asyncdb.options import TransactionOptions
 from asyncdb.sql import Statement
-from asyncdb.sql import quote_identifier as quoted
 from asyncdb.sql.lexer import scan
 from asyncdb.values.rows import Row, tuple_row
 
@@ -103,15 +104,14 @@ class AsyncpgConnection(DriverConnection):
     def __init__(self, native: asyncpg.Connection, options: PostgreSQLOptions) -> None:
         self._native = native
         self._protocol: Any = native._protocol
+        self._last_words = LastWords.of(native)
+        self._ended = False  # by us
         self._pgbouncer = options.pgbouncer
         self._limit = 0 if self._pgbouncer else options.statement_cache_size
         self._kept: OrderedDict[str, Kept] = OrderedDict()
         version = native.get_server_version()
-        self._dialect = replace(
-            DIALECT,
-            encoders=ENCODERS,
-            server_version=(version.major, version.minor),
-        )
+        known = (version.major, version.minor)
+        self._dialect = replace(DIALECT, encoders=ENCODERS, server_version=known)
 
     # -- facts ---------------------------------------------------------------------
 
@@ -169,6 +169,7 @@ class AsyncpgConnection(DriverConnection):
             await self._forget()
             return await self.execute(statement, args)
         except BaseException as error:
+            annotate(error, statement, self.lexis, kept)
             await self._settle(error, fresh=fresh)
             raise
         columns = kept.columns
@@ -184,7 +185,7 @@ class AsyncpgConnection(DriverConnection):
         self, statement: Statement, rows: Sequence[Sequence[Any]]
     ) -> int:
         """Run a statement for each row, pipelined; asyncpg makes it atomic."""
-        await self._many(statement.text, rows, counting=False)
+        await self._many(statement, rows)
         # The protocol's tags are lost in the pipeline. A plain INSERT that succeeded
         # has inserted each row; of anything else the number is unknown.
         words = statement.words
@@ -192,8 +193,10 @@ class AsyncpgConnection(DriverConnection):
         return len(rows) if plain else -1
 
     async def _many(
-        self, text: str, rows: Sequence[Sequence[Any]], *, counting: bool
+        self, statement: Statement, rows: Sequence[Sequence[Any]], counted: str = ""
     ) -> int:
+        """Run a statement for each row; or `counted`, which gives a row for each."""
+        text = counted or statement.text
         kept = self._kept.get(text)
         fresh = kept is None
         try:
@@ -201,15 +204,16 @@ class AsyncpgConnection(DriverConnection):
                 kept = await self._prepare(text)
             if kept.instants:
                 rows = [aware(row, kept.instants) for row in rows]
-            if counting:
+            if counted:
                 return len(await kept.prepared.fetchmany(rows))
             await kept.prepared.executemany(rows)
         except _STALE:
             self._kept.clear()
             if fresh or self._native.is_in_transaction():
                 raise
-            return await self._many(text, rows, counting=counting)
+            return await self._many(statement, rows, counted)
         except BaseException as error:
+            annotate(error, statement, self.lexis, kept)
             if isinstance(error, exceptions.DataError):
                 self._kept.pop(text, None)  # as above, but some rows may have been sent
             await self._settle(error, fresh=fresh)
@@ -227,7 +231,7 @@ class AsyncpgConnection(DriverConnection):
             tokens = scan(text, LEXIS)
             ends = [start for kind, start, _ in tokens if kind == "semicolon"]
             text = f"{text[: ends[0]] if ends else text}\nRETURNING 1"
-        return await self._many(text, rows, counting=True)
+        return await self._many(statement, rows, counted=text)
 
     async def load_rows(
         self,
@@ -236,27 +240,11 @@ class AsyncpgConnection(DriverConnection):
         batches: AsyncIterator[Sequence[Sequence[Any]]],
     ) -> int:
         """Load rows by COPY, which is atomic by itself."""
-
-        async def records() -> AsyncIterator[Sequence[Any]]:
-            async for batch in batches:
-                for row in batch:
-                    yield aware(row, found) if found else row
-
         try:
-            names = ", ".join(quoted(name, self._dialect) for name in columns)
-            text = f"SELECT {names} FROM {quoted(table, self._dialect)}"
-            kept = self._kept.get(text) or await self._prepare(text)
-            found = instants([oid for _, oid in kept.columns or ()])
-            tag = await self._native.copy_records_to_table(
-                table[-1],
-                schema_name=table[-2] if len(table) > 1 else None,
-                columns=columns,
-                records=records(),
-            )
+            return _count(await load(self, table, columns, batches))
         except BaseException as error:
             await self._settle(error, fresh=True)
             raise
-        return _count(tag)
 
     async def open_cursor(
         self, statement: Statement, args: Sequence[Any]
@@ -269,6 +257,7 @@ class AsyncpgConnection(DriverConnection):
             kept = self._kept.get(statement.text) or await self._prepare(statement.text)
             portal = await kept.prepared.cursor(*aware(args, kept.instants))
         except BaseException as error:
+            annotate(error, statement, self.lexis)
             if own:
                 await self._undo()
             else:
@@ -298,6 +287,8 @@ class AsyncpgConnection(DriverConnection):
             await self._forget()
         elif isinstance(error, _UNREADABLE):
             self._native.terminate()
+            if (end := self.last_words()) is not None:
+                raise end from error  # the reason for it
         elif not answered(error) and (fresh or not isinstance(error, Exception)):
             await self._undo("SELECT")
 
@@ -385,12 +376,20 @@ class AsyncpgConnection(DriverConnection):
         """Whether the session is over."""
         return bool(self._native.is_closed())
 
+    def last_words(self) -> ConnectionLost | None:
+        """Make the error for a session that the server has ended, with its reason."""
+        said = self._last_words.said
+        ours = self._ended or (said is None and self._native._aborted)
+        return None if ours else lost(*said or (None,))
+
     async def close(self) -> None:
         """Say goodbye and close."""
+        self._ended = True
         await self._native.close()
 
     def terminate(self) -> None:
         """Cut the line."""
+        self._ended = True
         self._native.terminate()
 
 
