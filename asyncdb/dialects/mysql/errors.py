@@ -4,8 +4,8 @@ Numbers: https://dev.mysql.com/doc/mysql-errors/en/ and
 https://mariadb.com/kb/en/mariadb-error-codes/. The text of an error may hold values
 (1062 shows the duplicate), so it becomes part of our message for those of `NAMES_ONLY`
 alone, and where the author of a routine has written it. From the others names are
-taken, by patterns that are anchored at the end of the text and greedy before it: a value
-that imitates a text cannot forge a name.
+taken, by patterns that are anchored at the end of the text and greedy before it: a
+value that imitates a text cannot forge a name.
 """
 
 from __future__ import annotations
