@@ -28,6 +28,7 @@ LONGEST_CACHED = 20_000
 # The integers of all cached statements are the same objects.
 _POSITIONS = tuple(range(LONGEST_CACHED))
 _NO_SEQUENCE = (str, bytes, bytearray, memoryview)
+_ONE_BY_ONE = "send them one by one, or those without parameters by executescript()"
 _SHOWN = 40  # names in a message, and characters of each
 
 
@@ -90,7 +91,7 @@ def _read(sql: str, style: Style, lexis: Lexis, placeholder: Placeholder) -> Sta
         markers = reader.read(outline.watch(tokens))
         if outline.statements > 1:
             message = "a text with parameters holds more than one statement"
-            raise MultipleStatements(f"{message}; send them one by one", sql=sql)
+            raise MultipleStatements(f"{message}: {_ONE_BY_ONE}", sql=sql)
         pieces = cut(sql, markers, placeholder, neighbours.beside)
         keys = _keys(markers, style)
         text = join(pieces, keys, placeholder)

@@ -51,13 +51,17 @@ def place(
     )
     if found is None:
         return ""
-    sql = statement.sql
-    found += len(sql[found:]) - len(sql[found:].lstrip())
-    if found >= len(sql):
+    return described(statement.sql, lexis, found)
+
+
+def described(sql: str, lexis: Lexis, position: int) -> str:
+    """Say what stands at a position of a text; see `place`."""
+    position += len(sql[position:]) - len(sql[position:].lstrip())
+    if position >= len(sql):
         return "at the end of the text"
-    line = sql.count("\n", 0, found) + 1
-    column = found - sql.rfind("\n", 0, found)
-    near = _near(sql, lexis, found)
+    line = sql.count("\n", 0, position) + 1
+    column = position - sql.rfind("\n", 0, position)
+    near = _near(sql, lexis, position)
     return f"at line {line}, column {column}" + (f', near "{near}"' if near else "")
 
 

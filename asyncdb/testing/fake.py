@@ -18,8 +18,10 @@ from typing import Any, Literal, TypeAlias
 
 from asyncdb import errors
 from asyncdb.dialect import Dialect, Lexis
+from asyncdb.dialects import database_error
 from asyncdb.dialects.sqlite import DIALECT as SQLITE
-from asyncdb.dialects.sqlite import from_code, lite_row
+from asyncdb.dialects.sqlite import lite_row
+from asyncdb.dialects.sqlite_errors import from_code
 from asyncdb.driver import Driver, DriverConnection, DriverCursor, Result
 from asyncdb.options import ConnectOptions, TransactionOptions
 from asyncdb.sql import Statement
@@ -317,7 +319,7 @@ class FakeDriver(Driver):
             return errors.InvalidText("text holds surrogates, which are not characters")
         if isinstance(error, sqlite3.Error):
             if "one statement at a time" in str(error):
-                return errors.MultipleStatements("more than one statement in one text")
+                return database_error(errors.MultipleStatements)
             return errors.InterfaceError("the fake cannot do this")
         return None
 

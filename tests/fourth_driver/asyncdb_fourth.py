@@ -14,8 +14,9 @@ from typing import Any
 
 from asyncdb import errors
 from asyncdb.dialect import Dialect, Lexis
+from asyncdb.dialects import database_error
 from asyncdb.dialects.sqlite import DIALECT as SQLITE
-from asyncdb.dialects.sqlite import from_code
+from asyncdb.dialects.sqlite_errors import from_code
 from asyncdb.driver import Driver, DriverConnection, DriverCursor, Result
 from asyncdb.options import ConnectOptions, TransactionOptions
 from asyncdb.sql.statement import Statement
@@ -238,7 +239,7 @@ class FourthDriver(Driver):
             return errors.InvalidText("text holds surrogates")
         if isinstance(error, sqlite3.Error):
             if "one statement at a time" in str(error):
-                return errors.MultipleStatements("more than one statement in one text")
+                return database_error(errors.MultipleStatements)
             return errors.InterfaceError("sqlite3 cannot do this")
         return None
 

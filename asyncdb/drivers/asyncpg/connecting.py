@@ -14,7 +14,8 @@ from asyncdb.dialect import Dialect
 from asyncdb.dialects.postgresql import DIALECT, PostgreSQLOptions
 from asyncdb.driver import Driver, DriverConnection
 from asyncdb.driver.tls import CLEAR_TEXT, tls_context, tls_mode
-from asyncdb.drivers.asyncpg.connection import AsyncpgConnection, PgRow
+from asyncdb.drivers.asyncpg.connection import AsyncpgConnection
+from asyncdb.drivers.asyncpg.rows import PgRow
 from asyncdb.drivers.asyncpg.translation import translate, translate_connecting
 from asyncdb.drivers.asyncpg.watching import WatchedLoop
 from asyncdb.options import ConnectOptions

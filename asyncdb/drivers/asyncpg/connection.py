@@ -38,12 +38,13 @@ from asyncdb.drivers.asyncpg.arguments import ENCODERS, aware, instants
 from asyncdb.drivers.asyncpg.cursor import AsyncpgCursor
 from asyncdb.drivers.asyncpg.last_words import LastWords
 from asyncdb.drivers.asyncpg.loading import load
-from asyncdb.drivers.asyncpg.translation import annotate, answered, lost
+from asyncdb.drivers.asyncpg.translation import annotate, answered
+from asyncdb.drivers.asyncpg.translation import lost as session_lost
 from asyncdb.errors import ConnectionLost, NotSupportedError, TransactionError
 from asyncdb.options import TransactionOptions
 from asyncdb.sql import Statement
 from asyncdb.sql.lexer import scan
-from asyncdb.values.rows import Row, tuple_row
+from asyncdb.values.rows import tuple_row
 
 Columns = tuple[tuple[str, Any], ...]
 
@@ -74,12 +75,6 @@ _RESET = """\
 CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; UNLISTEN *;
 SELECT pg_advisory_unlock_all(); DISCARD TEMP; DISCARD SEQUENCES;
 SELECT name FROM pg_prepared_statements WHERE from_sql"""
-
-
-class PgRow(Row, asyncpg.Record):  # type: ignore[misc]  # it has no types
-    """asyncpg's record as a Row."""
-
-    __slots__ = ()
 
 
 class Kept:
@@ -282,15 +277,21 @@ class AsyncpgConnection(DriverConnection):
         whether a transaction is open.
         """
         if self._native.is_closed():
-            return
-        if isinstance(error, exceptions.OutdatedSchemaCacheError):
+            self._tell_reason(error)
+        elif isinstance(error, exceptions.OutdatedSchemaCacheError):
             await self._forget()
         elif isinstance(error, _UNREADABLE):
             self._native.terminate()
-            if (end := self.last_words()) is not None:
-                raise end from error  # the reason for it
+            self._tell_reason(error)
         elif not answered(error) and (fresh or not isinstance(error, Exception)):
             await self._undo("SELECT")
+
+    def _tell_reason(self, error: BaseException) -> None:
+        """Raise the reason for which the server has ended the session, if it gave one."""
+        self._last_words.learn(error)
+        lost = self.last_words()
+        if lost is not None and lost.code is not None and isinstance(error, Exception):
+            raise lost from error
 
     async def _forget(self) -> None:
         """Learn anew what was learned of statements and types."""
@@ -380,7 +381,7 @@ class AsyncpgConnection(DriverConnection):
         """Make the error for a session that the server has ended, with its reason."""
         said = self._last_words.said
         ours = self._ended or (said is None and self._native._aborted)
-        return None if ours else lost(*said or (None,))
+        return None if ours else session_lost(*said or (None,))
 
     async def close(self) -> None:
         """Say goodbye and close."""

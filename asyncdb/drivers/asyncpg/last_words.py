@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from asyncpg.exceptions import PostgresError
+
 _ERROR = ord("E")
 _FINAL = frozenset([b"FATAL", b"PANIC"])
 
@@ -47,6 +49,12 @@ class LastWords:
         if data[0] == _ERROR:
             self._look_at(data)
         self._receive(data)
+
+    def learn(self, error: BaseException) -> None:
+        """Take note of what asyncpg has kept as the cause of an error of its own."""
+        cause: Any = error.__cause__
+        if self.said is None and isinstance(cause, PostgresError):
+            self.said = str(getattr(cause, "sqlstate", "")), str(cause.args[0])
 
     def _look_at(self, data: bytes) -> None:
         # Fields of one letter, ended by zeros: https://www.postgresql.org/docs/current/

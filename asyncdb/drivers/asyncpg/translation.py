@@ -264,11 +264,11 @@ def _words(error: Any, kind: type[errors.DatabaseError], state: str, text: str) 
     if state == "42601" and error.internal_query:
         # What it quotes may be a value that a function put into a text of its own.
         return "a statement that a function or a block has made could not be parsed"
-    return (
-        f"the server ended the connection: {text}"
-        if (kind is errors.ConnectionLost)
-        else text
-    )
+    if kind is errors.ConnectionLost:
+        return f"the server ended the connection: {text}"
+    if getattr(error, "place", ""):  # which quotes more
+        return text.partition(" at or near ")[0].removesuffix(" at end of input")
+    return text
 
 
 def _from_argument(error: exceptions.DataError) -> errors.Error:
