@@ -77,9 +77,9 @@ MESSAGES: Mapping[type[errors.DatabaseError], str] = {
         "a column's name fits more than one table: put the table's name before it"
     ),
     errors.DuplicateTable: (
-        "a table, view or index of this name exists already: IF NOT EXISTS skips it"
+        "a table, view or index has this name already: IF NOT EXISTS skips it"
     ),
-    errors.DuplicateColumn: "a column of this name exists already, or stands twice",
+    errors.DuplicateColumn: "a column has this name already, or one stands twice",
     errors.InsufficientPrivilege: (
         "the user lacks a privilege for this: the owner may GRANT it"
     ),

@@ -12,6 +12,7 @@ from typing import cast
 
 from asyncdb import errors
 from asyncdb.dialect import Dialect
+from asyncdb.dialects import database_error
 from asyncdb.dialects.messages import MESSAGES
 from asyncdb.dialects.sqlite import DIALECT, SQLiteOptions
 from asyncdb.dialects.sqlite_errors import from_code
@@ -114,7 +115,7 @@ class AiosqliteDriver(Driver):
             return None
         if "binding" in text or "type" in text:
             return errors.DataError("a parameter is of a type that SQLite cannot store")
-        return errors.OperationalError(f"SQLite failed ({type(error).__name__})")
+        return database_error(errors.OperationalError, diag=errors.Diagnostic(text))
 
 
 def why_not(path: str) -> str:

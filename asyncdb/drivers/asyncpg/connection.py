@@ -164,7 +164,7 @@ class AsyncpgConnection(DriverConnection):
             await self._forget()
             return await self.execute(statement, args)
         except BaseException as error:
-            annotate(error, statement, self.lexis, kept)
+            annotate(error, statement, self, kept)
             await self._settle(error, fresh=fresh)
             raise
         columns = kept.columns
@@ -208,7 +208,7 @@ class AsyncpgConnection(DriverConnection):
                 raise
             return await self._many(statement, rows, counted)
         except BaseException as error:
-            annotate(error, statement, self.lexis, kept)
+            annotate(error, statement, self, kept)
             if isinstance(error, exceptions.DataError):
                 self._kept.pop(text, None)  # as above, but some rows may have been sent
             await self._settle(error, fresh=fresh)
@@ -252,7 +252,7 @@ class AsyncpgConnection(DriverConnection):
             kept = self._kept.get(statement.text) or await self._prepare(statement.text)
             portal = await kept.prepared.cursor(*aware(args, kept.instants))
         except BaseException as error:
-            annotate(error, statement, self.lexis)
+            annotate(error, statement, self)
             if own:
                 await self._undo()
             else:
@@ -287,7 +287,7 @@ class AsyncpgConnection(DriverConnection):
             await self._undo("SELECT")
 
     def _tell_reason(self, error: BaseException) -> None:
-        """Raise the reason for which the server has ended the session, if it gave one."""
+        """Raise the reason why the server has ended the session, if it gave one."""
         self._last_words.learn(error)
         lost = self.last_words()
         if lost is not None and lost.code is not None and isinstance(error, Exception):

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from asyncpg import exceptions
 
 from asyncdb import errors
-from asyncdb.dialect import Lexis
 from asyncdb.dialects import database_error
 from asyncdb.dialects.messages import of_network
 from asyncdb.dialects.postgresql import CLEAN_CLASSES, MESSAGES, error_class
+from asyncdb.driver import DriverConnection
 from asyncdb.driver.tls import NO_TLS
 from asyncdb.sql import Statement
 from asyncdb.sql.places import place
@@ -35,7 +35,17 @@ _UNSUPPORTED_SETTING = (
     "the server takes no settings when a session starts ({parameter}), which is how "
     "PgBouncer answers: connect with pgbouncer=True"
 )
-_OWN_WORDS = "exec_stmt_raise"  # the server's function behind RAISE
+_FINAL = frozenset(["FATAL", "PANIC"])
+# The server's functions behind RAISE and what other languages have for it.
+_OWN_WORDS = frozenset(
+    [
+        "exec_stmt_raise",
+        "PLy_elog_impl",
+        "do_util_elog",
+        "pltcl_elog",
+        "exec_stmt_assert",
+    ]
+)
 # Types of dates and times, their arrays and ranges: pg_type.oid.
 _TEMPORAL = frozenset(
     (
@@ -90,7 +100,7 @@ def answered(error: BaseException) -> bool:
 def annotate(
     error: Any,
     statement: Statement | None = None,
-    lexis: Lexis | None = None,
+    session: DriverConnection | None = None,
     kept: Kept | None = None,
 ) -> None:
     """Note on an error what its translation is to say besides.
@@ -99,15 +109,14 @@ def annotate(
         error: of the server, which tells where in a text it is; or of asyncpg's
             decoders (what an argument raises it has turned into a DataError).
         statement: of which the text was sent.
-        lexis: how the session divides text.
+        session: on which it was; it may be gone.
         kept: what is known of the statement's result.
     """
     if isinstance(error, exceptions.PostgresError):
-        if statement is not None and lexis is not None and answered(error):
-            fields: Any = error
-            if fields.position:
-                at, sent = int(fields.position) - 1, fields.query or statement.text
-                fields.place = place(statement, lexis, at, sent)
+        fields: Any = error
+        if statement and session and fields.position and not session.is_closed():
+            at, sent = int(fields.position) - 1, fields.query or statement.text
+            fields.place = place(statement, session.lexis, at, sent)
     elif kept is not None and isinstance(error, ValueError | ArithmeticError):
         error.result = kept.columns or ()  # type: ignore[union-attr]
 
@@ -197,7 +206,9 @@ def translate_connecting(error: BaseException) -> errors.Error | None:
 
 def _refused(found: errors.ConnectionLost) -> errors.ConnectionFailed:
     """Say of a session that ended before it began that it could not be opened."""
-    said = found.diag.message or ""
+    said = (found.diag.message or "").partition("\n")[0]
+    if said not in str(found):  # it may hold a value
+        said = ""
     detail = f"the server refused the connection: {said}" if said else ""
     if found.sqlstate == "08P01" and "unsupported startup parameter" in said:
         parameter = said.rpartition(" ")[2]
@@ -219,6 +230,11 @@ def _broken(error: BaseException) -> errors.ConnectionLost:
     return lost(getattr(error, "sqlstate", None))
 
 
+def _severity(error: Any) -> Any:
+    """Return how bad it is: FATAL ends the session."""
+    return error.severity_en or error.severity
+
+
 def _first_line(error: Any) -> str:
     return str(error.args[0]).partition("\n")[0] if error.args else ""
 
@@ -227,8 +243,9 @@ def _from_server(error: Any) -> errors.Error:
     state = error.sqlstate or ""
     if state in _LOST_TRANSACTION:
         return errors.TransactionError(f"{_LOST_TRANSACTION[state]} (SQLSTATE {state})")
-    kind = error_class(state)
-    text = _first_line(error)
+    kind, text = error_class(state), _first_line(error)
+    if kind is errors.ConnectionLost and _severity(error) not in _FINAL:
+        kind = errors.OperationalError
     if state == "57014" and "statement timeout" in text:
         kind = errors.StatementTimeout
     if state == "42601" and "multiple commands" in text:
@@ -259,7 +276,7 @@ def _words(error: Any, kind: type[errors.DatabaseError], state: str, text: str) 
     """Return what an error says, "" for what its class does."""
     if kind is errors.MultipleStatements:
         return ""
-    if error.server_source_function == _OWN_WORDS or state[:2] not in CLEAN_CLASSES:
+    if error.server_source_function in _OWN_WORDS or state[:2] not in CLEAN_CLASSES:
         return MESSAGES.get(state, "")
     if state == "42601" and error.internal_query:
         # What it quotes may be a value that a function put into a text of its own.
