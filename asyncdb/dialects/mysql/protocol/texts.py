@@ -20,7 +20,7 @@ from asyncdb.sql.statement import Statement
 _QUOTED = re.compile(r".* near '(?P<near>.*)' at line \d+\Z", re.DOTALL)
 _MARIADB_GOES_ON = "..."
 # How much of a quotation is to be found; less where rows other than the first follow.
-_ENOUGH = (80, 40, 20)
+_ENOUGH = (80, 40, 20, 8)
 # What a server parses besides, these have made themselves.
 _MAKERS = frozenset(["CALL", "EXECUTE"])
 
