@@ -16,8 +16,8 @@ NO_TLS = (
 # What to say when the password is wanted as it is, and somebody might listen.
 CLEAR_TEXT = (
     "the server asks for the password in clear text, and the line to it is not "
-    'encrypted; it was not sent: use TLS (tls="disable", written by hand, sends it to '
-    "any host; to this machine it is sent without)"
+    'encrypted; it was not sent: use TLS, or write tls="disable" for a network that '
+    "you trust"
 )
 
 

@@ -112,14 +112,27 @@ def test_a_function_s_own_text_is_not_quoted() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "says", "kind"),
     [
-        ("unsupported startup parameter: TimeZone", "connect with pgbouncer=True"),
-        ("unsupported startup parameter in options: x", "pgbouncer=True"),
-        ("query_wait_timeout", "query_wait_timeout"),
+        (
+            "unsupported startup parameter: TimeZone",
+            "(TimeZone), which is how PgBouncer answers: connect with pgbouncer=True",
+            asyncdb.ConnectionFailed,
+        ),
+        (
+            "unsupported startup parameter in options: geqo",
+            "(geqo), which is how PgBouncer answers: connect with pgbouncer=True",
+            asyncdb.ConnectionFailed,
+        ),
+        ("query_wait_timeout", "query_wait_timeout", asyncdb.ConnectionFailed),
+        (
+            "password authentication failed",
+            "password authentication failed",
+            asyncdb.AuthenticationFailed,
+        ),
     ],
 )
-def test_pgbouncer(text: str, says: str) -> None:
+def test_pgbouncer(text: str, says: str, kind: type[asyncdb.DatabaseError]) -> None:
     """What PgBouncer refuses names the option, and else what it says."""
     exceptions = pytest.importorskip("asyncpg.exceptions")
     from asyncdb.drivers.asyncpg.translation import translate_connecting
@@ -127,7 +140,7 @@ def test_pgbouncer(text: str, says: str) -> None:
     told = {"S": "FATAL", "V": "FATAL", "C": "08P01", "M": text}
     found = translate_connecting(exceptions.PostgresError.new(told))
 
-    assert type(found) is asyncdb.ConnectionFailed
+    assert type(found) is kind
     assert says in str(found)
 
 

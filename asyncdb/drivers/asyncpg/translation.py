@@ -205,7 +205,11 @@ def translate_connecting(error: BaseException) -> errors.Error | None:
 
 
 def _refused(found: errors.ConnectionLost) -> errors.ConnectionFailed:
-    """Say of a session that ended before it began that it could not be opened."""
+    """Say of a session that ended before it began that it could not be opened.
+
+    PgBouncer has one SQLSTATE for all of its reasons.
+    """
+    kind: type[errors.ConnectionFailed] = errors.ConnectionFailed
     said = (found.diag.message or "").partition("\n")[0]
     if said not in str(found):  # it may hold a value
         said = ""
@@ -213,8 +217,10 @@ def _refused(found: errors.ConnectionLost) -> errors.ConnectionFailed:
     if found.sqlstate == "08P01" and "unsupported startup parameter" in said:
         parameter = said.rpartition(" ")[2]
         detail = _UNSUPPORTED_SETTING.format(parameter=parameter)
+    elif "authentication failed" in said:
+        kind = errors.AuthenticationFailed
     return database_error(
-        errors.ConnectionFailed,
+        kind,
         detail=detail,
         sqlstate=found.sqlstate,
         code=found.code,
