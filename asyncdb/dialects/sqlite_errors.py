@@ -59,9 +59,13 @@ BY_CODE: dict[int, type[errors.DatabaseError]] = {
     26: errors.OperationalError,  # NOTADB
 }
 
-# What says more than the sentence of the class: by the primary code, but for 3091.
+# What says more than the sentence of the class: by the extended code, or the primary.
 MESSAGES: dict[int, str] = {
     _TYPE: "a value is not of its column's type, which a STRICT table does not take",
+    _BUSY_SNAPSHOT: (
+        "another connection has written since this transaction began to read: run the "
+        "whole transaction again, as retry() does"
+    ),
     3: "the file may not be used in this way: look at its permissions",
     5: (
         "another connection was writing to the database for too long: try again, or "

@@ -162,6 +162,7 @@ class FakeConnection(DriverConnection):
         self._raw = sqlite3.connect(":memory:", isolation_level=None)
         self._raw.execute("PRAGMA foreign_keys=ON")
         self._closed = False
+        self._lost = False  # by order, as if the other side had gone
         self._readonly = False
         _current.opened += 1
 
@@ -272,10 +273,15 @@ class FakeConnection(DriverConnection):
             self._raw.close()
             _current.closed += 1
 
+    def last_words(self) -> errors.ConnectionLost | None:
+        """Make the error for a connection that an order has cut."""
+        return errors.ConnectionLost("the connection was cut") if self._lost else None
+
     async def _at(self, point: Point) -> None:
         try:
             await _current.at(point)
         except (LostError, OSError):
+            self._lost = True
             self.terminate()
             raise
 

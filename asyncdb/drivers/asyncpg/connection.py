@@ -381,7 +381,7 @@ class AsyncpgConnection(DriverConnection):
         """Make the error for a session that the server has ended, with its reason."""
         said = self._last_words.said
         ours = self._ended or (said is None and self._native._aborted)
-        return None if ours else session_lost(*said or (None,))
+        return None if ours else session_lost(*(said or (None, "")))
 
     async def close(self) -> None:
         """Say goodbye and close."""
