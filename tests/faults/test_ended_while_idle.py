@@ -87,10 +87,11 @@ async def test_inside_a_block(
             await db.execute(f"INSERT INTO {table} VALUES (1)")
             async with db.transaction():
                 await kill(db, observer)
-                with pytest.raises(asyncdb.ConnectionLost) as caught:
+                with pytest.raises(asyncdb.ConnectionLost):
                     await db.fetchval("SELECT 1")
-    reason(caught.value, db)
-    assert caught.value is refused.value.__cause__
+    lost = refused.value.__cause__
+    assert isinstance(lost, asyncdb.ConnectionLost)
+    reason(lost, db)
 
     assert 0 == await observer.fetchval(f"SELECT count(*) FROM {table}")
 

@@ -45,7 +45,13 @@ async def test_between_two_statements_of_a_block() -> None:
 
 async def test_a_driver_that_does_not_tell(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the capability this side is taken to have ended it."""
-    monkeypatch.delattr(FakeConnection, "last_words")
+
+    class Mute(FakeConnection):
+        """As if it did not have it."""
+
+        last_words = None  # type: ignore[assignment]
+
+    monkeypatch.setattr("asyncdb.testing.fake.FakeConnection", Mute)
     with faults() as ordered:
         async with asyncdb.connect("fake://") as db:
             assert not isinstance(db._session, SupportsLastWords)
