@@ -196,11 +196,16 @@ def translate_connecting(error: BaseException) -> errors.Error | None:
         return database_error(errors.ConnectionFailed)
     if isinstance(found, errors.ConnectionLost):
         return _refused(found)
-    if isinstance(found, errors.DataError):
+    if isinstance(found, errors.DataError):  # of a setting in the start-up packet
         setting = _SETTING.search(found.diag.message or "")
         name = setting["name"] if setting else "unknown"
-        message = "the server does not take the value of a setting of the session"
-        found.args = (f"{message}: {name} (code {found.code})",)
+        return database_error(
+            errors.ConnectionFailed,
+            detail=f"the server does not take the value of a setting: {name}",
+            sqlstate=found.sqlstate,
+            code=found.code,
+            diag=found.diag,
+        )
     return found
 
 
