@@ -48,6 +48,12 @@ class Connecting:
         if self._connection is not None:
             await self._connection.close()
 
+    if not TYPE_CHECKING:  # who checks types is told by the class
+
+        def __getattr__(self, name: str) -> Any:
+            """Refuse what only the connection has: it is not open yet."""
+            raise _not_open(self, name, Connection, "connect(...)", "db")
+
     async def _open(self) -> Connection:
         session = await open_session(self._driver, self._url, self._options)
         return Connection(session)
@@ -110,6 +116,12 @@ class CreatingPool:
         if self._pool is not None:
             await self._pool.close()
 
+    if not TYPE_CHECKING:  # who checks types is told by the class
+
+        def __getattr__(self, name: str) -> Any:
+            """Refuse what only the pool has: it is not open yet."""
+            raise _not_open(self, name, Pool, "create_pool(...)", "pool")
+
     async def _open(self) -> Pool:
         driver, url, options = self._driver, self._url, self._options
 
@@ -151,6 +163,19 @@ def create_pool(url: str | DatabaseURL, **options: Any) -> CreatingPool:
         'hello'
     """
     return CreatingPool(DatabaseURL(url), options)
+
+
+def _not_open(
+    waiting: object, name: str, kind: type, call: str, opened: str
+) -> AttributeError:
+    """Make the error for a verb of what was made and not awaited."""
+    message = f"{type(waiting).__name__!r} object has no attribute {name!r}"
+    if not name.startswith("_") and hasattr(kind, name):
+        message = (
+            f"{name!r} needs an open {opened}: write `async with asyncdb.{call} as "
+            f"{opened}:`, or `{opened} = await asyncdb.{call}`"
+        )
+    return AttributeError(message, name=name, obj=waiting)
 
 
 @cache

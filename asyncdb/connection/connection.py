@@ -21,7 +21,7 @@ class Connection(Executor[str, Transaction]):
     """One session of a database; `asyncdb.connect()` opens it.
 
     It serves one task at a time. Each statement commits by itself unless a
-    `transaction()` is open. One that is lost raises `ConnectionClosed` and never
+    `transaction()` is open. One that is lost raises `ConnectionLost` and never
     reconnects.
 
     Example:
@@ -66,8 +66,8 @@ class Connection(Executor[str, Transaction]):
         """Ask the database for a sign of life.
 
         Raises:
-            ConnectionLost: there was none.
-            ConnectionClosed: the connection was gone before.
+            ConnectionLost: there was none, or the other side was gone before.
+            ConnectionClosed: this side has closed the connection.
         """
         await self._session.ping()
 

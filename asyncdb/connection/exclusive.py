@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from asyncdb import errors
 from asyncdb.connection.deadline import within
+from asyncdb.driver import SupportsLastWords
 
 if TYPE_CHECKING:
     from asyncdb.connection.transaction import Transaction
@@ -69,7 +70,7 @@ class ExclusiveUse:
             raise self.busy(task)
         inner = self.inner
         if inner.is_closed():
-            raise errors.ConnectionClosed(getattr(inner, "farewell", _CLOSED))
+            raise self.failed(_gone(inner))
         if task is not None and task.get_loop() is not self._loop:
             raise self.elsewhere()
         self.task = task
@@ -138,6 +139,15 @@ class ExclusiveUse:
             f"task {other!r} is using this connection, task {mine!r} wants it too: a "
             "connection serves one task at a time; take one from a pool for each"
         )
+
+
+def _gone(inner: DriverConnection) -> errors.Error:
+    """Make the error for a session that is over: by whom decides its class."""
+    if isinstance(inner, SupportsLastWords):
+        lost = inner.last_words()
+        if lost is not None:
+            return lost
+    return errors.ConnectionClosed(getattr(inner, "farewell", _CLOSED))
 
 
 class Ended:

@@ -1,8 +1,7 @@
-"""SQLite: its facts, its values, its errors (https://sqlite.org/rescode.html)."""
+"""SQLite: its facts and its values."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -15,7 +14,6 @@ from uuid import UUID
 
 from asyncdb import errors
 from asyncdb.dialect import STANDARD_VERBS, STANDARD_WORDS, Dialect, Lexis
-from asyncdb.dialects import database_error
 from asyncdb.options import ConnectOptions
 from asyncdb.values.conversions import (
     JSON_TEXT,
@@ -205,121 +203,3 @@ class LiteRow(PositionedRow, NativeRow):  # type: ignore[misc]  # the mixin wins
 def lite_row(names: tuple[str, ...]) -> type[LiteRow]:
     """Return the row factory for these column names."""
     return row_class(LiteRow, names)
-
-
-# -- errors -------------------------------------------------------------------------
-
-_PRIMARY_KEY, _UNIQUE, _ROWID = 1555, 2067, 2579
-_NOT_NULL, _CHECK, _FOREIGN_KEY, _TYPE = 1299, 275, 787, 3091
-_BUSY_SNAPSHOT = 517
-
-_UNIQUE_TEXT = re.compile(
-    r"constraint failed: (?:index '(?P<index>.*)'|(?P<columns>.*))$"
-)
-_CHECK_TEXT = re.compile(r"constraint failed: (?P<name>.*)$", re.DOTALL)
-_TYPE_TEXT = re.compile(r" in (?:\w+ )?column (?P<column>[^ ]*)$")
-
-# By extended code, then by the primary code in its low byte.
-_BY_CODE: dict[int, type[errors.DatabaseError]] = {
-    _PRIMARY_KEY: errors.UniqueViolation,
-    _UNIQUE: errors.UniqueViolation,
-    _ROWID: errors.UniqueViolation,
-    _NOT_NULL: errors.NotNullViolation,
-    _CHECK: errors.CheckViolation,
-    _FOREIGN_KEY: errors.ForeignKeyViolation,
-    1811: errors.IntegrityError,  # RAISE(ABORT) in a trigger
-    _TYPE: errors.InvalidText,  # a STRICT table's column refused the type
-    _BUSY_SNAPSHOT: errors.SerializationFailure,
-    2: errors.InternalError,
-    3: errors.InsufficientPrivilege,
-    5: errors.LockTimeout,  # BUSY: another connection holds the lock
-    6: errors.LockTimeout,  # LOCKED: within this connection or shared cache
-    7: errors.ResourceLimit,
-    8: errors.ReadOnlyTransaction,
-    9: errors.QueryCanceled,
-    10: errors.OperationalError,  # I/O error
-    11: errors.OperationalError,  # CORRUPT
-    13: errors.ResourceLimit,  # disk or size limit
-    14: errors.ConnectionFailed,  # CANTOPEN
-    18: errors.ResourceLimit,  # TOOBIG
-    19: errors.IntegrityError,
-    20: errors.DataError,  # MISMATCH
-    23: errors.InsufficientPrivilege,  # AUTH
-    26: errors.OperationalError,  # NOTADB
-}
-
-# SQLITE_ERROR is told apart only by its words; they hold names and SQL, no values.
-_BY_TEXT: tuple[tuple[re.Pattern[str], type[errors.DatabaseError]], ...] = (
-    (re.compile(r"^no such table: "), errors.UndefinedTable),
-    (re.compile(r"^no such column: |has no column named "), errors.UndefinedColumn),
-    (
-        re.compile(r"^no such function: |^wrong number of arguments to function "),
-        errors.UndefinedFunction,
-    ),
-    (re.compile(r"^ambiguous column name: "), errors.AmbiguousColumn),
-    (
-        re.compile(r"^(?:table|view|index|trigger) .* already exists$"),
-        errors.DuplicateTable,
-    ),
-    (re.compile(r"^duplicate column name: "), errors.DuplicateColumn),
-    (
-        re.compile(r"syntax error$|^unrecognized token: |^incomplete input$"),
-        errors.SQLSyntaxError,
-    ),
-    (re.compile(r"^integer overflow$"), errors.NumericOutOfRange),
-    (re.compile(r"^malformed JSON"), errors.InvalidText),
-    (re.compile(r"^(?:too many|Expression tree)"), errors.ResourceLimit),
-    (re.compile(r"^attempt to write a readonly"), errors.ReadOnlyTransaction),
-    (re.compile(r"^Could not decode to UTF-8"), errors.InvalidText),
-    (re.compile(r"^interrupted$"), errors.QueryCanceled),
-)
-
-
-def from_code(code: int, name: str, text: str) -> errors.Error:
-    """Make the error for SQLite's extended result code.
-
-    Args:
-        code: the extended result code.
-        name: its name, such as `SQLITE_CONSTRAINT_UNIQUE`.
-        text: SQLite's own words, from which the names are taken.
-
-    Returns:
-        An error that names constraint, table and columns as far as SQLite tells them.
-    """
-    if text.startswith("no such savepoint"):
-        return errors.TransactionError("there is no such savepoint")
-    if code == 1:
-        return _from_text(name, text)
-    kind = _BY_CODE.get(code) or _BY_CODE.get(code & 0xFF) or errors.OperationalError
-    shown = name if name.startswith("SQLITE_") else f"SQLITE_{code}"
-    if code in (_PRIMARY_KEY, _UNIQUE, _ROWID, _NOT_NULL):
-        match = _UNIQUE_TEXT.search(text)
-        if match and match["index"]:
-            return database_error(kind, constraint=match["index"], code=shown)
-        table, columns = _table_and_columns(match["columns"] if match else "")
-        return database_error(kind, table=table, columns=columns, code=shown)
-    if code == _CHECK:
-        match = _CHECK_TEXT.search(text)
-        return database_error(
-            kind, constraint=match["name"] if match else None, code=shown
-        )
-    if code == _TYPE:
-        match = _TYPE_TEXT.search(text)
-        table, columns = _table_and_columns(match["column"] if match else "")
-        return database_error(
-            kind, table=table, columns=columns, code="SQLITE_CONSTRAINT_DATATYPE"
-        )
-    return database_error(kind, code=shown)
-
-
-def _from_text(name: str, text: str) -> errors.DatabaseError:
-    for pattern, kind in _BY_TEXT:
-        if pattern.search(text):
-            return database_error(kind, detail=text, code=name)
-    return database_error(errors.ProgrammingError, detail=text, code=name)
-
-
-def _table_and_columns(text: str) -> tuple[str | None, tuple[str, ...]]:
-    """Split `t.a, t.b` (names are not quoted in SQLite's messages)."""
-    pairs = [part.rpartition(".") for part in text.split(", ")]
-    return pairs[0][0] or None, tuple(column for _, _, column in pairs if column)

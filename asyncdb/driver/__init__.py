@@ -4,8 +4,8 @@ How to write, register, test and publish one: docs/how-to/write-a-driver.md. Wha
 here, by what it is for:
 
 * the contract, in full in `contract`: `Driver`, `DriverConnection`, `DriverCursor` and
-  `Result`, which a driver must have, and `SupportsExactCount`, `SupportsLoad`,
-  `SupportsPlainRows` and `SupportsReset`, which it may;
+  `Result`, which a driver must have, and `SupportsExactCount`, `SupportsLastWords`,
+  `SupportsLoad`, `SupportsPlainRows` and `SupportsReset`, which it may;
 * facts, as data: `Dialect`, `Lexis`, `Placeholder`, `STANDARD_VERBS`, `STANDARD_WORDS`,
   and `values` for the tables of encoders and decoders;
 * what a driver is given: `DatabaseURL`, `ConnectOptions`, `ServerOptions`,
@@ -29,6 +29,7 @@ from asyncdb.driver.contract import (
     DriverCursor,
     Result,
     SupportsExactCount,
+    SupportsLastWords,
     SupportsLoad,
     SupportsPlainRows,
     SupportsReset,
@@ -59,6 +60,7 @@ __all__ = [
     "ServerOptions",
     "Statement",
     "SupportsExactCount",
+    "SupportsLastWords",
     "SupportsLoad",
     "SupportsPlainRows",
     "SupportsReset",

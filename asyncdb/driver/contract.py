@@ -25,7 +25,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from asyncdb.dialect import Dialect, Lexis
-from asyncdb.errors import Error
+from asyncdb.errors import ConnectionLost, Error
 from asyncdb.options import ConnectOptions, TransactionOptions
 from asyncdb.sql.statement import Statement
 from asyncdb.url import DatabaseURL
@@ -227,6 +227,22 @@ class SupportsReset(Protocol):
 
         No transaction is open. `False` says that it cannot be done, or costs more than
         another session: then the pool closes this one. The core bounds its time.
+        """
+
+
+@runtime_checkable
+class SupportsLastWords(Protocol):
+    """A way to tell who has ended a session; without it, it is taken to be this side.
+
+    It is called only when `is_closed()` is true.
+    """
+
+    @abstractmethod
+    def last_words(self) -> ConnectionLost | None:
+        """The error for a session that the other side or the network has ended.
+
+        With the reason that the server gave, if it did. `None` says that `close()` or
+        `terminate()` ended it, or that the driver cut it.
         """
 
 

@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
-from asyncdb.errors import DatabaseError
+from typing import TypeVar
+
+from asyncdb.driver.messages import message_of
+from asyncdb.errors import DatabaseError, Diagnostic
+
+ErrorT = TypeVar("ErrorT", bound=DatabaseError)
 
 
 def database_error(
-    kind: type[DatabaseError],
+    kind: type[ErrorT],
     *,
     detail: str = "",
+    place: str = "",
     sqlstate: str | None = None,
     code: int | str | None = None,
     constraint: str | None = None,
     table: str | None = None,
     columns: tuple[str, ...] = (),
-) -> DatabaseError:
+    diag: Diagnostic | None = None,
+) -> ErrorT:
     """Make an error whose message is built from code and names alone.
 
     Args:
         kind: the class of error.
-        detail: the engine's own words, only where they cannot hold a value.
+        detail: what happened, in place of the sentence that the class has; the engine's
+            own words only where they cannot hold a value.
+        place: where in the user's text, as `asyncdb.sql.places` says it.
         sqlstate: SQLSTATE, where known.
         code: the engine's own code.
         constraint: the violated constraint or index.
         table: the table concerned.
         columns: the columns concerned.
+        diag: the server's own words, which no message shows.
 
     Returns:
         The error, ready to be raised from the driver's.
@@ -32,9 +42,12 @@ def database_error(
     Example:
         >>> from asyncdb.errors import NotNullViolation
         >>> print(database_error(NotNullViolation, columns=("a",), code=1048))
-        NULL, or nothing, for a column that needs a value (column a; code 1048)
+        a column that may not be NULL got no value: give it one, or the column a \
+default (column a; code 1048)
     """
-    said = detail or (kind.__doc__ or kind.__name__).partition("\n")[0].rstrip(".")
+    said = detail or message_of(kind)
+    if place:
+        said = f"{said}, {place}"
     names = [f"constraint {constraint}"] if constraint else []
     names += [f"table {table}"] if table else []
     names += [f"column {', '.join(columns)}"] if columns else []
@@ -48,4 +61,5 @@ def database_error(
         constraint=constraint,
         table=table,
         columns=columns,
+        diag=diag or Diagnostic(),
     )

@@ -7,8 +7,8 @@ and `json_text` (which makes the text of a dict or list).
 
 `decoders` say what a typed read (`into=`) makes of the engine's own forms: of a number
 that stands for a `bool` (`zero_or_one`) or a `timedelta` (`microseconds`), and of JSON
-that is text to the client (`JSON_TEXT`). What texts and numbers become everywhere, such
-as an ISO text a `date`, is known to the core.
+that is text to the client (`JSON_TEXT`); one that cannot raises `MisfitError`. What
+texts and numbers become everywhere, such as an ISO text a `date`, is known to the core.
 
 Example:
     >>> from asyncdb.driver import Dialect, values
@@ -23,7 +23,7 @@ Example:
 
 from __future__ import annotations
 
-from asyncdb.values.conversions import JSON_TEXT, microseconds, zero_or_one
+from asyncdb.values.conversions import JSON_TEXT, MisfitError, microseconds, zero_or_one
 from asyncdb.values.encoding import (
     instant,
     integer,
@@ -35,6 +35,7 @@ from asyncdb.values.encoding import (
 
 __all__ = [
     "JSON_TEXT",
+    "MisfitError",
     "instant",
     "integer",
     "json_text",

@@ -124,7 +124,6 @@ def _spread(
     keys = tuple(range(len(pieces) - 1))
     return replace(
         statement,
-        style="positional",
         pieces=tuple(pieces),
         keys=keys,
         order=keys,

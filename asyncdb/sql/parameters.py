@@ -29,6 +29,7 @@ LONGEST_CACHED = 20_000
 # The integers of all cached statements are the same objects.
 _POSITIONS = tuple(range(LONGEST_CACHED))
 _NO_SEQUENCE = (str, bytes, bytearray, memoryview)
+_ONE_BY_ONE = "send them one by one, or those without parameters by executescript()"
 _SHOWN = 40  # names in a message, and characters of each
 
 
@@ -92,11 +93,8 @@ def _read(sql: str, style: Style, lexis: Lexis, placeholder: Placeholder) -> Sta
         reader = MarkerReader(sql, style, lexis, placeholder)
         markers = reader.read(outline.watch(inside.watch(tokens)))
         if outline.statements > 1:
-            message = (
-                "a text with parameters holds more than one statement: execute them "
-                "one by one (executescript() takes many, without parameters)"
-            )
-            raise MultipleStatements(message, sql=sql)
+            message = "a text with parameters holds more than one statement"
+            raise MultipleStatements(f"{message}: {_ONE_BY_ONE}", sql=sql)
         pieces = cut(sql, markers, placeholder, neighbours.beside)
         keys = _keys(markers, style)
         memberships = frozenset(keys[number] for number in inside.found)

@@ -19,7 +19,8 @@ from typing import Any, Literal, TypeAlias
 
 from asyncdb import errors
 from asyncdb.dialects.sqlite import DIALECT as SQLITE
-from asyncdb.dialects.sqlite import from_code, lite_row
+from asyncdb.dialects.sqlite import lite_row
+from asyncdb.dialects.sqlite_errors import from_code
 from asyncdb.driver import (
     ConnectOptions,
     DatabaseURL,
@@ -32,6 +33,7 @@ from asyncdb.driver import (
     Row,
     Statement,
     TransactionOptions,
+    database_error,
 )
 
 Point: TypeAlias = Literal[
@@ -168,6 +170,7 @@ class FakeConnection(DriverConnection):
         self._raw = sqlite3.connect(":memory:", isolation_level=None)
         self._raw.execute("PRAGMA foreign_keys=ON")
         self._closed = False
+        self._lost = False  # by order, as if the other side had gone
         self._readonly = False
         _current.opened += 1
 
@@ -278,10 +281,15 @@ class FakeConnection(DriverConnection):
             self._raw.close()
             _current.closed += 1
 
+    def last_words(self) -> errors.ConnectionLost | None:
+        """Make the error for a connection that an order has cut."""
+        return errors.ConnectionLost("the connection was cut") if self._lost else None
+
     async def _at(self, point: Point) -> None:
         try:
             await _current.at(point)
         except (LostError, OSError):
+            self._lost = True
             self.terminate()
             raise
 
@@ -325,7 +333,7 @@ class FakeDriver(Driver):
             return errors.InvalidText("text holds surrogates, which are not characters")
         if isinstance(error, sqlite3.Error):
             if "one statement at a time" in str(error):
-                return errors.MultipleStatements("more than one statement in one text")
+                return database_error(errors.MultipleStatements)
             return errors.InterfaceError("the fake cannot do this")
         return None
 

@@ -75,6 +75,10 @@ NOTES = """\
   in, up to 15 significant digits. A float with more (a sum, perhaps) is refused with
   `DataError`, but SQLite may have rounded one to fewer before: declare TEXT, which
   holds any Decimal.
+- What a column holds and Python does not (a year before 1 or after 9999, `24:00`,
+  MySQL's `0000-00-00`) is `InvalidDatetime` when it is read, and the connection goes
+  on. PostgreSQL's infinite dates and timestamps are asyncpg's: `date.max`, `date.min`
+  and those of `datetime` stand for them, in both directions.
 - PostgreSQL: arrays, ranges, `inet`, composite types, ... go and come as asyncpg has
   them; a `list` is an array or JSON by the column's type. An untyped UUID is of a
   subclass that asyncpg makes. A codec that you set on `db.native` for a built-in type

@@ -248,7 +248,7 @@ def strange_imports(text: str) -> set[str]:
     [
         ("tests/fourth_driver/asyncdb_fourth.py", ""),
         # What is true of its engine is written once.
-        ("asyncdb/testing/fake.py", "asyncdb.dialects.sqlite."),
+        ("asyncdb/testing/fake.py", "asyncdb.dialects.sqlite"),
     ],
 )
 def test_authors_come_in_by_one_door(file: str, also: str) -> None:

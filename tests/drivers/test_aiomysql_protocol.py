@@ -367,10 +367,10 @@ async def test_tls_may_be_done_without() -> None:
     assert results[0] & CLIENT.FOUND_ROWS
 
 
-@pytest.mark.parametrize("method", ["mysql_clear_password", "mysql_old_password"])
 @pytest.mark.parametrize("late", [False, True])
-async def test_a_password_is_not_given_away(method: str, late: bool) -> None:
-    """A server that asks for the password in clear text does not get it."""
+async def test_a_password_is_not_given_away(late: bool) -> None:
+    """A server that asks for the oldest method gets no password, even on loopback."""
+    method = "mysql_old_password"
 
     async def script(peer: Peer) -> bytes:
         if not late:
@@ -627,10 +627,13 @@ async def test_a_farewell_after_an_answer_closes() -> None:
     async with fake(script) as (url, _):
         db = await asyncdb.connect(url)
         assert 3 == (await db.execute("DELETE FROM t")).rowcount
-        await asyncio.sleep(0.05)
-        assert db.is_closed
-        with pytest.raises(asyncdb.ConnectionClosed):
+        async with asyncio.timeout(5):
+            while not db.is_closed:  # noqa: ASYNC110  # nobody tells
+                await asyncio.sleep(0)
+        with pytest.raises(asyncdb.ConnectionLost) as caught:
             await db.execute("SELECT 1")
+
+    assert 1053 == caught.value.code
 
 
 async def test_an_unanswered_commit_is_unknown() -> None:

@@ -47,6 +47,14 @@ def decimal_text(value: Decimal) -> str:
     return str(value)
 
 
+def decimal_of_real(value: float) -> Decimal:
+    """Return the number that a DECIMAL column has made a REAL of, if it is exact."""
+    found = Decimal(repr(value))
+    if not found.is_finite() or len(found.normalize().as_tuple().digits) > 15:
+        raise values.MisfitError("it has more digits than SQLite's REAL holds exactly")
+    return found
+
+
 ENCODERS: dict[type, Callable[[Any], Any] | None] = {
     type(None): None,
     bool: int,
@@ -68,6 +76,7 @@ ENCODERS: dict[type, Callable[[Any], Any] | None] = {
 DECODERS: dict[type, Mapping[type, Any]] = {
     bool: {int: values.zero_or_one},
     timedelta: {int: values.microseconds},
+    Decimal: {float: decimal_of_real},
     **values.JSON_TEXT,
 }
 COLUMN_TYPES = {
@@ -152,19 +161,21 @@ def from_code(code: int, name: str, text: str) -> errors.Error:
     """Make the error for a result code of SQLite's, with the names in its text."""
     if text.startswith("no such savepoint"):
         return errors.TransactionError("there is no such savepoint")
+    diag = errors.Diagnostic(text)  # for those who ask: it may hold values
     if code == sqlite3.SQLITE_ERROR:
         kinds = [kind for words, kind in BY_TEXT.items() if re.search(words, text)]
-        return database_error(
-            kinds[0] if kinds else errors.ProgrammingError, detail=text, code=name
-        )
+        kind = kinds[0] if kinds else errors.ProgrammingError
+        return database_error(kind, detail=text, code=name, diag=diag)
     kind = BY_CODE.get(code) or BY_CODE.get(code & 0xFF) or errors.OperationalError
     if found := COLUMNS.search(text):
         places = [place.rpartition(".") for place in found["all"].split(", ")]
         columns = tuple(column for _, _, column in places)
-        return database_error(kind, table=places[0][0], columns=columns, code=name)
+        return database_error(
+            kind, table=places[0][0], columns=columns, code=name, diag=diag
+        )
     found = CONSTRAINT.search(text)
     constraint = found["index"] or found["check"] if found else None
-    return database_error(kind, constraint=constraint, code=name)
+    return database_error(kind, constraint=constraint, code=name, diag=diag)
 
 
 # -- cursor ---------------------------------------------------------------------------
@@ -416,7 +427,7 @@ class FourthDriver(Driver):
             return errors.InvalidText("text holds surrogates")
         if isinstance(error, sqlite3.Error):
             if "one statement at a time" in str(error):
-                return errors.MultipleStatements("more than one statement in one text")
+                return database_error(errors.MultipleStatements)
             return errors.InterfaceError("sqlite3 cannot do this")
         return None
 

@@ -88,13 +88,13 @@ class AiomysqlWire(Wire, _Native):  # type: ignore[misc]
         # Where the greeting names none, aiomysql takes this one.
         method = self._server_auth_plugin or "mysql_native_password"
         encrypted = self._ssl_context is not None
-        check_method(method, secure=encrypted or self._unix_socket is not None)
+        check_method(method, secure=encrypted or self._may_be_clear())
         await super()._request_authentication()
 
     async def _process_auth(self, plugin_name: bytes, auth_packet: Any) -> Any:
         """Look at the other method of logging in that the server asks for."""
         method = plugin_name.decode("ascii", "replace")
-        check_method(method, secure=self._secure or self._unix_socket is not None)
+        check_method(method, secure=self._secure or self._may_be_clear())
         return await super()._process_auth(plugin_name, auth_packet)
 
     async def _read_packet(self, *args: Any) -> Any:
@@ -117,6 +117,9 @@ class AiomysqlWire(Wire, _Native):  # type: ignore[misc]
         if self._handshaking:
             check_key(local=self._is_local())
         self._public_key = key
+
+    def _may_be_clear(self) -> bool:
+        return self.target.clear_text or self._is_local()
 
     def _is_local(self) -> bool:
         if self._unix_socket:
@@ -173,6 +176,10 @@ class AiomysqlWire(Wire, _Native):  # type: ignore[misc]
             or self._reader.eof_received
             or self._writer.transport.is_closing()
         )
+
+    def unread(self) -> bytes:
+        """Return what has come and was not read."""
+        return b"" if self._reader is None else bytes(self._reader._buffer)
 
     def abort(self) -> None:
         """Cut the line."""

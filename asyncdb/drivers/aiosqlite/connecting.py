@@ -7,12 +7,16 @@ import os
 import sqlite3
 import threading
 import time
+from pathlib import Path
 from typing import cast
 
 from asyncdb import errors
 from asyncdb.dialect import Dialect
-from asyncdb.dialects.sqlite import DIALECT, SQLiteOptions, from_code
+from asyncdb.dialects import database_error
+from asyncdb.dialects.sqlite import DIALECT, SQLiteOptions
+from asyncdb.dialects.sqlite_errors import from_code
 from asyncdb.driver import Driver, DriverConnection
+from asyncdb.driver.messages import MESSAGES
 from asyncdb.drivers.aiosqlite.connection import BUSY_SLICE, AiosqliteConnection, busy
 from asyncdb.drivers.aiosqlite.threads import Home, Job, Native, end_thread
 from asyncdb.drivers.aiosqlite.writing import turn
@@ -25,7 +29,7 @@ _UNCODED: tuple[tuple[str, type[errors.Error], str], ...] = (
     (
         "You can only execute one statement",
         errors.MultipleStatements,
-        "more than one statement in one text; send them one by one",
+        MESSAGES[errors.MultipleStatements],
     ),
     (
         "Incorrect number of bindings",
@@ -90,7 +94,13 @@ class AiosqliteDriver(Driver):
         code = getattr(error, "sqlite_errorcode", None)
         if code is not None:
             name = getattr(error, "sqlite_errorname", "")
-            return from_code(code, name, str(error))
+            return from_code(
+                code,
+                name,
+                str(error),
+                statement=getattr(error, "statement", None),
+                opening=getattr(error, "opening", ""),
+            )
         if isinstance(error, OverflowError):
             return errors.NumericOutOfRange("an integer is beyond 64 bits")
         if isinstance(error, UnicodeEncodeError):
@@ -105,7 +115,38 @@ class AiosqliteDriver(Driver):
             return None
         if "binding" in text or "type" in text:
             return errors.DataError("a parameter is of a type that SQLite cannot store")
-        return errors.OperationalError(f"SQLite failed ({type(error).__name__})")
+        return database_error(errors.OperationalError, diag=errors.Diagnostic(text))
+
+
+def why_not(path: str) -> str:
+    """Say why a file cannot be opened, as far as the file system tells.
+
+    Args:
+        path: as the user gave it.
+
+    Returns:
+        A sentence that names the file or the folder; "" when nothing is found.
+    """
+    if path == ":memory:" or not path:
+        return ""
+    file, folder = Path(path), Path(path).parent
+    where = "" if file.is_absolute() else f" (seen from {Path.cwd()})"
+    try:
+        if file.is_dir():
+            return f"{file} is a folder, and not a database file{where}"
+        if not folder.exists():
+            return f"the folder {folder}{os.sep} does not exist{where}: create it first"
+        if not folder.is_dir():
+            return f"{folder} is a file, and not a folder{where}"
+        if file.exists() and not file.is_file():
+            return f"{file} is a device or a pipe, and not a regular file"
+    except OSError as error:  # no permission on the way, or too long a name
+        return f"the file {file} cannot be opened{where}: {error.strerror}"
+    if file.exists() and not os.access(file, os.R_OK):
+        return f"this process has no permission to read {file}{where}"
+    if not file.exists() and not os.access(folder, os.W_OK | os.X_OK):
+        return f"this process has no permission to create a file in {folder}{where}"
+    return ""
 
 
 class _Opener:
@@ -124,6 +165,13 @@ class _Opener:
         self.real_path = ""  # of a file, once it is open
 
     def __call__(self) -> sqlite3.Connection:
+        try:
+            return self._open()
+        except sqlite3.Error as error:
+            error.opening = why_not(self._path)  # type: ignore[attr-defined]
+            raise
+
+    def _open(self) -> sqlite3.Connection:
         raw = sqlite3.connect(
             self._path,
             timeout=BUSY_SLICE,

@@ -111,7 +111,8 @@ class AsyncmyWire(Wire, _Native):  # type: ignore[misc]
         return packet
 
     def _is_private(self) -> bool:
-        return self._ssl_context is not None or self._unix_socket is not None
+        encrypted = self._ssl_context is not None
+        return encrypted or self.target.clear_text or self._is_local()
 
     @property
     def _server_public_key(self) -> bytes | None:
@@ -195,6 +196,14 @@ class AsyncmyWire(Wire, _Native):  # type: ignore[misc]
         """Closed by us or by the other side, as far as the loop has heard."""
         transport = self._transport
         return transport is None or self._proto.eof or transport.is_closing()
+
+    def unread(self) -> bytes:
+        """Return what has come and was not read."""
+        received = self._proto
+        if received is None:
+            return b""
+        with memoryview(received.buffer) as view:
+            return bytes(view[received.pos : received.length])
 
     def abort(self) -> None:
         """Cut the line."""

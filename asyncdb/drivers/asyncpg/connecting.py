@@ -13,8 +13,9 @@ from asyncdb import errors
 from asyncdb.dialect import Dialect
 from asyncdb.dialects.postgresql import DIALECT, PostgreSQLOptions
 from asyncdb.driver import Driver, DriverConnection
-from asyncdb.driver.tls import tls_context, tls_mode
-from asyncdb.drivers.asyncpg.connection import AsyncpgConnection, PgRow
+from asyncdb.driver.tls import CLEAR_TEXT, tls_context, tls_mode
+from asyncdb.drivers.asyncpg.connection import AsyncpgConnection
+from asyncdb.drivers.asyncpg.rows import PgRow
 from asyncdb.drivers.asyncpg.translation import translate, translate_connecting
 from asyncdb.drivers.asyncpg.watching import WatchedLoop
 from asyncdb.options import ConnectOptions
@@ -78,16 +79,14 @@ async def _open(url: DatabaseURL, options: PostgreSQLOptions) -> Any:
             refused = "rejected SSL upgrade" in str(error)
             if not refused or tls_mode(options, host) != "prefer":
                 raise
+    if options.tls == "disable":  # by hand: then even a password may be read
+        return await asyncpg.connect(**arguments, ssl=False)
     watched = WatchedLoop(asyncio.get_running_loop())
     try:
         return await asyncpg.connect(**arguments, ssl=False, loop=watched)
     except Exception as error:
         if watched.refused:
-            message = (
-                "the server asks for the password in clear text, and the line is not "
-                "encrypted; it was not sent"
-            )
-            raise errors.AuthenticationFailed(message) from error
+            raise errors.AuthenticationFailed(CLEAR_TEXT) from error
         raise
 
 

@@ -33,16 +33,18 @@ from asyncdb.dialects.postgresql import (
     PostgreSQLOptions,
 )
 from asyncdb.driver import DriverConnection, DriverCursor, Result
-from asyncdb.drivers.asyncpg.arguments import ENCODERS, records
+from asyncdb.drivers.asyncpg.arguments import ENCODERS
 from asyncdb.drivers.asyncpg.counting import count, returning
 from asyncdb.drivers.asyncpg.cursor import AsyncpgCursor
+from asyncdb.drivers.asyncpg.last_words import LastWords
+from asyncdb.drivers.asyncpg.loading import load
 from asyncdb.drivers.asyncpg.statements import Kept, KeptStatements
-from asyncdb.drivers.asyncpg.translation import answered
-from asyncdb.errors import NotSupportedError, TransactionError
+from asyncdb.drivers.asyncpg.translation import annotate, answered, lost
+from asyncdb.errors import ConnectionLost, NotSupportedError, TransactionError
 from asyncdb.options import TransactionOptions
 from asyncdb.sql import Statement, prepare
 from asyncdb.sql import quote_identifier as quoted
-from asyncdb.values.rows import Row, tuple_row
+from asyncdb.values.rows import tuple_row
 
 # Seconds for the server to answer after a failure before the line is cut.
 _SETTLE = 0.4
@@ -60,7 +62,6 @@ _UNREADABLE = (
     exceptions.ProtocolError,
     exceptions.UnsupportedClientFeatureError,
 )
-
 # asyncpg answers no COPY FROM STDIN, and drops what TO STDOUT gives.
 _BY_WIRE = frozenset(["STDIN", "STDOUT"])
 _COPY = "COPY is not run as text: use load_rows(), or db.native.copy_..."
@@ -73,28 +74,20 @@ SELECT pg_advisory_unlock_all(); DISCARD TEMP; DISCARD SEQUENCES;
 SELECT name FROM pg_prepared_statements WHERE from_sql"""
 
 
-class PgRow(Row, asyncpg.Record):  # type: ignore[misc]  # it has no types
-    """asyncpg's record as a Row."""
-
-    __slots__ = ()
-
-
 class AsyncpgConnection(DriverConnection):
     """The session."""
 
     def __init__(self, native: asyncpg.Connection, options: PostgreSQLOptions) -> None:
         self._native = native
         self._protocol: Any = native._protocol
+        self._last_words = LastWords.of(native)
+        self._ended = False  # by us
         self._pgbouncer = options.pgbouncer
         limit = 0 if self._pgbouncer else options.statement_cache_size
         self._statements = KeptStatements(native, limit)
         self._kept = self._statements.kept
-        version = native.get_server_version()
-        self._dialect = replace(
-            DIALECT,
-            encoders=ENCODERS,
-            server_version=(version.major, version.minor),
-        )
+        known = native.get_server_version()[:2]
+        self._dialect = replace(DIALECT, encoders=ENCODERS, server_version=known)
 
     # -- facts ---------------------------------------------------------------------
 
@@ -153,13 +146,13 @@ class AsyncpgConnection(DriverConnection):
                 raise
             # It was not sent. The marker may have a type by its place alone ...
             again = await self._retype(statement, args, kept, error, fresh=fresh)
-            if again is None:
-                if fresh:
-                    raise
-                # ... or another one than it had.
+            if again is None and fresh:
+                raise
+            if again is None:  # ... or another one than it had.
                 await self._statements.forget()
             return await self.execute(statement, args if again is None else again)
         except BaseException as error:
+            annotate(error, statement, self, kept)
             await self._settle(error, fresh=fresh)
             raise
         columns = kept.columns
@@ -186,6 +179,7 @@ class AsyncpgConnection(DriverConnection):
         self, statement: Statement, rows: Sequence[Sequence[Any]], *, counting: bool
     ) -> int:
         own, fresh, total = False, True, 0
+        kept: Kept | None = None
         try:
             parts, fresh = await self._statements.serve(statement, rows, self.lexis)
             own = len(parts) > 1 and not self._native.is_in_transaction()
@@ -207,6 +201,7 @@ class AsyncpgConnection(DriverConnection):
                 self._kept.clear()  # as above, but some rows may have been sent
             if stale and not fresh and not self._native.is_in_transaction():
                 return await self._many(statement, rows, counting=counting)
+            annotate(error, statement, self, kept)
             if not own:
                 await self._settle(error, fresh=True)
             raise
@@ -232,21 +227,15 @@ class AsyncpgConnection(DriverConnection):
         try:
             names = ", ".join(quoted(name, self._dialect) for name in columns)
             text = f"SELECT {names} FROM {quoted(table, self._dialect)}"
-            statement = prepare(text, "none", LEXIS, "dollar")
             kept = self._kept.get(text)
             if kept is None:
+                statement = prepare(text, "none", LEXIS, "dollar")
                 kept, _ = await self._statements.find(statement, (), LEXIS)
             types = [oid for _, oid in kept.columns or ()]
-            tag = await self._native.copy_records_to_table(
-                table[-1],
-                schema_name=table[-2] if len(table) > 1 else None,
-                columns=columns,
-                records=records(batches, types),
-            )
+            return count(await load(self._native, table, columns, batches, types))
         except BaseException as error:
             await self._settle(error, fresh=True)
             raise
-        return count(tag)
 
     async def open_cursor(
         self, statement: Statement, args: Sequence[Any]
@@ -263,6 +252,7 @@ class AsyncpgConnection(DriverConnection):
                 kept, statement, args, self.lexis
             )
         except BaseException as error:
+            annotate(error, statement, self)
             if own:
                 await self._undo()
             else:
@@ -298,13 +288,21 @@ class AsyncpgConnection(DriverConnection):
         whether a transaction is open.
         """
         if self._native.is_closed():
-            return
-        if isinstance(error, exceptions.OutdatedSchemaCacheError):
+            self._tell_reason(error)
+        elif isinstance(error, exceptions.OutdatedSchemaCacheError):
             await self._statements.forget()
         elif isinstance(error, _UNREADABLE):
             self._native.terminate()
+            self._tell_reason(error)
         elif not answered(error) and (fresh or not isinstance(error, Exception)):
             await self._undo("SELECT")
+
+    def _tell_reason(self, error: BaseException) -> None:
+        """Raise the reason why the server has ended the session, if it gave one."""
+        self._last_words.learn(error)
+        reason = self.last_words()
+        if reason is not None and reason.code and isinstance(error, Exception):
+            raise reason from error
 
     async def _undo(self, text: str = "ROLLBACK") -> None:
         """Send one simple query, bounded; a server that does not answer is left."""
@@ -385,10 +383,18 @@ class AsyncpgConnection(DriverConnection):
         """Whether the session is over."""
         return bool(self._native.is_closed())
 
+    def last_words(self) -> ConnectionLost | None:
+        """Make the error for a session that the server has ended, with its reason."""
+        said = self._last_words.said
+        ours = self._ended or (said is None and self._native._aborted)
+        return None if ours else lost(*(said or (None, "")))
+
     async def close(self) -> None:
         """Say goodbye and close."""
+        self._ended = True
         await self._native.close()
 
     def terminate(self) -> None:
         """Cut the line."""
+        self._ended = True
         self._native.terminate()

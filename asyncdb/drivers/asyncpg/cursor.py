@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from asyncdb.driver import DriverCursor
+from asyncdb.drivers.asyncpg.translation import annotate
 from asyncdb.values.rows import Row, tuple_row
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class AsyncpgCursor(DriverCursor):
         try:
             rows: list[Row] = await self._portal.fetch(size)
         except BaseException as error:
+            annotate(error, kept=self._kept)
             await self._settle(error)
             raise
         if self._kept.duplicates:

@@ -88,6 +88,7 @@ def _target(url: DatabaseURL, options: MySQLOptions) -> Target:
         tls=context,
         tls_required=tls_mode(options, host) not in ("disable", "prefer"),
         found_rows=options.found_rows,
+        clear_text=options.tls == "disable",
         public_key=Path(key).read_bytes() if key else None,
     )
 

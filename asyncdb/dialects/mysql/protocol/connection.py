@@ -18,12 +18,14 @@ from typing import Any
 
 from asyncdb.dialect import Dialect, Lexis
 from asyncdb.dialects.mysql.error_numbers import ERRORS
+from asyncdb.dialects.mysql.errors import Reason, lost, read_packet, reason_of
 from asyncdb.dialects.mysql.facts import lexis_for
 from asyncdb.dialects.mysql.protocol import bulk
-from asyncdb.dialects.mysql.protocol.answers import Answer, server_values
+from asyncdb.dialects.mysql.protocol.answers import Answer, farewell, server_values
 from asyncdb.dialects.mysql.protocol.cursor import MySQLCursor
 from asyncdb.dialects.mysql.protocol.deadline import command_within, select_within
 from asyncdb.dialects.mysql.protocol.killing import kill_later, stop
+from asyncdb.dialects.mysql.protocol.texts import locate, render
 from asyncdb.dialects.mysql.protocol.wire import (
     INIT_DB,
     QUERY,
@@ -43,7 +45,6 @@ from asyncdb.errors import (
     ConnectionClosed,
     ConnectionLost,
     InvalidText,
-    MultipleStatements,
     ResourceLimit,
     TransactionError,
 )
@@ -55,7 +56,6 @@ _COUNTED = frozenset(["INSERT", "REPLACE", "UPDATE", "DELETE", "WITH", "LOAD"])
 _INSERTS = frozenset(["INSERT", "REPLACE"])
 # Statements that open no transaction, and leave none open when they fail.
 _PLAIN = _COUNTED | {"SELECT"}
-_SYNTAX = 1064
 _IDLE = "DO 0"
 _NOT_KILLED = (OSError, EOFError, ConnectionLost)  # there is nobody any more
 
@@ -78,6 +78,9 @@ class MySQLConnection(DriverConnection):
         self._limit = options.statement_timeout if limited else None
         self._outstanding = False  # an answer is due
         self.cursor: MySQLCursor | None = None
+        # How it ended: by us, or by the other side, for a reason if it gave one.
+        self._ended = False
+        self._reason: Reason | None = None
         # Autocommit was switched off below an open transaction, for `bulk`.
         self.autocommit_off = False
 
@@ -131,24 +134,38 @@ class MySQLConnection(DriverConnection):
             raise
         self._outstanding = False
         if rest:  # the server ends the session, and the answer was still in time
-            wire.abort()
+            self.hang_up(farewell(rest))
         return answers
 
     def ready(self) -> Wire:
         """Return the wire, ready for a command."""
         if self.wire.is_gone:
-            self.wire.abort()
-            raise ConnectionClosed("the connection to the server is closed")
+            self.hang_up()
+            raise self.last_words() or ConnectionClosed("the connection is closed")
         if self.cursor is not None:
             raise ConnectionBusy("a result is still being read from this connection")
         return self.wire
 
     async def cut(self, error: BaseException) -> None:
         """End the session because of an error in the middle of an answer."""
-        self.wire.abort()
         self._outstanding = False
-        if not isinstance(error, _NOT_KILLED):
-            await stop(self.wire, self.session.server)
+        if isinstance(error, _NOT_KILLED):
+            self.hang_up(reason_of(error))
+            return
+        self._ended = True
+        self.wire.abort()
+        await stop(self.wire, self.session.server)
+
+    def hang_up(self, reason: Reason | None = None) -> None:
+        """Close a line that the other side has ended, and keep the reason."""
+        self._reason = self._reason or reason or farewell(self.wire.unread())
+        self.wire.abort()
+
+    def last_words(self) -> ConnectionLost | None:
+        """Make the error for a session that the server has ended, with its reason."""
+        if self._ended:
+            return None
+        return lost(*self._reason or farewell(self.wire.unread()))
 
     async def command(self, text: str, *, plain: bool = False) -> Answer:
         """Run a statement.
@@ -189,7 +206,7 @@ class MySQLConnection(DriverConnection):
         """Learn what an error has left of the transaction and of the session."""
         number = int.from_bytes(error[1:3], "little")
         if ERRORS.get(number) is ConnectionLost:
-            self.wire.abort()
+            self.hang_up(read_packet(error))
         elif self.wire.in_transaction or not plain:
             with contextlib.suppress(*_NOT_KILLED):
                 (answer,) = await self.ask(self.encode(_IDLE))
@@ -211,11 +228,7 @@ class MySQLConnection(DriverConnection):
             else:
                 answer = await command_within(self, self._limit, text, plain=plain)
         except self.wire.server_error_class as error:
-            if statement.multiple and error.args[0] == _SYNTAX:
-                message = "the text holds more than one statement; send them one by one"
-                raise MultipleStatements(
-                    message, code=_SYNTAX, sqlstate="42000"
-                ) from error
+            locate(error, statement, args, self.lexis)
             raise
         if self.autocommit_off and not self.wire.in_transaction:
             await self.restore_autocommit()
@@ -233,9 +246,13 @@ class MySQLConnection(DriverConnection):
         """Run a statement for each row."""
         self.session.note(statement)
         texts = (render(statement, row) for row in rows)
-        count = await bulk.run(
-            self, statement, rows, texts, pipeline=self._options.pipeline
-        )
+        try:
+            count = await bulk.run(
+                self, statement, rows, texts, pipeline=self._options.pipeline
+            )
+        except self.wire.server_error_class as error:
+            locate(error, statement, rows[0], self.lexis)
+            raise
         return count if statement.verb in _COUNTED else -1
 
     async def open_cursor(
@@ -259,7 +276,11 @@ class MySQLConnection(DriverConnection):
             raise
         self.cursor = cursor
         if cursor.answer.done:
-            await cursor.finish()
+            try:
+                await cursor.finish()
+            except wire.server_error_class as error:
+                locate(error, statement, args, self.lexis)
+                raise
         return cursor
 
     def finished(self) -> None:
@@ -296,7 +317,7 @@ class MySQLConnection(DriverConnection):
     async def rollback(self) -> None:
         """Roll back; a session that is gone was rolled back by the server."""
         if self.wire.is_gone:
-            self.wire.abort()
+            self.hang_up()
             return
         try:
             await self.command("ROLLBACK")
@@ -314,6 +335,7 @@ class MySQLConnection(DriverConnection):
                 await self.command("SET autocommit = 1")
             except Exception:  # noqa: BLE001
                 # What was committed is committed; the session is not usable as it is.
+                self._ended = True
                 self.wire.abort()
 
     def in_transaction(self) -> bool:
@@ -348,6 +370,7 @@ class MySQLConnection(DriverConnection):
 
     async def close(self) -> None:
         """Say goodbye; in the middle of an answer, cut."""
+        self._ended = True
         if self._outstanding:
             self.terminate()
         else:
@@ -356,20 +379,11 @@ class MySQLConnection(DriverConnection):
     def terminate(self) -> None:
         """Cut the line, and stop what the server may still be doing."""
         outstanding, self._outstanding = self._outstanding, False
+        self._ended = True
         gone = self.wire.is_gone
         self.wire.abort()
         if outstanding and not gone:
             kill_later(self.wire, self.session.server)
-
-
-def render(statement: Statement, args: Sequence[str]) -> str:
-    """Return the text with its values."""
-    if not statement.keys:
-        return statement.text
-    parts = [""] * (2 * len(args) + 1)
-    parts[::2] = statement.pieces
-    parts[1::2] = args
-    return "".join(parts)
 
 
 def _counts(statement: Statement, answer: Answer) -> tuple[int, int | None]:

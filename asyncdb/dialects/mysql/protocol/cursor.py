@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from asyncdb.dialects.mysql.protocol.answers import Answer
+from asyncdb.dialects.mysql.protocol.answers import Answer, farewell
 from asyncdb.dialects.mysql.protocol.killing import LIMIT, kill
 from asyncdb.driver import DriverCursor
 from asyncdb.values.rows import Row
@@ -63,7 +63,7 @@ class MySQLCursor(DriverCursor):
         self._finished = True
         self._ended()
         if self.answer.rest:
-            self._wire.abort()
+            self._connection.hang_up(farewell(self.answer.rest))
         if self.answer.error is not None:
             await self._connection.settle(self.answer.error)
             raise self._wire.server_error(self.answer.error)
@@ -82,6 +82,7 @@ class MySQLCursor(DriverCursor):
         except BaseException as error:
             await self._cut(error)
             if isinstance(error, TimeoutError):
+                self._connection.terminate()
                 return  # as closed as can be
             raise
         self._finished = True

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from asyncdb.dialects.mysql.protocol.answers import IN_TRANSACTION, Answer
+from asyncdb.driver.tls import CLEAR_TEXT
 from asyncdb.errors import AuthenticationFailed, ConnectionFailed
 
 # Commands: their first byte.
@@ -48,6 +49,7 @@ class Target:
         tls: the context to use where TLS is wanted.
         tls_required: do without TLS never.
         found_rows: the session counts matched rows.
+        clear_text: a password in clear text may leave this machine unencrypted.
         public_key: the server's RSA key in PEM, for a password without TLS.
     """
 
@@ -60,6 +62,7 @@ class Target:
     tls: ssl.SSLContext | None
     tls_required: bool
     found_rows: bool
+    clear_text: bool
     public_key: bytes | None
 
     def __repr__(self) -> str:
@@ -122,6 +125,10 @@ class Wire(ABC):
         Raises:
             OSError: the line is broken.
         """
+
+    @abstractmethod
+    def unread(self) -> bytes:
+        """Return what has come and was not read, without waiting."""
 
     @abstractmethod
     def abort(self) -> None:
@@ -234,16 +241,13 @@ def check_method(method: str, *, secure: bool) -> None:
 
     Args:
         method: what the server asks for; the libraries refuse those they do not know.
-        secure: nobody can listen.
+        secure: nobody can listen; or so the user has decided.
 
     Raises:
         AuthenticationFailed: the method is not to be used here.
     """
     if method in _CLEAR and not secure:
-        raise AuthenticationFailed(
-            "the server asks for the password in clear text, and the line is not "
-            "encrypted; it was not sent"
-        )
+        raise AuthenticationFailed(CLEAR_TEXT)
     if method == _OLD or not method:
         raise AuthenticationFailed(
             f"the server asks for {_OLD}, which gives the password away; it was "
