@@ -74,7 +74,8 @@ ROOMS = {
         ("asyncdb/values/*.py",),
         (
             (
-                "tests/unit/test_decoding.py tests/unit/test_arguments.py "
+                "tests/unit/test_decoding.py tests/unit/test_encoding.py "
+                "tests/unit/test_conversions.py tests/unit/test_arguments.py "
                 "tests/unit/test_mysql_literals.py"
             ),
             "tests/values " + _KIT,
