@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-TIMEOUT = 90  # seconds for the tests of one mistake
+TIMEOUT = 120  # seconds for the tests of one mistake
 
 # Of the tests that run on each engine, those that need no server; and none of those
 # that show with a million characters that the lexer is quick.
@@ -68,8 +68,8 @@ ROOMS = {
             "tests/faults/test_connecting.py tests/unit/test_pool.py " + _KIT,
         ),
     ),
-    "url": Room(("asyncdb/url/*.py",), ("tests/unit/test_url.py",)),
-    "options": Room(("asyncdb/options/*.py",), ("tests/unit/test_options.py",)),
+    "url": Room(("asyncdb/url/*.py",), ("tests/unit/test_url.py",), 0.3),
+    "options": Room(("asyncdb/options/*.py",), ("tests/unit/test_options.py",), 0.3),
     "values": Room(
         ("asyncdb/values/*.py",),
         (
@@ -87,10 +87,11 @@ ROOMS = {
         (
             (
                 "tests/unit/test_outline.py tests/unit/test_parameters.py "
+                "tests/unit/test_arguments.py tests/unit/test_mysql_dialect.py "
                 f"tests/unit/test_lexer.py {_HERE}"
             ),
             "tests/unit/test_marker_properties.py " + _KIT,
         ),
-        share=0.12,
+        share=0.05,
     ),
 }
