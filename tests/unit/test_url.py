@@ -6,6 +6,7 @@ import copy
 import pickle
 import random
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 from hypothesis import given
@@ -516,3 +517,9 @@ def test_very_many_hosts() -> None:
     assert tuple((name, 7) for name in names) == DatabaseURL(text + "7").hosts
     with pytest.raises(URLError, match="as many as host has hosts"):
         DatabaseURL(text + ",".join(map(str, ports[:-1])))
+
+
+def test_a_stranger_decides_whether_it_is_equal() -> None:
+    """Compared with what is no URL, the other side is asked."""
+    assert DatabaseURL("sqlite://") == ANY
+    assert DatabaseURL("sqlite://") != "sqlite://"
