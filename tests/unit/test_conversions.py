@@ -12,6 +12,7 @@ import pydantic
 import pytest
 
 from asyncdb import DataError, InterfaceError
+from asyncdb.dialect import Dialect
 from asyncdb.dialects import sqlite
 from asyncdb.values import Decoding
 from asyncdb.values.conversions import Found, MisfitError, plain_uuid, time_of_day
@@ -73,6 +74,21 @@ def rows(into: Any, names: str, *values: Any) -> Any:
     """Read one row on SQLite."""
     columns = tuple((name, None) for name in names.split())
     return SQLITE.rows(into, columns, [values])[0]
+
+
+def test_what_is_of_its_type_already_is_not_made_again() -> None:
+    """A value of exactly the type that is wanted costs no call."""
+
+    def never(_: Any) -> Any:
+        raise AssertionError
+
+    reader = Decoding(Dialect(name="any", decoders={int: {int: never}}), {})
+
+    assert [5, 6] == reader.rows(int, (("v", None),), [(5,), (6,)])
+    assert [5, None] == reader.rows(int | None, (("v", None),), [(5,), (None,)])
+    assert [(5, 6)] == reader.rows(
+        tuple[int, int], (("a", None), ("b", None)), [(5, 6)]
+    )
 
 
 @pytest.mark.parametrize("seconds", [-1, -0.000001, 86400, 90000])

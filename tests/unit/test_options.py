@@ -318,7 +318,7 @@ def test_the_pool_has_the_defaults_of_its_page() -> None:
 
 
 def test_a_transaction_is_plain_unless_asked_otherwise() -> None:
-    """By default a transaction has the session's level, may write, and does not wait."""
+    """By default a transaction has the session's level and may write."""
     plain = TransactionOptions()
 
     assert (None, False, False) == (plain.isolation, plain.readonly, plain.deferrable)
