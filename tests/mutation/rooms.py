@@ -46,6 +46,7 @@ ROOMS = {
                 "tests/unit/test_retry.py tests/unit/test_blocks.py "
                 "tests/unit/test_bulk.py tests/unit/test_deadline.py "
                 "tests/unit/test_lexis.py tests/unit/test_lifecycle.py "
+                "tests/unit/test_checkout.py "
                 "tests/unit/test_pool.py"
             ),
             "tests/faults/test_commits.py tests/faults/test_deadlines.py "
