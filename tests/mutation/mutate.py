@@ -83,7 +83,11 @@ def ours(file: str, source: str) -> Iterator[Mutant]:
         if _is_step(node):
             yield _replaced(file, source, node, "LeaveOutStep", "pass")
         elif isinstance(node, ast.Return) and node.value is not None:
-            yield _replaced(file, source, node, "ReturnNone", "return None")
+            told = node.value.value if isinstance(node.value, ast.Constant) else None
+            if isinstance(told, bool):
+                yield _replaced(file, source, node, "ReturnNot", f"return {not told}")
+            else:
+                yield _replaced(file, source, node, "ReturnNone", "return None")
         elif isinstance(node, ast.BoolOp):
             for side in node.values:
                 neutral = str(isinstance(node.op, ast.And))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-TIMEOUT = 90  # seconds for the tests of one mistake
+TIMEOUT = 120  # seconds for the tests of one mistake
 
 # Of the tests that run on each engine, those that need no server; and none of those
 # that show with a million characters that the lexer is quick.
@@ -46,6 +46,7 @@ ROOMS = {
                 "tests/unit/test_retry.py tests/unit/test_blocks.py "
                 "tests/unit/test_bulk.py tests/unit/test_deadline.py "
                 "tests/unit/test_lexis.py tests/unit/test_lifecycle.py "
+                "tests/unit/test_checkout.py "
                 "tests/unit/test_pool.py"
             ),
             "tests/faults/test_commits.py tests/faults/test_deadlines.py "
@@ -68,13 +69,14 @@ ROOMS = {
             "tests/faults/test_connecting.py tests/unit/test_pool.py " + _KIT,
         ),
     ),
-    "url": Room(("asyncdb/url/*.py",), ("tests/unit/test_url.py",)),
-    "options": Room(("asyncdb/options/*.py",), ("tests/unit/test_options.py",)),
+    "url": Room(("asyncdb/url/*.py",), ("tests/unit/test_url.py",), 0.3),
+    "options": Room(("asyncdb/options/*.py",), ("tests/unit/test_options.py",), 0.3),
     "values": Room(
         ("asyncdb/values/*.py",),
         (
             (
-                "tests/unit/test_decoding.py tests/unit/test_arguments.py "
+                "tests/unit/test_decoding.py tests/unit/test_encoding.py "
+                "tests/unit/test_conversions.py tests/unit/test_arguments.py "
                 "tests/unit/test_mysql_literals.py"
             ),
             "tests/values " + _KIT,
@@ -86,10 +88,11 @@ ROOMS = {
         (
             (
                 "tests/unit/test_outline.py tests/unit/test_parameters.py "
+                "tests/unit/test_arguments.py tests/unit/test_mysql_dialect.py "
                 f"tests/unit/test_lexer.py {_HERE}"
             ),
             "tests/unit/test_marker_properties.py " + _KIT,
         ),
-        share=0.12,
+        share=0.05,
     ),
 }

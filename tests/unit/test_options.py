@@ -319,6 +319,28 @@ def test_the_pool_has_the_defaults_of_its_page() -> None:
     } == defaults
 
 
+def test_a_transaction_is_plain_unless_asked_otherwise() -> None:
+    """By default a transaction has the session's level and may write."""
+    plain = TransactionOptions()
+
+    assert (None, False, False) == (plain.isolation, plain.readonly, plain.deferrable)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choosy:
+    """An option that may be chosen away."""
+
+    level: Literal["low", None] = "low"  # noqa: PYI061  # as somebody else may write it
+
+
+def test_none_among_the_choices() -> None:
+    """`None` among the choices is taken like `| None`."""
+    assert read_options(Choosy, {"level": "none"}, {}).level is None
+    assert read_options(Choosy, {}, {"level": None}).level is None
+    with pytest.raises(URLError, match="takes 'low' or none"):
+        read_options(Choosy, {"level": "high"}, {})
+
+
 @pytest.mark.parametrize(
     "given",
     [

@@ -6,6 +6,7 @@ import copy
 import pickle
 import random
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 from hypothesis import given
@@ -132,6 +133,8 @@ REFUSED: list[tuple[Any, str]] = [
     ("mysql://u:a\x00b@h", "control character"),
     ("mysql://u:a%00b@h", "control character"),
     ("mysql://h/a%0Ab", "control character"),
+    ("mysql://h?a%0Ab=1", "control character"),
+    ("mysql://h?a=b%0A", "control character"),
     ("mysql://h?x=%7f", "control character"),
     ("mysql://u:\udcff@h", "not UTF-8"),
     ("mysql://u:%ff@h", "not UTF-8"),
@@ -501,3 +504,22 @@ def test_no_message_shows_a_piece_of_the_password() -> None:
                 if any(character in _LETTERS for character in piece):
                     assert piece not in shown, shown
     assert refused > 10_000
+
+
+def test_very_many_hosts() -> None:
+    """However many hosts there are, each has its port, or there is one for all."""
+    names = [f"h{number}" for number in range(300)]
+    ports = [*range(1, 301)]
+    text = f"postgresql:///d?host={','.join(names)}&port="
+
+    listed = DatabaseURL(text + ",".join(map(str, ports)))
+    assert tuple(zip(names, ports, strict=True)) == listed.hosts
+    assert tuple((name, 7) for name in names) == DatabaseURL(text + "7").hosts
+    with pytest.raises(URLError, match="as many as host has hosts"):
+        DatabaseURL(text + ",".join(map(str, ports[:-1])))
+
+
+def test_a_stranger_decides_whether_it_is_equal() -> None:
+    """Compared with what is no URL, the other side is asked."""
+    assert DatabaseURL("sqlite://") == ANY
+    assert DatabaseURL("sqlite://") != "sqlite://"
