@@ -45,7 +45,7 @@ async def lead(owner: asyncdb.Connection, dbs: list[asyncdb.Connection]) -> None
     others = [db for db in dbs if db is not owner]
     for _ in range(1000):
         await asyncio.gather(*map(thread, [owner, *others]))
-        if session(owner)._crew._leader is session(owner)._home.thread:
+        if session(owner)._crew._leader is session(owner)._member.worker:
             return
     pytest.fail("on this machine all jobs take long")
 
@@ -94,10 +94,10 @@ async def dbs(sqlite_url: str) -> AsyncIterator[list[asyncdb.Connection]]:
         ]
         await dbs[0].execute("CREATE TABLE t (id INTEGER PRIMARY KEY)")
         yield dbs
-        homes = [session(db)._home for db in dbs]
+        members = [session(db)._member for db in dbs]
 
     async def done() -> bool:
-        return not any(home.thread.jobs for home in homes)
+        return not any(member.worker.pending for member in members)
 
     await eventually(done)
 
@@ -114,7 +114,7 @@ def long(dbs: list[asyncdb.Connection]) -> Iterator[list[Long]]:
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a machine that is busy a short job may seem to be a long one."""
-    monkeypatch.setattr(threads, "_PATIENCE", 60)
+    monkeypatch.setattr(threads, "_STUCK_AFTER", 60)
 
 
 @pytest.mark.usefixtures("patient")
