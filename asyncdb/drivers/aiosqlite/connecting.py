@@ -18,7 +18,7 @@ from asyncdb.dialects.sqlite_errors import from_code
 from asyncdb.driver import Driver, DriverConnection
 from asyncdb.driver.messages import MESSAGES
 from asyncdb.drivers.aiosqlite.connection import BUSY_SLICE, AiosqliteConnection, busy
-from asyncdb.drivers.aiosqlite.threads import Home, Job, Native, end_thread
+from asyncdb.drivers.aiosqlite.threads import Job, Member, Native, end_thread
 from asyncdb.drivers.aiosqlite.writing import turn
 from asyncdb.options import ConnectOptions
 from asyncdb.url import DatabaseURL
@@ -75,19 +75,19 @@ class AiosqliteDriver(Driver):
         # no public switch for it.
         native._thread.daemon = True
         # Nor does aiosqlite's own way to open get over a loop that ends meanwhile.
-        home = Home(native, asyncio.get_running_loop())
-        opening = Job(home, opener)
+        member = Member(native, asyncio.get_running_loop())
+        opening = Job(member, opener)
         native._thread.start()
-        home.thread.take(opening)
+        member.worker.take(opening)
         try:
             native._connection = await opening
         except BaseException:
             opener.abandon()
             native._running = False
-            home.thread.queue.put_nowait((None, end_thread))
+            member.worker.queue.put_nowait((None, end_thread))
             raise
         place = turn(opener.real_path) if opener.real_path else None
-        return AiosqliteConnection(home, options, place)
+        return AiosqliteConnection(member, options, place)
 
     def translate(self, error: BaseException) -> errors.Error | None:
         """Return asyncdb's error for sqlite3's."""
