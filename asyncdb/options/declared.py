@@ -9,7 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import Any, ClassVar, Literal, TypeAlias
+
+from asyncdb.errors import URLError
+from asyncdb.options.foreign import GENERAL, SERVERS, ForeignNames
 
 Isolation = Literal[
     "read uncommitted", "read committed", "repeatable read", "serializable"
@@ -33,8 +36,12 @@ class ConnectOptions:
             makes of a parameter one of the portable set, `decode` is called by `into=`
             where an annotation says `Point`. What the parameter of `decode` is
             annotated with is read first, so that it gets the same on every engine.
+
+    Attributes:
+        foreign: what a URL may call the options as well, and what it means by that.
     """
 
+    foreign: ClassVar[ForeignNames] = GENERAL
     connect_timeout: float = 10.0
     close_timeout: float = 5.0
     statement_timeout: float | None = None
@@ -69,14 +76,29 @@ class ServerOptions(ConnectOptions):
         tls_ca: file of the certificates to trust; the system's when `None`.
         tls_cert: file of the client's own certificate.
         tls_key: file of its private key.
+        application_name: what the server shows its administrators of this client, in
+            PostgreSQL's `pg_stat_activity` and in MySQL's
+            `performance_schema.session_connect_attrs` (as `program_name`): 63 bytes.
     """
 
+    foreign: ClassVar[ForeignNames] = SERVERS
     unix_socket: str | None = None
     time_zone: str | None = "UTC"
     tls: TLSMode | None = None
     tls_ca: str | None = None
     tls_cert: str | None = None
     tls_key: str | None = None
+    application_name: str | None = None
+
+    def __post_init__(self) -> None:
+        """Look at the name before a server cuts it.
+
+        Raises:
+            URLError: it is longer than servers keep.
+        """
+        super().__post_init__()
+        if len((self.application_name or "").encode("utf-8", "replace")) > 63:
+            raise URLError("option 'application_name' takes at most 63 bytes")
 
 
 @dataclass(frozen=True, kw_only=True)

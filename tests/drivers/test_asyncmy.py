@@ -256,6 +256,7 @@ async def test_a_key_off_the_wire_is_not_trusted(
         tls_required=False,
         found_rows=True,
         public_key=None,
+        program_name="asyncdb",
     )
     wire = AsyncmyWire(target)
     wire._handshaking = True

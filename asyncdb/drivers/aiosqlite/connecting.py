@@ -14,6 +14,8 @@ from asyncdb.dialect import Dialect
 from asyncdb.dialects.sqlite import DIALECT, SQLiteOptions, from_code
 from asyncdb.driver import Driver, DriverConnection
 from asyncdb.drivers.aiosqlite.connection import BUSY_SLICE, AiosqliteConnection, busy
+from asyncdb.drivers.aiosqlite.files import MEMORY, explain, find_path, open_file
+from asyncdb.drivers.aiosqlite.pragmas import set_pragmas
 from asyncdb.drivers.aiosqlite.threads import Home, Job, Native, end_thread
 from asyncdb.drivers.aiosqlite.writing import turn
 from asyncdb.options import ConnectOptions
@@ -65,7 +67,7 @@ class AiosqliteDriver(Driver):
     ) -> DriverConnection:
         """Open the file, or a new database in memory."""
         options = cast("SQLiteOptions", options)
-        opener = _Opener(url.database or ":memory:", options)
+        opener = _Opener(find_path(url.database, options), options)
         native = Native(opener, 64)
         # A forgotten connection must not keep the process from exiting; aiosqlite has
         # no public switch for it.
@@ -124,19 +126,14 @@ class _Opener:
         self.real_path = ""  # of a file, once it is open
 
     def __call__(self) -> sqlite3.Connection:
-        raw = sqlite3.connect(
-            self._path,
-            timeout=BUSY_SLICE,
-            isolation_level=None,
-            check_same_thread=False,
-            cached_statements=256,
-        )
         try:
-            self._set_up(raw)
-        except BaseException:
-            raw.close()
-            raise
-        if self._path != ":memory:":
+            raw = self._open()
+        except sqlite3.Error as error:
+            found = explain(error, self._path, self._options)
+            if found is None:
+                raise
+            raise found from error
+        if self._path != MEMORY:
             self.real_path = os.path.realpath(self._path)
         with self._lock:
             if not self._abandoned:
@@ -144,6 +141,15 @@ class _Opener:
                 return raw
         raw.close()
         raise sqlite3.OperationalError("abandoned")
+
+    def _open(self) -> sqlite3.Connection:
+        raw = open_file(self._path, self._options, timeout=BUSY_SLICE)
+        try:
+            self._set_up(raw)
+        except BaseException:
+            raw.close()
+            raise
+        return raw
 
     def abandon(self) -> None:
         """Close what was opened, or what will be."""
@@ -154,8 +160,11 @@ class _Opener:
 
     def _set_up(self, raw: sqlite3.Connection) -> None:
         options = self._options
+        # First: a page's size, say, is fixed with the first write.
+        set_pragmas(raw, options.settings)
         raw.execute(f"PRAGMA foreign_keys={'ON' if options.foreign_keys else 'OFF'}")
-        if options.journal_mode is None or self._path == ":memory:":
+        unchanged = options.journal_mode is None or options.only_reads
+        if unchanged or self._path == MEMORY:
             return
         # Changing the mode of a file that another connection uses needs a lock.
         deadline = time.monotonic() + (options.lock_timeout or 0)

@@ -327,9 +327,11 @@ class AiosqliteConnection(DriverConnection):
         """Clean up a session in memory; a file is opened again as fast."""
         if self._turn is not None:
             return False
-        await self.hop(
-            partial(reset, foreign_keys=self._options.foreign_keys), self._raw
+        options = self._options
+        clean = partial(
+            reset, foreign_keys=options.foreign_keys, settings=options.settings
         )
+        await self.hop(clean, self._raw)
         return True
 
     def _end(self, closing: Job) -> None:

@@ -49,6 +49,7 @@ class Target:
         tls_required: do without TLS never.
         found_rows: the session counts matched rows.
         public_key: the server's RSA key in PEM, for a password without TLS.
+        program_name: what the server shows its administrators of this client.
     """
 
     host: str | None
@@ -61,6 +62,7 @@ class Target:
     tls_required: bool
     found_rows: bool
     public_key: bytes | None
+    program_name: str
 
     def __repr__(self) -> str:
         return f"<Target {self.unix_socket or self.host}>"
