@@ -302,7 +302,7 @@ class AiosqliteConnection(DriverConnection):
         """Close the file and end the thread, which may be in another task's job."""
         if not self._closed:
             self._closed = True
-            closing = Job(self._home, self._raw.close)
+            closing = Job(self._home, jobs.close, (self._raw,))
             self._end(closing)
             # Whoever is cancelled here need not wait: the thread ends by itself.
             await closing
@@ -343,8 +343,8 @@ class AiosqliteConnection(DriverConnection):
         self._leave_block()
 
     def _urge(self, closing: Job) -> None:
-        """Interrupt until the file is closed: what has not begun yet does not hear."""
-        if not closing.has_ended:
+        """Interrupt what is ahead of closing: what has not begun yet does not hear."""
+        if not closing.has_begun:
             with contextlib.suppress(sqlite3.ProgrammingError):  # it is, by now
                 self._raw.interrupt()
             with contextlib.suppress(RuntimeError):  # the loop is gone

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from asyncdb.dialects.sqlite import SQLiteOptions
 
 MEMORY = ":memory:"
-_CANTOPEN, _READONLY_ROLLBACK = 14, 776
+_IOERR, _CANTOPEN, _READONLY_ROLLBACK = 10, 14, 776
 # What SQLite calls a path in a URI, decoded: file:app.db, file:/app.db, file:///app.db
 _URI = re.compile(r"file:(?://(?:localhost)?(?=/))?")
 # How a journal begins whose changes have to be taken back.
@@ -75,7 +75,7 @@ def open_file(
     target = path
     if options.immutable:
         _refuse_leftovers(Path(path).resolve())
-        target = f"file:{quote(path)}?immutable=1"
+        target = f"file:{quote(path)}?mode=ro&immutable=1"
     elif options.mode == "ro":
         target = f"file:{quote(path)}?mode=ro&readonly_shm=1"
     elif options.mode == "rw":
@@ -107,12 +107,12 @@ def explain(
     code, file = getattr(error, "sqlite_errorcode", 0), Path(path)
     if code == _READONLY_ROLLBACK:
         return _unfinished(_beside(file, "journal"))
+    if code & 0xFF in (_CANTOPEN, _IOERR) and file.is_dir():
+        return ConnectionFailed(f"{file} is a folder, not a file")
     if code & 0xFF != _CANTOPEN:
         return None
     if not file.parent.is_dir():
         return ConnectionFailed(f"the folder {file.parent} does not exist")
-    if file.is_dir():
-        return ConnectionFailed(f"{file} is a folder, not a file")
     if not file.exists() and (options.mode != "rwc" or options.immutable):
         mode = "immutable" if options.immutable else f'mode="{options.mode}"'
         return ConnectionFailed(
