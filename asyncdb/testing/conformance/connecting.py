@@ -80,7 +80,9 @@ class Connecting(Chapter):
             assert 1 == await db.fetchval("SELECT 1")
         with pytest.raises(asyncdb.URLError, match="did you mean 'statement_timeout'"):
             asyncdb.connect(database_url, command_timeout=60)
-        with pytest.raises(asyncdb.URLError, match="'command_timeout' .our 'statement"):
+        with pytest.raises(
+            asyncdb.URLError, match=r"'command_timeout' .our 'statement"
+        ):
             asyncdb.connect(f"{database_url}{mark}command_timeout=soon")
 
     async def test_application_name(self, database_url: str) -> None:
