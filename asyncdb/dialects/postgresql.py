@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from ipaddress import (
@@ -14,12 +15,14 @@ from ipaddress import (
     IPv6Interface,
     IPv6Network,
 )
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from asyncdb import errors
 from asyncdb.dialect import STANDARD_VERBS, STANDARD_WORDS, Dialect, Lexis
 from asyncdb.options import ServerOptions
+from asyncdb.options.foreign import POSTGRESQL, ForeignNames
+from asyncdb.options.settings import BY_ITEMS, Settings, check_settings
 from asyncdb.values.encoding import instant, integer, naive_time, text
 
 LEXIS = Lexis(
@@ -134,21 +137,57 @@ DIALECT = Dialect(
 )
 
 
+# A dotted name is an extension's, or one's own.
+_SETTING_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*(\.[A-Za-z_][A-Za-z0-9_$]*)*")
+_TEXTS = "asyncdb reads and writes texts so, and it cannot be changed"
+_ONE_TRANSACTION = "it is one transaction's: write default_{}, or transaction(...)"
+OWNED_SETTINGS = {
+    "timezone": "write the option time_zone",
+    "lock_timeout": "write the option lock_timeout, in seconds",
+    "statement_timeout": "write the option statement_timeout, in seconds",
+    "application_name": "write the option application_name",
+    "client_encoding": _TEXTS,
+    "standard_conforming_strings": _TEXTS,
+    "session_authorization": "log in as that user, or write role",
+    "transaction_isolation": _ONE_TRANSACTION.format("transaction_isolation"),
+    "transaction_read_only": _ONE_TRANSACTION.format("transaction_read_only"),
+    "transaction_deferrable": _ONE_TRANSACTION.format("transaction_deferrable"),
+}
+
+
 @dataclass(frozen=True, kw_only=True)
 class PostgreSQLOptions(ServerOptions):
     """What PostgreSQL's drivers understand.
 
     Args:
-        application_name: shown in `pg_stat_activity`.
         pgbouncer: the server is PgBouncer in transaction mode: no statement is kept
-            prepared and no setting is sent at start-up, so that the session is not
-            the portable one.
+            prepared and no setting but `application_name` is sent at start-up, so that
+            the session is not the portable one.
+        settings: the server's own settings for the session, such as
+            `{"search_path": "app"}`: what `SET` would take, sent at start-up, so that
+            a reset goes back to it. In a URL: `?setting.search_path=app`.
         statement_cache_size: how many statements are kept prepared.
     """
 
-    application_name: str | None = None
+    foreign: ClassVar[ForeignNames] = POSTGRESQL
     pgbouncer: bool = False
+    settings: Settings = field(default_factory=dict, repr=False, metadata=BY_ITEMS)
     statement_cache_size: int = 256
+
+    def __post_init__(self) -> None:
+        """Look at the settings before a connection is open.
+
+        Raises:
+            URLError: a setting cannot be given so.
+        """
+        super().__post_init__()
+        check_settings(self.settings, _SETTING_NAME, OWNED_SETTINGS)
+        if self.settings and self.pgbouncer:
+            raise errors.URLError(
+                "option 'settings' (search_path, schema and options of a URL are some)"
+                " cannot be kept with pgbouncer=True, where each transaction may have"
+                " another session: use ALTER ROLE ... SET, or names with their schema"
+            )
 
 
 # SQLSTATE -> class; https://www.postgresql.org/docs/current/errcodes-appendix.html

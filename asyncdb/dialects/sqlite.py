@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -15,6 +16,8 @@ from uuid import UUID
 from asyncdb import errors
 from asyncdb.dialect import STANDARD_VERBS, STANDARD_WORDS, Dialect, Lexis
 from asyncdb.options import ConnectOptions
+from asyncdb.options.foreign import SQLITE, ForeignNames
+from asyncdb.options.settings import BY_ITEMS, Settings, check_settings
 from asyncdb.values.conversions import (
     JSON_TEXT,
     MisfitError,
@@ -163,20 +166,64 @@ DIALECT = Dialect(
 )
 
 
+# The name of a PRAGMA, perhaps behind that of an attached database.
+_SETTING_NAME = re.compile(r"(?:[A-Za-z_]\w*\.)?[A-Za-z_]\w*", re.ASCII)
+_WAITING = "write the option lock_timeout, in seconds"
+OWNED_SETTINGS = {
+    "foreign_keys": "write the option foreign_keys",
+    "journal_mode": "write the option journal_mode",
+    "busy_timeout": _WAITING,
+    "query_only": 'write the option mode="ro", or transaction(readonly=True)',
+}
+_IMMUTABLE = (
+    "option 'immutable' says that nobody writes to the file: it goes with mode=\"ro\","
+    " and without any mode"
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class SQLiteOptions(ConnectOptions):
     """What SQLite's drivers understand.
 
     Args:
+        mode: `"rwc"` reads and writes, and creates the file; `"rw"` takes a file that
+            is there; `"ro"` only reads, and writes nothing beside the file either;
+            `"memory"` is a database in memory, whatever the path.
+        immutable: the file is read as it is, without a lock, because nobody can write
+            to it while it is open: on a read-only medium, in a package.
+        settings: SQLite's own PRAGMAs for the session, such as
+            `{"cache_size": -64_000}`, set before anything else and in their order. In a
+            URL: `?setting.cache_size=-64000`.
         foreign_keys: foreign keys hold (SQLite's own default is that they do not).
-        journal_mode: of files; `"wal"` lets readers read while one writes; `None`
-            leaves the file's own.
+        journal_mode: of files that may be written to; `"wal"` lets readers read while
+            one writes; `None` leaves the file's own.
     """
 
+    foreign: ClassVar[ForeignNames] = SQLITE
+    mode: Literal["rwc", "rw", "ro", "memory"] = "rwc"
+    immutable: bool = False
+    settings: Settings = field(default_factory=dict, repr=False, metadata=BY_ITEMS)
     foreign_keys: bool = True
     journal_mode: (
         Literal["wal", "delete", "truncate", "persist", "memory", "off"] | None
     ) = "wal"
+
+    def __post_init__(self) -> None:
+        """Look at the settings before a file is open.
+
+        Raises:
+            URLError: a setting cannot be given so, or two options contradict.
+        """
+        super().__post_init__()
+        owned = {f"main.{name}": why for name, why in OWNED_SETTINGS.items()}
+        check_settings(self.settings, _SETTING_NAME, OWNED_SETTINGS | owned)
+        if self.immutable and self.mode in ("rw", "memory"):
+            raise errors.URLError(_IMMUTABLE)
+
+    @property
+    def only_reads(self) -> bool:
+        """Nothing can be written through the connection."""
+        return self.immutable or self.mode == "ro"
 
 
 # -- rows ---------------------------------------------------------------------------

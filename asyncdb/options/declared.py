@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import Any, ClassVar, Literal, TypeAlias
 
+from asyncdb.errors import URLError
+from asyncdb.options.foreign import GENERAL, SERVERS, ForeignNames
 from asyncdb.options.zones import read_zone
 
 Isolation = Literal[
@@ -41,8 +43,12 @@ class ConnectOptions:
             gets it, inside `connect_timeout`, and again where a pool's reset has undone
             what it did. If it raises, the connection is closed and the error is the
             caller's. See docs/how-to/prepare-connections.md.
+
+    Attributes:
+        foreign: what a URL may call the options as well, and what it means by that.
     """
 
+    foreign: ClassVar[ForeignNames] = GENERAL
     connect_timeout: float = 10.0
     close_timeout: float = 5.0
     statement_timeout: float | None = None
@@ -79,24 +85,31 @@ class ServerOptions(ConnectOptions):
         tls_ca: file of the certificates to trust; the system's when `None`.
         tls_cert: file of the client's own certificate.
         tls_key: file of its private key.
+        application_name: what the server shows its administrators of this client, in
+            PostgreSQL's `pg_stat_activity` and in MySQL's
+            `performance_schema.session_connect_attrs` (as `program_name`): 63 bytes.
     """
 
+    foreign: ClassVar[ForeignNames] = SERVERS
     unix_socket: str | None = None
     time_zone: str | None = "UTC"
     tls: TLSMode | None = None
     tls_ca: str | None = None
     tls_cert: str | None = None
     tls_key: str | None = None
+    application_name: str | None = None
 
     def __post_init__(self) -> None:
-        """Give the zone its one form, as well.
+        """Give the zone its one form, and look at the name before a server cuts it.
 
         Raises:
-            URLError: the zone is not to be understood.
+            URLError: the zone is not to be understood, the name is longer than kept.
         """
         super().__post_init__()
         if self.time_zone is not None:
             object.__setattr__(self, "time_zone", read_zone(self.time_zone))
+        if len((self.application_name or "").encode("utf-8", "replace")) > 63:
+            raise URLError("option 'application_name' takes at most 63 bytes")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import asyncdb
-from asyncdb.drivers.aiosqlite.connecting import why_not
+from asyncdb.drivers.aiosqlite.files import why_not
 
 
 async def refusal(path: Path | str) -> asyncdb.DatabaseError:
@@ -80,7 +80,7 @@ async def test_another_kind_of_file(tmp_path: Path) -> None:
 
 _AS_NOBODY = """
 import os, sys
-from asyncdb.drivers.aiosqlite.connecting import why_not
+from asyncdb.drivers.aiosqlite.files import why_not
 if os.getuid() == 0:
     os.setgid(65534)
     os.setuid(65534)

@@ -255,6 +255,7 @@ async def test_a_key_off_the_wire_is_not_trusted(
         found_rows=True,
         clear_text=False,
         public_key=None,
+        program_name="asyncdb",
     )
     wire = AsyncmyWire(target)
     wire._handshaking = True

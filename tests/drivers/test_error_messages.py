@@ -20,7 +20,12 @@ from asyncdb import errors
 from asyncdb.dialects import database_error
 from asyncdb.dialects.mysql import error_numbers
 from asyncdb.dialects.mysql.errors import from_server
-from asyncdb.dialects.postgresql import CLASSES, CLEAN_CLASSES, ERRORS
+from asyncdb.dialects.postgresql import (
+    CLASSES,
+    CLEAN_CLASSES,
+    ERRORS,
+    PostgreSQLOptions,
+)
 from asyncdb.dialects.sqlite_errors import BY_CODE, from_code
 from asyncdb.dialects.sqlite_errors import MESSAGES as OF_SQLITE
 from asyncdb.driver import Driver
@@ -75,7 +80,7 @@ def _of_postgresql(state: str, **fields: str) -> Any:
 
     told = {"S": "FATAL", "V": "FATAL", "C": state, "D": WORDS, "H": WORDS, **fields}
     error = exceptions.PostgresError.new(told, query=f"SELECT '{VALUE}'")
-    audit(translate_connecting(error))
+    audit(translate_connecting(error, PostgreSQLOptions()))
     return translate(error)
 
 
@@ -138,7 +143,9 @@ def test_pgbouncer(text: str, says: str, kind: type[asyncdb.DatabaseError]) -> N
     from asyncdb.drivers.asyncpg.translation import translate_connecting
 
     told = {"S": "FATAL", "V": "FATAL", "C": "08P01", "M": text}
-    found = translate_connecting(exceptions.PostgresError.new(told))
+    found = translate_connecting(
+        exceptions.PostgresError.new(told), PostgreSQLOptions()
+    )
 
     assert type(found) is kind
     assert says in str(found)
@@ -231,7 +238,10 @@ def _translators(name: str) -> list[Callable[[Any], Any]]:
     if name == "asyncpg":
         from asyncdb.drivers.asyncpg.translation import translate_connecting
 
-        return [driver.translate, translate_connecting]
+        return [
+            driver.translate,
+            lambda error: translate_connecting(error, PostgreSQLOptions()),
+        ]
     from asyncdb.dialects.mysql.protocol import translation
 
     found: Any = driver

@@ -199,22 +199,36 @@ def test_what_is_not_given_has_its_default() -> None:
     assert read_options(MyOptions, {}, {}) == MyOptions()
 
 
+KNOWN = ", ".join(sorted(option_names(ServerOptions)))
+
+
 @pytest.mark.parametrize(
     ("name", "hint"),
-    [
-        ("conect_timeout", "; did you mean 'connect_timeout'?"),
-        ("sslmode", "; did you mean 'tls'?"),
-        ("timeout", "; did you mean 'connect_timeout'?"),
-        ("zzz", ""),
-    ],
+    [("conect_timeout", "; did you mean 'connect_timeout'?"), ("zzz", "")],
 )
 def test_unknown_names_are_refused(name: str, hint: str) -> None:
     """The error lists the names that there are, and the one that was perhaps meant."""
-    known = ", ".join(sorted(option_names(ServerOptions)))
     for texts, keywords in (({name: "1"}, {}), ({}, {name: 1})):
         with pytest.raises(URLError) as caught:
             read_options(ServerOptions, texts, keywords)
-        assert str(caught.value) == f"unknown option {name!r}; known: {known}{hint}"
+        assert str(caught.value) == f"unknown option {name!r}; known: {KNOWN}{hint}"
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("sslmode", "; did you mean 'tls'?"),
+        ("timeout", "; did you mean 'connect_timeout'?"),
+        ("sslcrl", "; in a URL: asyncdb reads no list of revoked certificates"),
+    ],
+)
+def test_a_keyword_has_our_name(name: str, hint: str) -> None:
+    """A keyword by another library's name is refused, with ours."""
+    with pytest.raises(URLError) as caught:
+        read_options(ServerOptions, {}, {name: "require"})
+
+    wanted = f"unknown option {name!r}; known: {KNOWN}{hint}"
+    assert str(caught.value).startswith(wanted)
 
 
 def test_where_there_are_no_options_at_all() -> None:
@@ -275,6 +289,10 @@ def test_the_page_has_every_option_with_its_default(kind: type[ConnectOptions]) 
     [
         ({"converters": 5}, "option 'converters' takes an object of the type"),
         ({"max_size": 5}, "option 'max_size' is for create_pool(), not for a single"),
+        (
+            {"connection_limit": 5},
+            "option 'connection_limit' (our 'max_size') is for create_pool(), not for",
+        ),
     ],
 )
 def test_keywords_in_the_wrong_place(given: dict[str, object], message: str) -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import copy
 import pickle
 import random
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 from unittest.mock import ANY
 
@@ -66,6 +69,10 @@ FORMS: dict[str, dict[str, Any]] = {
     "mysql://[fe80::1%25eth0]/d": {"host": "fe80::1%eth0"},
     "mysql://10.0.0.1:3306": {"host": "10.0.0.1", "port": 3306},
     "mysql://b%C3%BCcher.example": {"host": "bücher.example"},
+    "mysql://h:/d": {"host": "h", "port": None, "hosts": (("h", None),)},
+    "mysql://[::1]:/d": {"host": "::1", "port": None},
+    "mysql://u:p@a:,b:2/d": {"hosts": (("a", None), ("b", 2))},
+    "postgresql://:/d": {"host": None, "port": None, "hosts": ()},
     "postgresql://:5433/d": {"host": None, "port": 5433, "hosts": (("", 5433),)},
     # sockets
     "postgresql://u@%2Frun%2Fpg:5433/d": {
@@ -151,7 +158,6 @@ REFUSED: list[tuple[Any, str]] = [
     ("mysql://u:secret/h", "/ as %2F, ? as %3F"),
     ("mysql://h?user=a@b", "@ as %40"),
     # ports
-    ("mysql://h:", "1 to 65535"),
     ("mysql://h:0", "1 to 65535"),
     ("mysql://h:65536", "1 to 65535"),
     ("mysql://h:99999999", "1 to 65535"),
@@ -363,6 +369,22 @@ SQLALCHEMY = {
     "sqlite://": "sqlite+aiosqlite:///:memory:",
     "sqlite:///a b#c.db": "sqlite+aiosqlite:///a b#c.db",
     "sqlite:////srv/x.db": "sqlite+aiosqlite:////srv/x.db",
+    # by the names of others
+    "postgres://h/d?sslmode=require": "postgresql+asyncpg://h/d?ssl=require",
+    "postgres://h/d?sslmode=require&channel_binding=require": (
+        "postgresql+asyncpg://h/d?ssl=verify-full"
+    ),
+    "mysql://h/d?ssl-mode=PREFERRED&charset=utf8mb4": "mysql+aiomysql://h/d",
+}
+# A path with an item of its own is written as SQLite's URI, which is no plain path.
+SQLALCHEMY_FILES = {
+    "sqlite:///x.db?mode=ro": "sqlite+aiosqlite:///file:x.db?mode=ro&uri=true",
+    "sqlite:////srv/x.db?immutable=true": (
+        "sqlite+aiosqlite:///file:/srv/x.db?immutable=true&uri=true"
+    ),
+    "sqlite:///file:x.db?mode=rw&uri=true": (
+        "sqlite+aiosqlite:///file:x.db?mode=rw&uri=true"
+    ),
 }
 
 
@@ -370,6 +392,36 @@ SQLALCHEMY = {
 def test_sqlalchemy_gets_a_url_that_it_understands(text: str) -> None:
     """The converted URL names the async dialect and carries what SQLAlchemy reads."""
     assert DatabaseURL(text).sqlalchemy == SQLALCHEMY[text]
+
+
+@pytest.mark.parametrize("text", SQLALCHEMY_FILES)
+async def test_sqlalchemy_opens_a_file_as_it_is_asked_to(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite's mode goes along: what was to be read only is so for SQLAlchemy, too."""
+    sqlalchemy = pytest.importorskip("sqlalchemy")
+    create_async_engine = pytest.importorskip(
+        "sqlalchemy.ext.asyncio"
+    ).create_async_engine
+    url = DatabaseURL(text.replace("/srv/", f"{tmp_path}/"))
+    assert SQLALCHEMY_FILES[text].replace("/srv/", f"{tmp_path}/") == url.sqlalchemy
+
+    monkeypatch.chdir(tmp_path)
+    with closing(sqlite3.connect("x.db")) as made:
+        made.execute("CREATE TABLE t (a)")
+    engine = create_async_engine(url.sqlalchemy)
+    try:
+        async with engine.begin() as connection:
+            found = await connection.execute(sqlalchemy.text("SELECT count(*) FROM t"))
+            assert 0 == found.scalar()
+            insert = sqlalchemy.text("INSERT INTO t VALUES (1)")
+            if "rw" in text:
+                await connection.execute(insert)
+            else:
+                with pytest.raises(sqlalchemy.exc.OperationalError):
+                    await connection.execute(insert)
+    finally:
+        await engine.dispose()
 
 
 @pytest.mark.parametrize("text", SQLALCHEMY)
@@ -400,6 +452,11 @@ def test_sqlalchemy_reads_the_same_parts(text: str) -> None:
         ("postgresql://h/d?tls=verify-ca&tls_ca=/ca.pem", "connect_args"),
         ("postgresql://h/a%3Fb", "differently"),
         ("sqlite:///a%25b", "differently"),
+        ("mysql://h/d?ssl-mode=REQUIRED", "connect_args"),
+        ("postgres://h/d?sslmode=verify-full&sslrootcert=/ca.pem", "connect_args"),
+        ("postgres://h/d?options=-c%20search_path%3Dapp", "cannot carry settings"),
+        ("mysql://h/d?setting.sql_safe_updates=1", "cannot carry settings"),
+        ("postgres://h/d?target_session_attrs=primary", "only 'any'"),
     ],
 )
 def test_sqlalchemy_never_gets_less_than_was_asked(text: str, words: str) -> None:

@@ -59,7 +59,7 @@ class AiomysqlWire(Wire, _Native):  # type: ignore[misc]
             "autocommit": None,
             "client_flag": CLIENT_FOUND_ROWS if target.found_rows else 0,
             "ssl": target.tls,
-            "program_name": "asyncdb",
+            "program_name": target.program_name,
             "server_public_key": target.public_key,
         }
         super().__init__(**options)

@@ -7,7 +7,6 @@ import os
 import sqlite3
 import threading
 import time
-from pathlib import Path
 from typing import cast
 
 from asyncdb import errors
@@ -18,6 +17,14 @@ from asyncdb.dialects.sqlite_errors import from_code
 from asyncdb.driver import Driver, DriverConnection
 from asyncdb.driver.messages import MESSAGES
 from asyncdb.drivers.aiosqlite.connection import BUSY_SLICE, AiosqliteConnection, busy
+from asyncdb.drivers.aiosqlite.files import (
+    MEMORY,
+    explain,
+    find_path,
+    left_over,
+    open_file,
+)
+from asyncdb.drivers.aiosqlite.pragmas import set_pragmas
 from asyncdb.drivers.aiosqlite.threads import Job, Member, Native, end_thread
 from asyncdb.drivers.aiosqlite.writing import turn
 from asyncdb.options import ConnectOptions
@@ -69,7 +76,7 @@ class AiosqliteDriver(Driver):
     ) -> DriverConnection:
         """Open the file, or a new database in memory."""
         options = cast("SQLiteOptions", options)
-        opener = _Opener(url.database or ":memory:", options)
+        opener = _Opener(find_path(url.database, options), options)
         native = Native(opener, 64)
         # A forgotten connection must not keep the process from exiting; aiosqlite has
         # no public switch for it.
@@ -118,37 +125,6 @@ class AiosqliteDriver(Driver):
         return database_error(errors.OperationalError, diag=errors.Diagnostic(text))
 
 
-def why_not(path: str) -> str:
-    """Say why a file cannot be opened, as far as the file system tells.
-
-    Args:
-        path: as the user gave it.
-
-    Returns:
-        A sentence that names the file or the folder; "" when nothing is found.
-    """
-    if path == ":memory:" or not path:
-        return ""
-    file, folder = Path(path), Path(path).parent
-    where = "" if file.is_absolute() else f" (seen from {Path.cwd()})"
-    try:
-        if file.is_dir():
-            return f"{file} is a folder, and not a database file{where}"
-        if not folder.exists():
-            return f"the folder {folder}{os.sep} does not exist{where}: create it first"
-        if not folder.is_dir():
-            return f"{folder} is a file, and not a folder{where}"
-        if file.exists() and not file.is_file():
-            return f"{file} is a device or a pipe, and not a regular file"
-    except OSError as error:  # no permission on the way, or too long a name
-        return f"the file {file} cannot be opened{where}: {error.strerror}"
-    if file.exists() and not os.access(file, os.R_OK):
-        return f"this process has no permission to read {file}{where}"
-    if not file.exists() and not os.access(folder, os.W_OK | os.X_OK):
-        return f"this process has no permission to create a file in {folder}{where}"
-    return ""
-
-
 class _Opener:
     """Opens in the worker's thread; abandoned at any time, it leaves no file open.
 
@@ -166,25 +142,14 @@ class _Opener:
 
     def __call__(self) -> sqlite3.Connection:
         try:
-            return self._open()
+            raw = self._open()
         except sqlite3.Error as error:
-            error.opening = why_not(self._path)  # type: ignore[attr-defined]
+            unfinished = left_over(error, self._path)
+            if unfinished is not None:
+                raise unfinished from error
+            error.opening = explain(error, self._path, self._options)  # type: ignore[attr-defined]
             raise
-
-    def _open(self) -> sqlite3.Connection:
-        raw = sqlite3.connect(
-            self._path,
-            timeout=BUSY_SLICE,
-            isolation_level=None,
-            check_same_thread=False,
-            cached_statements=256,
-        )
-        try:
-            self._set_up(raw)
-        except BaseException:
-            raw.close()
-            raise
-        if self._path != ":memory:":
+        if self._path != MEMORY:
             self.real_path = os.path.realpath(self._path)
         with self._lock:
             if not self._abandoned:
@@ -192,6 +157,15 @@ class _Opener:
                 return raw
         raw.close()
         raise sqlite3.OperationalError("abandoned")
+
+    def _open(self) -> sqlite3.Connection:
+        raw = open_file(self._path, self._options, timeout=BUSY_SLICE)
+        try:
+            self._set_up(raw)
+        except BaseException:
+            raw.close()
+            raise
+        return raw
 
     def abandon(self) -> None:
         """Close what was opened, or what will be."""
@@ -202,8 +176,11 @@ class _Opener:
 
     def _set_up(self, raw: sqlite3.Connection) -> None:
         options = self._options
+        # First: a page's size, say, is fixed with the first write.
+        set_pragmas(raw, options.settings)
         raw.execute(f"PRAGMA foreign_keys={'ON' if options.foreign_keys else 'OFF'}")
-        if options.journal_mode is None or self._path == ":memory:":
+        unchanged = options.journal_mode is None or options.only_reads
+        if unchanged or self._path == MEMORY:
             return
         # Changing the mode of a file that another connection uses needs a lock.
         deadline = time.monotonic() + (options.lock_timeout or 0)

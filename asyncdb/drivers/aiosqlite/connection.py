@@ -308,7 +308,7 @@ class AiosqliteConnection(DriverConnection):
         """Close the file and end the thread, which may be in another task's job."""
         if not self._closed:
             self._closed = True
-            closing = Job(self._member, self._raw.close)
+            closing = Job(self._member, jobs.close, (self._raw,))
             self._end(closing)
             # Whoever is cancelled here need not wait: the thread ends by itself.
             await closing
@@ -333,9 +333,11 @@ class AiosqliteConnection(DriverConnection):
         """Clean up a session in memory; a file is opened again as fast."""
         if self._turn is not None:
             return False
-        await self.hop(
-            partial(reset, foreign_keys=self._options.foreign_keys), self._raw
+        options = self._options
+        clean = partial(
+            reset, foreign_keys=options.foreign_keys, settings=options.settings
         )
+        await self.hop(clean, self._raw)
         return True
 
     def _end(self, closing: Job) -> None:
@@ -347,8 +349,8 @@ class AiosqliteConnection(DriverConnection):
         self._give_turn()
 
     def _interrupt_until_closed(self, closing: Job) -> None:
-        """Interrupt until the file is closed: what has not begun yet does not hear."""
-        if not closing.has_ended:
+        """Interrupt what is ahead of closing: what has not begun yet does not hear."""
+        if not closing.has_begun:
             with contextlib.suppress(sqlite3.ProgrammingError):  # it is, by now
                 self._raw.interrupt()
             with contextlib.suppress(RuntimeError):  # the loop is gone

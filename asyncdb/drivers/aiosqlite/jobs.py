@@ -168,6 +168,14 @@ def close_all(cursors: list[sqlite3.Cursor]) -> None:
         cursor.close()
 
 
+def close(raw: sqlite3.Connection) -> None:
+    """Close the file; the last one to do so brings the log (`-wal`) into it."""
+    with contextlib.suppress(sqlite3.Error):
+        # An interrupt is remembered until the next statement, and would end that, too.
+        raw.execute("SELECT 1").close()
+    raw.close()
+
+
 def script(raw: sqlite3.Connection, *texts: str) -> None:
     """Run texts one after the other."""
     for text in texts:

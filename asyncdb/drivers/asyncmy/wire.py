@@ -64,7 +64,7 @@ class AsyncmyWire(Wire, _Native):  # type: ignore[misc]
             "client_flag": CLIENT_FOUND_ROWS if target.found_rows else 0,
             "connect_timeout": _LONGEST_WAIT,
             "ssl": target.tls,
-            "program_name": "asyncdb",
+            "program_name": target.program_name,
             "server_public_key": target.public_key,
         }
         super().__init__(**options)

@@ -47,7 +47,7 @@ class AsyncpgDriver(Driver):
         try:
             native = await _open(url, options)
         except Exception as error:
-            found = translate_connecting(error)
+            found = translate_connecting(error, options)
             if found is None or found is error:
                 raise
             raise found from error
@@ -106,21 +106,27 @@ def _arguments(url: DatabaseURL, options: PostgreSQLOptions) -> dict[str, Any]:
         "timeout": 10 * options.connect_timeout,
         "statement_cache_size": 0 if options.pgbouncer else 100,
         "record_class": PgRow,
-        "server_settings": {} if options.pgbouncer else _settings(options),
+        "server_settings": _settings(options),
     }
     return {name: value for name, value in arguments.items() if value is not None}
 
 
 def _settings(options: PostgreSQLOptions) -> dict[str, str]:
-    settings = {"standard_conforming_strings": "on"}
+    settings: dict[str, str] = {}
+    if options.application_name is not None:
+        settings["application_name"] = options.application_name
+    if options.pgbouncer:  # it knows this one alone
+        return settings
+    settings["standard_conforming_strings"] = "on"
     if options.time_zone is not None:
         settings["TimeZone"] = _zone(options.time_zone)
     if options.lock_timeout is not None:
         settings["lock_timeout"] = _milliseconds(options.lock_timeout)
     if options.statement_timeout is not None:
         settings["statement_timeout"] = _milliseconds(options.statement_timeout)
-    if options.application_name is not None:
-        settings["application_name"] = options.application_name
+    for name, value in options.settings.items():
+        on = "on" if value else "off"
+        settings[name] = on if isinstance(value, bool) else str(value)
     return settings
 
 

@@ -66,10 +66,10 @@ _UNREADABLE = (
 _BY_WIRE = frozenset(["STDIN", "STDOUT"])
 _COPY = "COPY is not run as text: use load_rows(), or db.native.copy_..."
 
-# Everything but statements prepared by SQL, which the last one counts: DEALLOCATE ALL
-# would take ours too.
+# Back to what came at start-up (RESET ALL leaves the role out). Statements prepared by
+# SQL are counted by the last one: DEALLOCATE ALL would take ours too.
 _RESET = """\
-CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; UNLISTEN *;
+CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ROLE; RESET ALL; UNLISTEN *;
 SELECT pg_advisory_unlock_all(); DISCARD TEMP; DISCARD SEQUENCES;
 SELECT name FROM pg_prepared_statements WHERE from_sql"""
 

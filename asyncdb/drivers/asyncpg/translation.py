@@ -11,7 +11,13 @@ from asyncpg import exceptions
 
 from asyncdb import errors
 from asyncdb.dialects import database_error
-from asyncdb.dialects.postgresql import CLEAN_CLASSES, MESSAGES, error_class
+from asyncdb.dialects.postgresql import (
+    CLEAN_CLASSES,
+    MESSAGES,
+    PostgreSQLOptions,
+    error_class,
+)
+from asyncdb.dialects.settings import refused_setting
 from asyncdb.driver import DriverConnection
 from asyncdb.driver.messages import of_network
 from asyncdb.driver.tls import NO_TLS
@@ -31,6 +37,8 @@ _LOST_TRANSACTION = {
     "25P02": "the transaction has failed: only rollback is left",
     "3B001": "there is no such savepoint",
 }
+# There is none of this name, or not this value, or it is not this user's to set.
+_BAD_SETTING = frozenset(["42704", "22023", "42501", "55P02", "42602"])
 _OUTDATED = (
     "the statement has run, but its answer could not be read: a type in it was changed "
     "since this connection first saw it; statements from now on see the new one"
@@ -180,10 +188,14 @@ def _undecodable(
     )
 
 
-def translate_connecting(error: BaseException) -> errors.Error | None:
+def translate_connecting(
+    error: BaseException, options: PostgreSQLOptions
+) -> errors.Error | None:
     """Return asyncdb's error for one that ended the attempt to connect."""
     if isinstance(error, errors.Error):
         return error
+    if options.settings and getattr(error, "sqlstate", None) in _BAD_SETTING:
+        return refused_setting(options.settings, str(error), error.sqlstate)  # type: ignore[attr-defined]
     if isinstance(error, ssl.SSLCertVerificationError):
         message = f"the server's certificate is not trusted: {error.verify_message}"
         return errors.ConnectionFailed(message)

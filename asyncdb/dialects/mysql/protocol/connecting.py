@@ -17,12 +17,15 @@ from asyncdb.dialects.mysql.protocol.translation import (
 )
 from asyncdb.dialects.mysql.protocol.wire import QUERY, Target, Wire
 from asyncdb.dialects.mysql.session import SESSION_QUERY, Session, setup_statement
+from asyncdb.dialects.settings import refused_setting
 from asyncdb.driver import Driver, DriverConnection
 from asyncdb.driver.tls import tls_context, tls_mode
 from asyncdb.options import ConnectOptions
 from asyncdb.url import DatabaseURL
 
 _PORT = 3306
+# No such variable, not this value or type, not a session's, not this user's to set.
+_BAD_SETTING = frozenset([1193, 1227, 1229, 1231, 1232, 1238, 1621])
 
 
 class MySQLDriver(Driver):
@@ -90,12 +93,19 @@ def _target(url: DatabaseURL, options: MySQLOptions) -> Target:
         found_rows=options.found_rows,
         clear_text=options.tls == "disable",
         public_key=Path(key).read_bytes() if key else None,
+        program_name=options.application_name or "asyncdb",
     )
 
 
 async def _set_up(wire: Wire, options: MySQLOptions) -> Session:
     dialect = server_dialect(wire.version)
-    await _ask(wire, setup_statement(options, dialect))
+    setup = await _answer(wire, setup_statement(options, dialect))
+    if setup.error is not None:
+        error = wire.server_error(setup.error)
+        if options.settings and error.args[0] in _BAD_SETTING:
+            number, text = error.args
+            raise refused_setting(options.settings, text, number) from error
+        raise error
     row = server_values(await _ask(wire, SESSION_QUERY))
     session = Session(row, dialect)
     if session.charset != "utf8mb4":
@@ -106,9 +116,13 @@ async def _set_up(wire: Wire, options: MySQLOptions) -> Session:
 
 
 async def _ask(wire: Wire, text: str) -> Answer:
-    payload = QUERY + text.encode()
-    wire.send(payload)
-    answer = await wire.answer(payload)
+    answer = await _answer(wire, text)
     if answer.error is not None:
         raise wire.server_error(answer.error)
     return answer
+
+
+async def _answer(wire: Wire, text: str) -> Answer:
+    payload = QUERY + text.encode()
+    wire.send(payload)
+    return await wire.answer(payload)

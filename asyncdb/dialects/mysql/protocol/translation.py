@@ -59,6 +59,8 @@ def translate_connecting(error: Exception, library: Library) -> errors.Error:
     found = error if isinstance(error, errors.Error) else translate(error, library)
     if isinstance(found, errors.ConnectionFailed | errors.MissingDriver):
         return found
+    if isinstance(error, errors.ProgrammingError):  # the fault of what was asked for
+        return error
     code = getattr(found, "code", None) or type(error).__name__
     diag = getattr(found, "diag", None)
     if isinstance(error, library.error):

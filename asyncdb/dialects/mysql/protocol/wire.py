@@ -51,6 +51,7 @@ class Target:
         found_rows: the session counts matched rows.
         clear_text: a password in clear text may leave this machine unencrypted.
         public_key: the server's RSA key in PEM, for a password without TLS.
+        program_name: what the server shows its administrators of this client.
     """
 
     host: str | None
@@ -64,6 +65,7 @@ class Target:
     found_rows: bool
     clear_text: bool
     public_key: bytes | None
+    program_name: str
 
     def __repr__(self) -> str:
         return f"<Target {self.unix_socket or self.host}>"
