@@ -230,7 +230,9 @@ class House:
         kept = path.read_text()
         path.write_text(one.write())
         try:
-            return self.ask(room)
+            outcome = self.ask(room)
+            # Noticed twice, or it was not the mistake that a busy machine stumbled on.
+            return outcome if outcome == "survived" else self.ask(room)
         finally:
             path.write_text(kept)
 

@@ -87,7 +87,8 @@ ROOMS = {
         ("asyncdb/sql/*.py",),
         (
             (
-                "tests/unit/test_outline.py tests/unit/test_parameters.py "
+                "tests/unit/test_outline.py tests/unit/test_quoting.py "
+                "tests/unit/test_parameters.py "
                 "tests/unit/test_arguments.py tests/unit/test_mysql_dialect.py "
                 f"tests/unit/test_lexer.py {_HERE}"
             ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
@@ -78,3 +79,21 @@ async def test_many_rows_heed_it_too(db: asyncdb.Connection, mode: Mode) -> None
         await db.executemany(insert, [[1], [2]])
 
     assert (2, 2) == (mode.asked, await db.fetchval("SELECT count(*) FROM t"))
+
+
+async def test_a_reset_brings_the_old_meaning_back(
+    mode: Mode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a pool has learned of a session's mode ends with the session's reset."""
+
+    async def reset(_: FakeConnection) -> bool:
+        return True
+
+    monkeypatch.setattr(FakeConnection, "reset", reset, raising=False)
+    async with asyncdb.create_pool("fake://", reset="always") as pool:
+        mode.lexis = replace(DIALECT.lexis, brackets=None)  # what is in them is read
+        assert ("a\\", 1) == await pool.fetchone(TEXT, [1])
+        for _ in range(12):  # it is reset meanwhile
+            await asyncio.sleep(0)
+
+        assert (1, 2) == await pool.fetchone("SELECT 1 AS [?], ?", [2])

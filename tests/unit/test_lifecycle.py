@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -90,3 +91,33 @@ async def test_a_session_that_dies_of_its_mending_serves_nobody(
 
         assert 1 == await waiting
         assert 2 == pool.stats().created
+
+
+@pytest.mark.parametrize(
+    ("lifetime", "idle", "seconds"),
+    [
+        (None, None, 30),
+        (3600, 600, 30),
+        (20, None, 20),
+        (None, 7, 7),
+        (9, 7, 7),
+        (1e-9, None, 0.05),
+    ],
+)
+async def test_how_often_the_idle_are_looked_at(
+    lifetime: float | None,
+    idle: float | None,
+    seconds: float,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Every 30 seconds, or as often as the shortest of their times is over."""
+    loop, after = asyncio.get_running_loop(), list[float]()
+    later = loop.call_later
+
+    def call_later(delay: float, *args: Any, **kwargs: Any) -> asyncio.TimerHandle:
+        after.append(delay)
+        return later(delay, *args, **kwargs)
+
+    monkeypatch.setattr(loop, "call_later", call_later)
+    async with asyncdb.create_pool(URL, max_lifetime=lifetime, max_idle=idle):
+        assert seconds == after[-1]

@@ -309,6 +309,7 @@ def test_replace_changes_what_it_is_told(changes: Any, text: str) -> None:
         ("mysql://h", {"driver": ""}, "the driver"),
         ("mysql://h", {"user": 1}, "not a str"),
         ("mysql://h", {"password": "a\x00"}, "control character"),
+        ("mysql://h", {"options": {"a\x00": "1"}}, "control character"),
         ("mysql://h", {"database": "\udcff"}, "not UTF-8"),
         ("mysql://h", {"host": "a b"}, "a host"),
         ("mysql://h", {"host": "a:b"}, "a host"),

@@ -21,8 +21,8 @@ from asyncdb.drivers.aiosqlite.files import (
     MEMORY,
     explain,
     find_path,
-    left_over,
     open_file,
+    refusal,
 )
 from asyncdb.drivers.aiosqlite.pragmas import set_pragmas
 from asyncdb.drivers.aiosqlite.threads import Job, Member, Native, end_thread
@@ -144,9 +144,9 @@ class _Opener:
         try:
             raw = self._open()
         except sqlite3.Error as error:
-            unfinished = left_over(error, self._path)
-            if unfinished is not None:
-                raise unfinished from error
+            refused = refusal(error, self._path)
+            if refused is not None:
+                raise refused from error
             error.opening = explain(error, self._path, self._options)  # type: ignore[attr-defined]
             raise
         if self._path != MEMORY:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from asyncdb.dialects.sqlite import SQLiteOptions
 
 MEMORY = ":memory:"
-_CANTOPEN, _READONLY_ROLLBACK = 14, 776
+_IOERR, _CANTOPEN, _READONLY_ROLLBACK = 10, 14, 776
 # What SQLite calls a path in a URI, decoded: file:app.db, file:/app.db, file:///app.db
 _URI = re.compile(r"file:(?://(?:localhost)?(?=/))?")
 # How a journal begins whose changes have to be taken back.
@@ -155,11 +155,14 @@ def why_not(path: str) -> str:
     return ""
 
 
-def left_over(error: sqlite3.Error, path: str) -> ConnectionFailed | None:
-    """Make the error for a file with a journal that has to be written back first."""
-    if getattr(error, "sqlite_errorcode", 0) != _READONLY_ROLLBACK:
-        return None
-    return _unfinished(_beside(Path(path), "journal"))
+def refusal(error: sqlite3.Error, path: str) -> ConnectionFailed | None:
+    """Make the error for what SQLite's code does not call a failure to connect."""
+    code, file = getattr(error, "sqlite_errorcode", 0), Path(path)
+    if code == _READONLY_ROLLBACK:  # to be written back before anybody reads it
+        return _unfinished(_beside(file, "journal"))
+    if code & 0xFF == _IOERR and file.is_dir():
+        return ConnectionFailed(why_not(path))
+    return None
 
 
 def _refuse_leftovers(file: Path) -> None:

@@ -187,8 +187,8 @@ class Bulk(Chapter):
             await db.load_rows(f"{table} (id) VALUES (1) --", ["id"], [[1]])
         with pytest.raises(asyncdb.UndefinedColumn):
             await db.load_rows(table, ["nope"], [[1]])
-        wrong: list[list[str] | str] = [[], "id", ""]
-        for columns in wrong:
+        none: list[list[str] | str] = [[], "id", ""]
+        for columns in none:
             with pytest.raises(asyncdb.ParameterError, match="a list of names"):
                 await db.load_rows(table, columns, [[1]])
 

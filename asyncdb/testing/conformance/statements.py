@@ -167,7 +167,9 @@ class Statements(Chapter):
         async with db.cursor() as cur:
             await cur.execute(f"SELECT id FROM {people} ORDER BY id")
             assert (2, 2) == (len(await cur.fetchmany(2)), cur.rownumber)
-            assert (3, 3) == (await cur.fetchone(into=int), cur.rownumber)
+            third = await cur.fetchone()
+            assert third == (3,)
+            assert 3 == cur.rownumber
             assert ([], None) == (await cur.fetchmany(2), await cur.fetchval())
             assert ([], 3) == (await cur.fetchall(), cur.rownumber)
 
