@@ -256,7 +256,7 @@ async def test_a_folder_that_is_not_there(tmp_path: Path, how: dict[str, Any]) -
     with pytest.raises(asyncdb.ConnectionFailed, match=r"the folder .*gone.? does not"):
         await asyncdb.connect(f"sqlite:///{tmp_path / 'gone' / 'a.db'}", **how)
     with pytest.raises(
-        asyncdb.ConnectionFailed, match="is a folder, and not a database file"
+        asyncdb.ConnectionFailed, match="is a folder, and not a"
     ):
         await asyncdb.connect(f"sqlite:///{tmp_path}", **how)
 
