@@ -77,6 +77,7 @@ def connect(url: str | DatabaseURL, **options: Any) -> Connecting:
         UnknownDriver: no installed driver serves the URL's scheme.
         MissingDriver: the library under the driver is not installed.
         ConnectionFailed: no host answered within `connect_timeout`, or all refused.
+        AuthenticationFailed: a host did not take user and password; no other is asked.
 
     Example:
         >>> import asyncio, asyncdb
@@ -208,6 +209,8 @@ async def open_session(
         if not isinstance(failure, errors.ConnectionFailed | errors.ConnectionLost):
             break  # another host would say the same
         failure.args = (f"{one}: {failure}",)  # which hides the password
+        if isinstance(failure, errors.AuthenticationFailed):
+            break  # as in libpq: they are servers of one database, with its users
     if len(failures) > 1:
         for number, failure in enumerate(failures, 1):
             failures[-1].add_note(f"host {number} of {len(failures)}: {failure}")

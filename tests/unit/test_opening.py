@@ -29,7 +29,6 @@ def tried(ordered: Faults) -> int:
     "refusal",
     [
         asyncdb.ConnectionFailed("nobody there"),
-        asyncdb.AuthenticationFailed("wrong password"),
         asyncdb.TooManyConnections("full"),
         asyncdb.ConnectionLost("cut in the handshake"),
         ConnectionResetError(),
@@ -39,7 +38,7 @@ def tried(ordered: Faults) -> int:
 async def test_a_refusal_goes_on_to_the_next(
     refusal: Exception, ordered: Faults
 ) -> None:
-    """A host that refuses, whatever its reason, is followed by the next."""
+    """A host that cannot serve is followed by the next."""
     ordered.add("connect", refusal)
 
     async with asyncdb.connect(URL) as db:
@@ -104,6 +103,17 @@ async def test_when_all_refuse(ordered: Faults) -> None:
     assert 3 == tried(ordered)
 
 
+async def test_a_wrong_password_is_the_last_word(ordered: Faults) -> None:
+    """Where one host does not take the password the others are not asked."""
+    ordered.add("connect", asyncdb.TooManyConnections("full"))
+    ordered.add("connect", asyncdb.AuthenticationFailed("wrong password"))
+    with pytest.raises(asyncdb.AuthenticationFailed, match="two:7: wrong") as caught:
+        await asyncdb.connect(URL)
+
+    assert (2, 0) == (tried(ordered), ordered.opened)
+    assert 2 == len(caught.value.__notes__)
+
+
 async def test_one_host_needs_no_list(ordered: Faults) -> None:
     """With one host the error names it, keeps its cause, and has no notes."""
     reset = ConnectionResetError()
@@ -139,7 +149,7 @@ async def test_silence_is_a_failure_to_connect(ordered: Faults) -> None:
 
 async def test_a_pool_tries_the_hosts_too(ordered: Faults) -> None:
     """A pool opens its connections on the first host that would have them."""
-    ordered.add("connect", asyncdb.AuthenticationFailed("wrong password"))
+    ordered.add("connect", asyncdb.TooManyConnections("full"))
     async with asyncdb.create_pool(URL) as pool:
         assert 1 == await pool.fetchval("SELECT 1")
 
