@@ -14,11 +14,8 @@ Example:
 """
 
 from asyncdb import errors
-from asyncdb.connection import Connection
-from asyncdb.connection.cursor import Cursor, Stream
-from asyncdb.connection.executor import Executor
+from asyncdb.connection import Connection, Cursor, Executor, Stream, Transaction
 from asyncdb.connection.retry import retry
-from asyncdb.connection.transaction import Transaction
 from asyncdb.dialect import Dialect
 from asyncdb.errors import *  # noqa: F403  # the whole tree, by its __all__
 from asyncdb.opening import connect, create_pool

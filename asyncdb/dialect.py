@@ -21,6 +21,14 @@ STANDARD_VERBS = frozenset(
         *("BEGIN", "START", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE"),
     )
 )
+# What commits nothing behind one's back in a database where CREATE TABLE does.
+TRANSACTIONAL_VERBS = frozenset(
+    (
+        *("SELECT", "VALUES", "WITH", "INSERT", "UPDATE", "DELETE", "MERGE", "REPLACE"),
+        *("TABLE", "SET", "CALL", "DO", "SHOW", "EXPLAIN", "USE"),
+        *("SAVEPOINT", "RELEASE", "ROLLBACK"),
+    )
+)
 STANDARD_WORDS = frozenset(["TEMP", "TEMPORARY"])
 
 
@@ -47,6 +55,10 @@ class Lexis:
             `:x` may be a slice (PostgreSQL), or nothing (`None`).
         question_operators: a bare `?` can be an operator (PostgreSQL's jsonb), so it
             is left alone when parameters are named.
+        compounds: words that open a part of a routine's body, in which a `;` does not
+            end the statement: of BEGIN, CASE, FOR, IF, LOOP, REPEAT and WHILE.
+        delimiter_lines: a line `DELIMITER //` says what ends a statement (MySQL's
+            client), in scripts.
         native_markers: a regular expression for the engine's own parameter markers;
             they are refused in a text that has parameters of ours.
     """
@@ -62,6 +74,8 @@ class Lexis:
     code_comments: bool = False
     brackets: Literal["name", "subscript"] | None = None
     question_operators: bool = False
+    compounds: frozenset[str] = frozenset({"BEGIN", "CASE"})
+    delimiter_lines: bool = False
     native_markers: str | None = None
 
 
@@ -77,6 +91,9 @@ class Dialect:
             or the value as a literal (`"literal"`, rendered by `encoders`).
         lexis: how the text is quoted in the portable session.
         identifier_quote: the character around a quoted name.
+        max_identifier_length: how long a name may be that the engine keeps as it is: in
+            bytes of UTF-8 or in characters, as the next one says; 0 for any length.
+        max_identifier_unit: `"bytes"` (PostgreSQL) or `"characters"` (MySQL).
         encoders: exact type of a parameter -> how its value goes to the driver;
             `None` as a function means as it is. Types that are not here are refused.
         decoders: type that an annotation names -> exact types of the values that it is
@@ -99,6 +116,8 @@ class Dialect:
         supports_lastrowid: the engine tells the key that an INSERT made.
         supports_returning: INSERT ... RETURNING gives rows.
         supports_transactional_ddl: CREATE TABLE can be rolled back.
+        transactional_verbs: without `supports_transactional_ddl`, the first words of
+            statements that do not commit what was before them.
         supports_concurrent_connections: two connections may see the same data.
         supports_isolation: the isolation levels that `transaction()` takes.
         harmless_verbs: first words of statements that change nothing in the session
@@ -124,6 +143,8 @@ class Dialect:
     placeholder: Placeholder = "qmark"
     lexis: Lexis = field(default_factory=Lexis, repr=False)
     identifier_quote: str = '"'
+    max_identifier_length: int = 0
+    max_identifier_unit: Literal["bytes", "characters"] = "characters"
     encoders: Mapping[type, Any] = field(default_factory=dict, repr=False)
     decoders: Mapping[type, Mapping[type, Any]] = field(
         default_factory=dict, repr=False
@@ -140,6 +161,7 @@ class Dialect:
     supports_lastrowid: bool = False
     supports_returning: bool = False
     supports_transactional_ddl: bool = False
+    transactional_verbs: frozenset[str] = field(default=TRANSACTIONAL_VERBS, repr=False)
     supports_concurrent_connections: bool = True
     supports_isolation: frozenset[str] = frozenset()
     harmless_verbs: frozenset[str] = field(default=STANDARD_VERBS, repr=False)

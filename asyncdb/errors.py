@@ -6,7 +6,7 @@ below them stand the names that programs act on::
 Error:
     ├── InterfaceError            asyncdb was used wrongly, or cannot be used
     │   ├── ConnectionBusy        two tasks on one connection
-    │   ├── ConnectionClosed      the connection is gone
+    │   ├── ConnectionClosed      this side has closed the connection
     │   ├── PoolClosed
     │   ├── WrongLoop             another event loop, thread or process
     │   ├── TransactionError      blocks nested wrongly, or a transaction already lost
@@ -27,72 +27,37 @@ Error:
         │                         TooManyConnections) ConnectionLost
         │                         SerializationFailure DeadlockDetected LockTimeout
         │                         StatementTimeout QueryCanceled ReadOnlyTransaction
-        │                         ResourceLimit PoolTimeout PoolFull CommitUnknown
+        │                         ResourceLimit RaisedException PoolTimeout PoolFull
+        │                         CommitUnknown
         ├── InternalError
         └── NotSupportedError
 
 Every error of a driver is translated; the driver's own exception is ``__cause__``.
-The driver's text may hold values of rows, so it never becomes our message: ours is
-built from the error's code and the names of constraint, table and columns.
+The server's text may hold values of rows, so it never becomes our message: ours is
+built from the error's code and the names of constraint, table and columns. It is in
+`diag`, for those who ask.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 __all__ = [
-    "AmbiguousColumn",
-    "AuthenticationFailed",
-    "CheckViolation",
-    "CommitUnknown",
-    "ConnectionBusy",
-    "ConnectionClosed",
-    "ConnectionFailed",
-    "ConnectionLost",
-    "DataError",
-    "DatabaseError",
-    "DeadlockDetected",
-    "DivisionByZero",
-    "DuplicateColumn",
-    "DuplicateTable",
-    "Error",
-    "ExclusionViolation",
-    "ForeignKeyViolation",
-    "InsufficientPrivilege",
-    "IntegrityError",
-    "InterfaceError",
-    "InternalError",
-    "InvalidDatetime",
-    "InvalidText",
-    "LockTimeout",
-    "MissingDriver",
-    "MultipleStatements",
-    "NotNullViolation",
-    "NotSupportedError",
-    "NumericOutOfRange",
-    "OperationalError",
-    "ParameterError",
-    "PoolClosed",
-    "PoolFull",
-    "PoolTimeout",
-    "ProgrammingError",
-    "QueryCanceled",
-    "ReadOnlyTransaction",
-    "ResourceLimit",
-    "SQLSyntaxError",
-    "SerializationFailure",
-    "StatementTimeout",
-    "StringTooLong",
-    "TooManyConnections",
-    "TransactionError",
-    "URLError",
-    "UndefinedColumn",
-    "UndefinedFunction",
-    "UndefinedTable",
-    "UniqueViolation",
-    "UnknownDriver",
-    "WrongLoop",
-]
+    "AmbiguousColumn", "AuthenticationFailed", "CheckViolation", "CommitUnknown",
+    "ConnectionBusy", "ConnectionClosed", "ConnectionFailed", "ConnectionLost",
+    "DataError", "DatabaseError", "DeadlockDetected", "Diagnostic", "DivisionByZero",
+    "DuplicateColumn", "DuplicateTable", "Error", "ExclusionViolation",
+    "ForeignKeyViolation", "InsufficientPrivilege", "IntegrityError", "InterfaceError",
+    "InternalError", "InvalidDatetime", "InvalidText", "LockTimeout", "MissingDriver",
+    "MultipleStatements", "NotNullViolation", "NotSupportedError", "NumericOutOfRange",
+    "OperationalError", "ParameterError", "PoolClosed", "PoolFull", "PoolTimeout",
+    "ProgrammingError", "QueryCanceled", "RaisedException", "ReadOnlyTransaction",
+    "ResourceLimit", "SQLSyntaxError", "SerializationFailure", "StatementTimeout",
+    "StringTooLong", "TooManyConnections", "TransactionError", "URLError",
+    "UndefinedColumn", "UndefinedFunction", "UndefinedTable", "UniqueViolation",
+    "UnknownDriver", "WrongLoop",
+]  # fmt: skip
 
 
 class Error(Exception):
@@ -111,7 +76,10 @@ class ConnectionBusy(InterfaceError):
 
 
 class ConnectionClosed(InterfaceError):
-    """The connection is closed or was lost before; it never reconnects by itself."""
+    """This side has closed the connection, or cut it; it never reconnects by itself.
+
+    One that the other side has ended is a `ConnectionLost`.
+    """
 
 
 class PoolClosed(InterfaceError):
@@ -145,6 +113,37 @@ class MissingDriver(InterfaceError):
     """The library under a driver is not installed; the message says what to install."""
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class Diagnostic:
+    """The server's own words about an error, for those who ask: they may hold values.
+
+    Nothing shows them by itself: no `str`, no `repr`, no log line; and an error that is
+    pickled or copied leaves them behind.
+
+    Args:
+        message: what the server said, or SQLite; `None` where nobody said anything.
+        detail: PostgreSQL's DETAIL, which quotes rows.
+        hint: PostgreSQL's HINT.
+
+    Example:
+        >>> words = Diagnostic("duplicate key", detail="Key (email)=(ann@x) exists.")
+        >>> words, words.hint
+        (<Diagnostic: message, detail>, None)
+    """
+
+    message: str | None = None
+    detail: str | None = None
+    hint: str | None = None
+
+    def __repr__(self) -> str:
+        """Show which words there are, and none of them."""
+        told = [name for name in self.__slots__ if getattr(self, name) is not None]
+        return f"<Diagnostic: {', '.join(told) or 'nothing said'}>"
+
+
+_NOTHING_SAID = Diagnostic()
+
+
 class DatabaseError(Error):
     """The database, or the way to it, said no.
 
@@ -157,6 +156,7 @@ class DatabaseError(Error):
         table: the table concerned.
         columns: the columns concerned, in the engine's order.
         sql: the statement's text as it was given, never its values.
+        diag: the server's own words.
 
     Attributes:
         is_transient: whether running the whole transaction again may succeed.
@@ -179,6 +179,7 @@ class DatabaseError(Error):
         table: str | None = None,
         columns: tuple[str, ...] = (),
         sql: str | None = None,
+        diag: Diagnostic = _NOTHING_SAID,
     ) -> None:
         super().__init__(message)
         self.sqlstate = sqlstate
@@ -187,11 +188,15 @@ class DatabaseError(Error):
         self.table = table
         self.columns = columns
         self.sql = sql
+        self.diag = diag
 
     def __reduce__(self) -> tuple[Any, ...]:
         # BaseException would call the class with `args` only; the fields travel as
-        # state, so that errors cross process borders whole.
-        return type(self), self.args, dict(self.__dict__)
+        # state, so that errors cross process borders. The server's words, which may
+        # hold values, stay here.
+        state = dict(self.__dict__)
+        state.pop("diag", None)
+        return type(self), self.args, state
 
 
 class IntegrityError(DatabaseError):
@@ -279,7 +284,7 @@ class InsufficientPrivilege(ProgrammingError):
 
 
 class MultipleStatements(ProgrammingError):
-    """More than one statement in one text; send them one by one."""
+    """More than one statement in one text: `executescript()` is for those."""
 
 
 class OperationalError(DatabaseError):
@@ -299,7 +304,10 @@ class TooManyConnections(ConnectionFailed):
 
 
 class ConnectionLost(OperationalError):
-    """The connection broke while in use; what it was doing may or may not be done."""
+    """The other side, or the network, has ended the connection.
+
+    What it was doing then may or may not be done; of a block nothing is.
+    """
 
 
 class SerializationFailure(OperationalError):
@@ -334,6 +342,16 @@ class ReadOnlyTransaction(OperationalError):
 
 class ResourceLimit(OperationalError):
     """Memory, disk, packet size or another limit of the engine is exhausted."""
+
+
+class RaisedException(OperationalError):
+    """A trigger or procedure of the application said no; the message is its text.
+
+    `RAISE EXCEPTION` (PostgreSQL), `SIGNAL SQLSTATE '45000'` (MySQL, MariaDB) and
+    `RAISE(ABORT, ...)` (SQLite). It is an `OperationalError`, which PEP 249 has for
+    what a statement's author need not have caused. Where the author gave a SQLSTATE of
+    the standard, the error is the one of that, and the text is in `diag.message`.
+    """
 
 
 class PoolTimeout(OperationalError):

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from asyncdb import errors
 from asyncdb.connection import Connection
+from asyncdb.connection.preparing import run_hook
+from asyncdb.connection.session import Session
 from asyncdb.driver.registry import find_driver
 from asyncdb.options import PoolOptions
 from asyncdb.options.reading import read_options
@@ -46,9 +48,15 @@ class Connecting:
         if self._connection is not None:
             await self._connection.close()
 
+    if not TYPE_CHECKING:  # who checks types is told by the class
+
+        def __getattr__(self, name: str) -> Any:
+            """Refuse what only the connection has: it is not open yet."""
+            raise _not_open(self, name, Connection, "connect(...)", "db")
+
     async def _open(self) -> Connection:
         session = await open_session(self._driver, self._url, self._options)
-        return Connection(self._driver, session, self._url, self._options)
+        return Connection(session)
 
 
 def connect(url: str | DatabaseURL, **options: Any) -> Connecting:
@@ -69,6 +77,7 @@ def connect(url: str | DatabaseURL, **options: Any) -> Connecting:
         UnknownDriver: no installed driver serves the URL's scheme.
         MissingDriver: the library under the driver is not installed.
         ConnectionFailed: no host answered within `connect_timeout`, or all refused.
+        AuthenticationFailed: a host did not take user and password; no other is asked.
 
     Example:
         >>> import asyncio, asyncdb
@@ -108,10 +117,16 @@ class CreatingPool:
         if self._pool is not None:
             await self._pool.close()
 
+    if not TYPE_CHECKING:  # who checks types is told by the class
+
+        def __getattr__(self, name: str) -> Any:
+            """Refuse what only the pool has: it is not open yet."""
+            raise _not_open(self, name, Pool, "create_pool(...)", "pool")
+
     async def _open(self) -> Pool:
         driver, url, options = self._driver, self._url, self._options
 
-        def opener() -> Awaitable[DriverConnection]:
+        def opener() -> Awaitable[Session]:
             return open_session(driver, url, options)
 
         return await Pool(driver, url, options, options, opener)._open()
@@ -120,8 +135,9 @@ class CreatingPool:
 def create_pool(url: str | DatabaseURL, **options: Any) -> CreatingPool:
     """Open a pool of connections to the database at `url`.
 
-    It opens `min_size` connections before it returns, and one at least, so that a wrong
-    password is found out here.
+    It opens `min_size` connections before it returns, and tries one at least, so that a
+    wrong password is found out here. With `min_size=0` it opens even while the server
+    is down: then the first who needs a connection is told why there is none.
 
     Args:
         url: as for `connect()`.
@@ -150,6 +166,19 @@ def create_pool(url: str | DatabaseURL, **options: Any) -> CreatingPool:
     return CreatingPool(DatabaseURL(url), options)
 
 
+def _not_open(
+    waiting: object, name: str, kind: type, call: str, opened: str
+) -> AttributeError:
+    """Make the error for a verb of what was made and not awaited."""
+    message = f"{type(waiting).__name__!r} object has no attribute {name!r}"
+    if not name.startswith("_") and hasattr(kind, name):
+        message = (
+            f"{name!r} needs an open {opened}: write `async with asyncdb.{call} as "
+            f"{opened}:`, or `{opened} = await asyncdb.{call}`"
+        )
+    return AttributeError(message, name=name, obj=waiting)
+
+
 @cache
 def _with_pool_options(kind: Any) -> Any:
     """Return the class of a driver's options and the pool's in one."""
@@ -159,31 +188,62 @@ def _with_pool_options(kind: Any) -> Any:
 
 async def open_session(
     driver: Driver, url: DatabaseURL, options: ConnectOptions
-) -> DriverConnection:
+) -> Session:
     """Try the hosts in turn, each for `connect_timeout` seconds at most."""
     failures: list[errors.Error] = []
     for one in url.each_host():
+        inner: DriverConnection | None = None
         try:
-            async with asyncio.timeout(options.connect_timeout):
-                return await driver.connect(one, options)
-        except TimeoutError as error:
-            failure: errors.Error = errors.ConnectionFailed(
-                f"no answer within connect_timeout={options.connect_timeout} seconds"
-            )
-            failure.__cause__ = error
-        except errors.Error as error:
-            failure = error
+            async with asyncio.timeout(options.connect_timeout) as scope:
+                inner = await driver.connect(one, options)
+                return await _prepared(Session(driver, inner, url, options), options)
         except Exception as error:
-            found = driver.translate(error)
-            if found is None:
+            if inner is not None and scope.expired():
+                raise _hook_too_slow(options) from error
+            if inner is not None:
+                raise  # the hook's own
+            failure = _named(error, driver, options)
+            if failure is None:
                 raise
-            found.__cause__ = error
-            failure = found
         failures.append(failure)
         if not isinstance(failure, errors.ConnectionFailed | errors.ConnectionLost):
             break  # another host would say the same
         failure.args = (f"{one}: {failure}",)  # which hides the password
+        if isinstance(failure, errors.AuthenticationFailed):
+            break  # as in libpq: they are servers of one database, with its users
     if len(failures) > 1:
         for number, failure in enumerate(failures, 1):
             failures[-1].add_note(f"host {number} of {len(failures)}: {failure}")
     raise failures[-1]
+
+
+def _named(
+    error: Exception, driver: Driver, options: ConnectOptions
+) -> errors.Error | None:
+    """Say why a host could not be connected to; `None` for a fault of the program."""
+    if isinstance(error, errors.Error):
+        return error
+    found: errors.Error | None
+    if isinstance(error, TimeoutError):
+        found = errors.ConnectionFailed(
+            f"no answer within connect_timeout={options.connect_timeout} seconds"
+        )
+    else:
+        found = driver.translate(error)
+    if found is not None:
+        found.__cause__ = error
+    return found
+
+
+async def _prepared(session: Session, options: ConnectOptions) -> Session:
+    """Let the application prepare a session; one that fails is closed."""
+    if options.on_connect is not None:
+        await run_hook("on_connect", options.on_connect, session)
+    return session
+
+
+def _hook_too_slow(options: ConnectOptions) -> errors.ConnectionFailed:
+    return errors.ConnectionFailed(
+        "on_connect was not through within what was left of "
+        f"connect_timeout={options.connect_timeout} seconds"
+    )

@@ -8,125 +8,121 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from asyncdb import errors
 from asyncdb.connection.chunks import Rows, chunks
-from asyncdb.connection.deadline import shorter
-from asyncdb.connection.session import Session
-from asyncdb.driver import DriverConnection, Result, SupportsExactCount, SupportsLoad
+from asyncdb.driver import SupportsExactCount, SupportsLoad
 from asyncdb.options import TransactionOptions
-from asyncdb.sql import Statement, arguments, quote_identifier, style_of
+from asyncdb.sql import Statement, arguments, quote_identifier
+
+if TYPE_CHECKING:
+    from asyncdb.connection.binding import Binder
+    from asyncdb.connection.transaction_control import TransactionControl
+    from asyncdb.driver import DriverConnection
 
 _PLAIN = TransactionOptions()
 _AS_THEY_ARE = frozenset([list, tuple])
 
 
-class ManyRows(Session):
-    """What a connection does with many rows."""
+class Bulk:
+    """Sends many rows through one session of a driver.
 
-    __slots__ = ()
+    Args:
+        inner: the driver's session.
+        binder: prepares its statements.
+        control: begins and ends its transactions.
+        check: refuses a statement that has no place where the session is.
+    """
 
-    async def _execute_many(
+    __slots__ = ("_binder", "_check", "_control", "_inner")
+
+    def __init__(
         self,
-        sql: str,
-        rows: Rows,
-        *,
-        exact_rowcount: bool = False,
-        timeout: float | None = None,
-    ) -> Result:
-        if not isinstance(sql, str):
-            message = f"executemany() takes a str, not a {type(sql).__name__}"
-            raise errors.InterfaceError(message)
+        inner: DriverConnection,
+        binder: Binder,
+        control: TransactionControl,
+        check: Callable[[Statement], None],
+    ) -> None:
+        self._inner = inner
+        self._binder = binder
+        self._control = control
+        self._check = check
 
-        async def work(session: DriverConnection) -> int:
-            async def send(batch: list[Any]) -> int:
-                return await self._send_many(session, sql, batch, exact=exact_rowcount)
+    async def execute(self, sql: str, rows: Rows, *, exact: bool = False) -> int:
+        """Run a statement for each row; -1 when the count is unknown."""
 
-            return await self._in_pieces(session, rows, send)
+        async def send(batch: list[Any]) -> int:
+            return await self._send(sql, batch, exact=exact)
 
-        return Result(None, [], await self._guarded(work, sql, shorter(timeout, None)))
+        return await self._in_pieces(rows, send)
 
-    async def _load_rows(
+    async def load(
         self, table: str | Sequence[str], columns: Sequence[str], rows: Rows
     ) -> int:
+        """Load rows the fastest way the driver has."""
         parts = [table] if isinstance(table, str) else list(table)
         if isinstance(columns, str) or not columns:
             message = "columns is a list of names, one for each value of a row"
             raise errors.ParameterError(message)
-        target = quote_identifier(parts, self._session.dialect)
-        names = [quote_identifier(name, self._session.dialect) for name in columns]
+        dialect = self._binder.dialect
+        target = quote_identifier(parts, dialect)
+        names = [quote_identifier(name, dialect) for name in columns]
         width = len(columns)
+        if isinstance(self._inner, SupportsLoad):
+            async with aclosing(self._encoded(rows, width)) as batches:
+                return await self._inner.load_rows(parts, list(columns), batches)
+        markers = ", ".join("?" * width)
+        sql = f"INSERT INTO {target} ({', '.join(names)}) VALUES ({markers})"
 
-        async def work(session: DriverConnection) -> int:
-            if isinstance(session, SupportsLoad):
-                async with aclosing(self._encoded(rows, width)) as batches:
-                    return await session.load_rows(parts, list(columns), batches)
-            markers = ", ".join("?" * width)
-            sql = f"INSERT INTO {target} ({', '.join(names)}) VALUES ({markers})"
+        async def send(batch: list[Any]) -> int:
+            _check_width(batch, width)
+            return await self._send(sql, batch)
 
-            async def send(batch: list[Any]) -> int:
-                _check_width(batch, width)
-                return await self._send_many(session, sql, batch)
-
-            return await self._in_pieces(session, rows, send)
-
-        count: int = await self._guarded(work)
-        return count
+        return await self._in_pieces(rows, send)
 
     async def _in_pieces(
-        self,
-        session: DriverConnection,
-        rows: Rows,
-        send: Callable[[list[Any]], Awaitable[int]],
+        self, rows: Rows, send: Callable[[list[Any]], Awaitable[int]]
     ) -> int:
         """Send rows a list at a time, in one transaction when there are more."""
-        total, own = 0, False
+        inner, total, own = self._inner, 0, False
         async with aclosing(chunks(rows)) as source:
             try:
                 batch = await anext(source, None)
                 while batch is not None:
                     following = await anext(source, None)
-                    if following is not None and not session.in_transaction():
+                    if following is not None and not inner.in_transaction():
                         if own:
                             message = "the server ended the transaction half way"
                             raise errors.TransactionError(message)
-                        await session.begin(_PLAIN)
+                        await inner.begin(_PLAIN)
                         own = True
                     count = await send(batch)
                     total = -1 if count < 0 or total < 0 else total + count
                     batch = following
             except BaseException:
                 if own:
-                    await self._roll_back_now(session)
+                    await self._control.roll_back(inner)
                 raise
         if own:
-            await self._commit_now(session)
+            await self._control.commit(inner)
         return total
 
-    async def _send_many(
-        self,
-        session: DriverConnection,
-        sql: str,
-        batch: list[Any],
-        *,
-        exact: bool = False,
-    ) -> int:
-        if "\\" in sql:
-            await self._learn_lexis(session)
-        statement = self._prepare(sql, style_of(batch[0]))
+    async def _send(self, sql: str, batch: list[Any], *, exact: bool = False) -> int:
+        statement = await self._binder.read(sql, batch[0])
+        self._check(statement)
         values = _all_arguments(statement, batch)
-        encoded = self._encoders.encode_many(values, statement.order)
-        if exact and isinstance(session, SupportsExactCount):
-            return await session.execute_many_exactly(statement, encoded)
-        return await session.execute_many(statement, encoded)
+        encoded = self._binder.encode_rows(statement, values)
+        if exact and isinstance(self._inner, SupportsExactCount):
+            return await self._inner.execute_many_exactly(statement, encoded)
+        return await self._inner.execute_many(statement, encoded)
 
     async def _encoded(
         self, rows: Rows, width: int
     ) -> AsyncGenerator[Sequence[Sequence[Any]]]:
         async for batch in chunks(rows):
             _check_width(batch, width)
-            yield self._encoders.encode_many(batch)
+            yield self._binder.encode_many(batch)
 
 
 def _all_arguments(statement: Statement, batch: list[Any]) -> list[Any]:

@@ -2,36 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import os
-import warnings
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from asyncdb import errors
-from asyncdb.connection.bulk import ManyRows
-from asyncdb.connection.cursor import Cursor, Params, Stream, Text
-from asyncdb.connection.deadline import shorter
+from asyncdb.connection.cursor import Cursor
 from asyncdb.connection.executor import Executor
 from asyncdb.connection.transaction import Transaction
-from asyncdb.options import Isolation, TransactionOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from typing import Self
 
-    from asyncdb.dialect import Dialect
-    from asyncdb.driver import Driver, DriverConnection, DriverCursor, SupportsPlainRows
-    from asyncdb.options import ConnectOptions
+    from asyncdb.connection.session import Session
+    from asyncdb.options import Isolation
     from asyncdb.url import DatabaseURL
-    from asyncdb.values.rows import Row
 
 
-class Connection(ManyRows, Executor):
+class Connection(Executor[str, Transaction]):
     """One session of a database; `asyncdb.connect()` opens it.
 
     It serves one task at a time. Each statement commits by itself unless a
-    `transaction()` is open. One that is lost raises `ConnectionClosed` and never
+    `transaction()` is open. One that is lost raises `ConnectionLost` and never
     reconnects.
 
     Example:
@@ -43,82 +33,52 @@ class Connection(ManyRows, Executor):
         ('sqlite', False, False)
     """
 
-    __slots__ = ("_manual", "_url")
+    __slots__ = ("__weakref__", "_manual", "_session")
 
-    def __init__(
-        self,
-        driver: Driver,
-        session: DriverConnection,
-        url: DatabaseURL,
-        options: ConnectOptions,
-    ) -> None:
-        super().__init__(driver, session, options)
-        self._url = url
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._session = session
         self._manual: Transaction | None = None  # what begin() opened
 
     # -- state -----------------------------------------------------------------------
 
     @property
-    def dialect(self) -> Dialect:
-        """Facts about the database: `name`, `flavor`, `server_version`, ..."""
-        return self._session.dialect
-
-    @property
     def native(self) -> Any:
         """The driver's own connection, for what asyncdb does not do."""
-        try:
-            return self._session.native
-        except Exception as error:
-            found = self._failed(error, None)
-            if found is error:
-                raise
-            raise found from error
+        return self._session.native
 
     @property
     def url(self) -> DatabaseURL:
         """Where it is connected to; prints with the password hidden."""
-        return self._url
+        return self._session.url
 
     @property
     def in_transaction(self) -> bool:
         """Whether a transaction is open, as last heard from the database."""
-        return self._session.in_transaction()
+        return self._session.has_transaction()
 
     @property
     def is_closed(self) -> bool:
         """Whether the connection is gone, closed by us or by the other side."""
-        return self._session.is_closed()
+        return self._session.inner.is_closed()
 
     async def ping(self) -> None:
         """Ask the database for a sign of life.
 
         Raises:
-            ConnectionLost: there was none.
-            ConnectionClosed: the connection was gone before.
+            ConnectionLost: there was none, or the other side was gone before.
+            ConnectionClosed: this side has closed the connection.
         """
-        await self._execute("SELECT 1", None)
+        await self._session.ping()
 
     async def close(self) -> None:
         """Close the connection; an open transaction is rolled back by the server.
 
         It takes `close_timeout` seconds at most. Closing twice is harmless.
         """
-        session = self._session
-        if self._process != os.getpid():  # a goodbye would end the parent's session
-            raise self._elsewhere()
-        if session.is_closed():
-            session.terminate()
-            return
-        try:
-            async with asyncio.timeout(self._options.close_timeout):
-                await session.close()
-        except Exception:  # noqa: BLE001  # gone is what was asked for
-            session.terminate()
-        except BaseException:
-            session.terminate()
-            raise
+        await self._session.close()
 
-    # -- verbs -----------------------------------------------------------------------
+    # -- statements by cursor, transactions without a block --------------------------
 
     def cursor(self) -> Cursor:
         """Return an empty cursor: the PEP 249 shape.
@@ -126,32 +86,7 @@ class Connection(ManyRows, Executor):
         Returns:
             A cursor whose `execute()` runs on this connection.
         """
-        return Cursor(self)
-
-    def _streamer(self) -> Self:
-        return self
-
-    def transaction(
-        self,
-        *,
-        isolation: Isolation | None = None,
-        readonly: bool = False,
-        deferrable: bool = False,
-    ) -> Transaction:
-        """Open a transaction for a block, or a savepoint inside another.
-
-        Args:
-            isolation: the SQL standard's level, the session's own when `None`.
-            readonly: the database refuses writes.
-            deferrable: PostgreSQL's DEFERRABLE; without effect elsewhere.
-
-        Returns:
-            An async context manager; see `Transaction`.
-        """
-        options = TransactionOptions(
-            isolation=isolation, readonly=readonly, deferrable=deferrable
-        )
-        return Transaction(self, options)
+        return Cursor(self._session)
 
     async def begin(
         self,
@@ -163,21 +98,20 @@ class Connection(ManyRows, Executor):
         """Open a transaction without a block; end it by `commit()` or `rollback()`.
 
         Args:
-            isolation: the SQL standard's level, the session's own when `None`.
-            readonly: the database refuses writes.
-            deferrable: PostgreSQL's DEFERRABLE; without effect elsewhere.
+            isolation: as for `transaction()`.
+            readonly: as for `transaction()`.
+            deferrable: as for `transaction()`.
 
         Raises:
             TransactionError: a transaction is open already.
         """
-        if self._blocks or self.in_transaction:
+        if self._session.blocks or self.in_transaction:
             message = "a transaction is open already; transaction() sets a savepoint"
             raise errors.TransactionError(message)
         opened = self.transaction(
             isolation=isolation, readonly=readonly, deferrable=deferrable
         )
-        await opened.__aenter__()
-        self._manual = opened
+        self._manual = await opened.__aenter__()
 
     async def commit(self) -> None:
         """Commit what `begin()` opened.
@@ -188,7 +122,7 @@ class Connection(ManyRows, Executor):
         """
         opened = self._opened()
         if opened is None:
-            await self._commit()
+            await self._session.commit()
         else:
             self._manual = None
             await opened.__aexit__(None, None, None)
@@ -201,19 +135,20 @@ class Connection(ManyRows, Executor):
         """
         opened = self._opened()
         if opened is None:
-            await self._rollback()
+            await self._session.roll_back()
         else:
             self._manual = None
             try:
                 await opened.rollback()
             finally:
-                self._blocks.clear()
+                self._session.blocks.clear()
 
     def _opened(self) -> Transaction | None:
         """Find what begin() opened; `None` for a BEGIN that was sent as text."""
-        if self._blocks[:1] == [self._manual] and len(self._blocks) == 1:
+        blocks = self._session.blocks
+        if blocks[:1] == [self._manual] and len(blocks) == 1:
             return self._manual
-        if self._blocks:
+        if blocks:
             message = (
                 "a transaction() block is open: it ends by itself, or by tx.commit()"
             )
@@ -226,51 +161,6 @@ class Connection(ManyRows, Executor):
             raise errors.TransactionError(message)
         return None
 
-    # -- streams ---------------------------------------------------------------------
-
-    async def _open_stream(
-        self, stream: Stream[Any], sql: Text, params: Params
-    ) -> DriverCursor:
-        async def work(session: DriverConnection) -> DriverCursor:
-            statement, args = await self._bind(session, sql, params)
-            if stream.is_typed and self._plain:
-                plainly = cast("SupportsPlainRows", session)
-                return await plainly.open_plain_cursor(statement, args)
-            return await session.open_cursor(statement, args)
-
-        seconds = shorter(stream.timeout, self._backstop)
-        cursor: DriverCursor = await self._guarded(work, sql, seconds)
-        self._stream = stream
-        stream.decoding = self._decoding
-        return cursor
-
-    async def _read_stream(self, cursor: DriverCursor, size: int) -> list[Row]:
-        with self._inside_stream() as stream:
-            rows: list[Row] = await self._guarded(
-                lambda _: cursor.fetch(size),
-                stream._sql,
-                shorter(stream.timeout, self._backstop),
-            )
-        return rows
-
-    async def _close_stream(self, cursor: DriverCursor) -> None:
-        self._stream = None
-        if self._session.is_closed():
-            return
-        limit = self._options.close_timeout
-        await self._guarded(lambda _: cursor.close(), seconds=limit)
-
-    @contextlib.contextmanager
-    def _inside_stream(self) -> Iterator[Stream[Any]]:
-        if self._task is not None:
-            raise self._busy(asyncio.current_task())
-        stream, self._stream = self._stream, None
-        assert stream is not None  # noqa: S101  # it reads by this one
-        try:
-            yield stream
-        finally:
-            self._stream = stream
-
     # -- the end ---------------------------------------------------------------------
 
     async def __aenter__(self) -> Self:
@@ -281,22 +171,6 @@ class Connection(ManyRows, Executor):
         """Close the connection."""
         await self.close()
 
-    def __del__(self) -> None:
-        """Warn about a connection that nobody closed, and cut it."""
-        session = getattr(self, "_session", None)
-        if session is None or session.is_closed() or self._process != os.getpid():
-            return
-        message = f"{self!r} was never closed: use `async with`, or await close()"
-        warnings.warn(message, ResourceWarning, source=self, stacklevel=1)
-        with contextlib.suppress(Exception):  # its loop may be gone
-            session.terminate()
-
     def __repr__(self) -> str:
         """Show where it is connected to and what it is doing, without a password."""
-        if self.is_closed:
-            state = "closed"
-        elif self._task is not None or self._stream is not None:
-            state = "busy"
-        else:
-            state = "in transaction" if self.in_transaction else "idle"
-        return f"<asyncdb.Connection {self._url} {state}>"
+        return repr(self._session)

@@ -1,48 +1,24 @@
-"""Results in the user's hands: a `Cursor` holds one whole, a `Stream` reads one."""
+"""A result in the user's hands: `Cursor`."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, overload
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
 from typing_extensions import TypeForm, TypeVar
 
 from asyncdb.connection.chunks import Rows
+from asyncdb.connection.runner import Params, Runner, Seconds, Text
+from asyncdb.driver import Result
 from asyncdb.errors import InterfaceError
-from asyncdb.sql import Template
 from asyncdb.values.rows import Row
 
 if TYPE_CHECKING:
-    from types import TracebackType
     from typing import Self
 
-    from asyncdb.driver import DriverCursor, Result
-    from asyncdb.values import Decoding
-
 T = TypeVar("T")
-RowT = TypeVar("RowT", default=Row)
-Text: TypeAlias = str | Template
-Seconds: TypeAlias = float | None
-Params: TypeAlias = Sequence[Any] | Mapping[str, Any] | None
 # PEP 249: name, type code, display size, internal size, precision, scale, null ok.
 Description: TypeAlias = tuple[tuple[str, Any, None, None, None, None, None], ...]
-
-
-class Runner(Protocol):
-    """What a cursor runs on: a connection."""
-
-    async def _execute(
-        self, sql: Text, params: Params, timeout: Seconds = None
-    ) -> Result: ...
-
-    async def _execute_many(
-        self,
-        sql: str,
-        rows: Rows,
-        *,
-        exact_rowcount: bool = False,
-        timeout: Seconds = None,
-    ) -> Result: ...
 
 
 class Cursor:
@@ -88,7 +64,7 @@ class Cursor:
         """
         runner = self._bound()
         self._result, self._position = None, 0
-        self._result = await runner._execute(sql, params, timeout)
+        self._result = await runner.execute(sql, params, timeout)
         return self
 
     async def executemany(
@@ -115,10 +91,61 @@ class Cursor:
         """
         runner = self._bound()
         self._result, self._position = None, 0
-        self._result = await runner._execute_many(
+        self._result = await runner.execute_many(
             sql, rows, exact_rowcount=exact_rowcount, timeout=timeout
         )
         return self
+
+    async def executescript(
+        self, text: str, *, transaction: bool = True, timeout: Seconds = None
+    ) -> Self:
+        """Run a script and hold its results; see `Executor.executescript`.
+
+        Args:
+            text: the script.
+            transaction: run it in one transaction, where the engine can.
+            timeout: seconds for all of it together.
+
+        Returns:
+            The cursor itself.
+
+        Raises:
+            InterfaceError: the cursor is closed or came from a pool.
+        """
+        runner = self._bound()
+        self._result, self._position = None, 0
+        self._result = await runner.execute_script(
+            text, timeout, transaction=transaction
+        )
+        return self
+
+    def nextset(self) -> bool | None:
+        """Go on to the next result: of a procedure, or of a script's next statement.
+
+        What is left of the one at hand is dropped. A procedure of MySQL gives the rows
+        of each of its SELECTs, and at its end a result without rows; PostgreSQL and
+        SQLite have one result for each statement.
+
+        Returns:
+            `True` when there is one, `None` after the last (PEP 249).
+
+        Example:
+            >>> import asyncio, asyncdb
+            >>> async def main():
+            ...     async with asyncdb.connect("sqlite://") as db:
+            ...         cur = await db.executescript("SELECT 1; SELECT 2")
+            ...         first = await cur.fetchval()
+            ...         return first, cur.nextset(), await cur.fetchval(), cur.nextset()
+            >>> asyncio.run(main())
+            (1, True, 2, None)
+        """
+        held = self._held()
+        following = held.following
+        if following is None:
+            return None
+        following.decoding = held.decoding
+        self._result, self._position = following, 0
+        return True
 
     @overload
     async def fetchone(self) -> Row | None: ...
@@ -261,127 +288,3 @@ def read_rows(result: Result, into: Any, rows: list[Row]) -> list[Any]:
 def read_value(result: Result, into: Any, row: Row) -> Any:
     """Make the first value of a row into what `into` names."""
     return result.decoding.value(into, result.columns or (), row)
-
-
-class Streamer(Protocol):
-    """What a stream reads through: a connection, which guards and translates."""
-
-    async def _open_stream(
-        self, stream: Stream[Any], sql: Text, params: Params
-    ) -> DriverCursor:
-        """Run the statement, and set the stream's `decoding`."""
-        ...
-
-    async def _read_stream(self, cursor: DriverCursor, size: int) -> list[Row]: ...
-
-    async def _close_stream(self, cursor: DriverCursor) -> None: ...
-
-
-class Stream(Generic[RowT]):
-    """A result read in batches, in constant memory: `async with db.stream(...)`.
-
-    While it is open the connection serves nothing else. It may be left at any row:
-    the rest is not read.
-
-    Example:
-        >>> import asyncio, asyncdb
-        >>> async def main():
-        ...     async with asyncdb.connect("sqlite://") as db:
-        ...         async with db.stream("SELECT 1 AS n UNION SELECT 2") as rows:
-        ...             return [row.n async for row in rows]
-        >>> asyncio.run(main())
-        [1, 2]
-    """
-
-    __slots__ = (
-        *("_batch", "_cursor", "_host", "_into", "_params", "_sql"),
-        *("decoding", "timeout"),
-    )
-    decoding: Decoding  # how its rows are read `into` something; the host sets it
-
-    def __init__(
-        self,
-        host: Streamer,
-        sql: Text,
-        params: Params,
-        batch: int,
-        *,
-        into: TypeForm[RowT] | None = None,
-        timeout: Seconds = None,
-    ) -> None:
-        if batch < 1:
-            message = f"batch must be at least 1, not {batch}"
-            raise InterfaceError(message)
-        self._host = host
-        self._sql = sql
-        self._params = params
-        self._batch = batch
-        self._into = into
-        self.timeout = timeout  # for each answer; the host keeps it
-        self._cursor: DriverCursor | None = None
-
-    async def __aenter__(self) -> Self:
-        """Run the statement."""
-        self._cursor = await self._host._open_stream(self, self._sql, self._params)
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Leave the result; the connection is free again."""
-        cursor, self._cursor = self._cursor, None
-        if cursor is None:
-            return
-        try:
-            await self._host._close_stream(cursor)
-        except Exception as failure:
-            if error is None:
-                raise
-            error.add_note(f"closing the stream failed too: {type(failure).__name__}")
-
-    @property
-    def is_typed(self) -> bool:
-        """Whether its rows are read `into` something."""
-        return self._into is not None
-
-    @property
-    def description(self) -> Description:
-        """PEP 249's seven items for each column."""
-        columns = self._open().columns
-        return tuple((n, code, None, None, None, None, None) for n, code in columns)
-
-    # An async generator: one coroutine step a batch, none a row.
-    async def __aiter__(self) -> AsyncIterator[RowT]:
-        """Iterate over the rows."""
-        while rows := await self.fetchmany():
-            for row in rows:
-                yield row
-
-    async def batches(self) -> AsyncIterator[list[RowT]]:
-        """Iterate over the rows a batch at a time: lists of at most `batch` rows."""
-        while rows := await self.fetchmany():
-            yield rows
-
-    async def fetchmany(self, size: int | None = None) -> list[RowT]:
-        """Return the next rows.
-
-        Args:
-            size: how many at most; the stream's batch when `None`.
-
-        Returns:
-            The rows; an empty list at the end.
-        """
-        cursor = self._open()
-        rows: list[Any] = await self._host._read_stream(cursor, size or self._batch)
-        if self._into is None or not rows:
-            return rows
-        return self.decoding.rows(self._into, cursor.columns, rows)
-
-    def _open(self) -> DriverCursor:
-        if self._cursor is None:
-            message = "the stream is not open: use it inside `async with`"
-            raise InterfaceError(message)
-        return self._cursor

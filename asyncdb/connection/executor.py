@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, Generic, overload
 
 from typing_extensions import TypeForm
 
-from asyncdb.connection.cursor import (
-    Params,
-    Seconds,
-    Stream,
-    Streamer,
-    T,
-    Text,
-    read_rows,
-    read_value,
-)
-from asyncdb.connection.writing import Writer
+from asyncdb.connection.chunks import Rows
+from asyncdb.connection.cursor import Cursor, T, read_rows, read_value
+from asyncdb.connection.runner import B_co, Params, Runner, S_contra, Seconds
+from asyncdb.connection.stream import Stream
+from asyncdb.options import Isolation, TransactionOptions
+from asyncdb.sql import Template
 
 if TYPE_CHECKING:
     from asyncdb.dialect import Dialect
-    from asyncdb.options import Isolation
     from asyncdb.values.rows import Row
 
 
-class Executor(Writer):
+class Executor(Generic[S_contra, B_co]):
     """A connection or a pool: what a repository asks for.
 
     Every verb takes a text and its parameters: a sequence binds `?`, a mapping binds
@@ -48,99 +42,167 @@ class Executor(Writer):
         2
     """
 
-    __slots__ = ()
+    __slots__ = ("_runner",)
+
+    def __init__(self, runner: Runner[S_contra, B_co]) -> None:
+        self._runner = runner
 
     @property
-    @abstractmethod
+    def runner(self) -> Runner[S_contra, B_co]:
+        """What carries out the statements; for those who wrap an executor."""
+        return self._runner
+
+    @property
     def dialect(self) -> Dialect:
         """Facts about the database: `name`, `flavor`, `server_version`, ..."""
+        return self._runner.dialect
 
-    @abstractmethod
-    def _streamer(self) -> Streamer:
-        """What a stream reads through."""
-
-    @overload
-    def stream(
+    async def execute(
         self,
-        sql: Text,
+        sql: S_contra | Template,
         params: Params = None,
         *,
-        batch: int = 1000,
         timeout: Seconds = None,
-    ) -> Stream: ...
-    @overload
-    def stream(
-        self,
-        sql: Text,
-        params: Params = None,
-        *,
-        into: TypeForm[T],
-        batch: int = 1000,
-        timeout: Seconds = None,
-    ) -> Stream[T]: ...
-    def stream(
-        self,
-        sql: Text,
-        params: Params = None,
-        *,
-        into: Any = None,
-        batch: int = 1000,
-        timeout: Seconds = None,
-    ) -> Stream[Any]:
-        """Read a result in batches, in constant memory.
-
-        On PostgreSQL a transaction is held for the life of the block when none is
-        open: a server-side cursor lives only there.
+    ) -> Cursor:
+        """Run a statement.
 
         Args:
             sql: the statement.
-            params: its parameters.
-            into: what a row is to become; see `fetchall`.
-            batch: rows read at a time.
-            timeout: seconds for the answer to each batch; see `execute`.
+            params: a sequence for `?`, a mapping for `:name`, or `None`.
+            timeout: seconds after which it is stopped with `StatementTimeout`; see
+                docs/how-to/timeouts-and-cancellation.md.
 
         Returns:
-            An async context manager; inside, an async iterator of rows.
+            A cursor that holds the whole result: `rowcount`, `lastrowid`, the rows.
 
         Example:
             >>> import asyncio, asyncdb
             >>> async def main():
             ...     async with asyncdb.connect("sqlite://") as db:
-            ...         async with db.stream("VALUES (1), (2)", into=int) as numbers:
-            ...             return [number async for number in numbers]
+            ...         await db.execute("CREATE TABLE t (id INTEGER PRIMARY KEY)")
+            ...         cur = await db.execute("INSERT INTO t VALUES (:id)", {"id": 7})
+            ...         return cur.rowcount, cur.lastrowid
             >>> asyncio.run(main())
-            [1, 2]
+            (1, 7)
         """
-        host = self._streamer()
-        return Stream(host, sql, params, batch, into=into, timeout=timeout)
+        return Cursor(None, await self._runner.execute(sql, params, timeout))
 
-    @abstractmethod
-    def transaction(
+    async def executemany(
         self,
+        sql: S_contra,
+        rows: Rows,
         *,
-        isolation: Isolation | None = None,
-        readonly: bool = False,
-        deferrable: bool = False,
-    ) -> AbstractAsyncContextManager[Any]:
-        """Open a transaction for a block: committed at its end, else rolled back.
+        exact_rowcount: bool = False,
+        timeout: Seconds = None,
+    ) -> Cursor:
+        """Run a statement for each of `rows`, in as few round trips as possible.
+
+        All or nothing: a failure leaves no row behind.
 
         Args:
-            isolation: the SQL standard's level, the session's own when `None`.
-            readonly: the database refuses writes.
-            deferrable: PostgreSQL's DEFERRABLE; without effect elsewhere.
+            sql: the statement.
+            rows: an iterable or async iterable of sequences (for `?`) or of mappings
+                (for `:name`), which is not held in memory.
+            exact_rowcount: pay for a count where the fast way has none: PostgreSQL,
+                for anything but a plain INSERT (a fifth slower).
+            timeout: seconds for all rows together.
 
         Returns:
-            An async context manager.
+            A cursor with `rowcount`, the sum over all rows; -1 when unknown.
+
+        Example:
+            >>> import asyncio, asyncdb
+            >>> async def main():
+            ...     async with asyncdb.connect("sqlite://") as db:
+            ...         await db.execute("CREATE TABLE t (a INTEGER, b TEXT)")
+            ...         rows = ((i, str(i)) for i in range(1000))
+            ...         return await db.executemany("INSERT INTO t VALUES (?, ?)", rows)
+            >>> asyncio.run(main()).rowcount
+            1000
         """
+        run = self._runner.execute_many
+        found = await run(sql, rows, exact_rowcount=exact_rowcount, timeout=timeout)
+        return Cursor(None, found)
+
+    async def executescript(
+        self, text: str, *, transaction: bool = True, timeout: Seconds = None
+    ) -> Cursor:
+        """Run a script: many statements, one after another.
+
+        It is cut by the engine's own rules: triggers and procedures, `$$`, comments
+        and MySQL's DELIMITER lines are understood; see docs/how-to/scripts.md.
+
+        Args:
+            text: the script. It takes no parameters.
+            transaction: run it in one transaction, all or nothing, unless it has BEGIN
+                and COMMIT of its own; where DDL commits (MySQL) only without DDL.
+                `False` for what must stand alone, such as VACUUM. Inside a
+                transaction() it is a part of that.
+            timeout: seconds for all of it together.
+
+        Returns:
+            A cursor with the first statement's result; `nextset()` leads to the others.
+
+        Raises:
+            DatabaseError: the database said no; the message has the statement's number
+                and line, `sql` its text.
+            ProgrammingError: a string or comment never ends; nothing was sent.
+
+        Example:
+            >>> import asyncio, asyncdb
+            >>> async def main():
+            ...     async with asyncdb.connect("sqlite://") as db:
+            ...         await db.executescript("CREATE TABLE t (a); CREATE TABLE u (b)")
+            ...         return await db.fetchval("SELECT count(*) FROM u")
+            >>> asyncio.run(main())
+            0
+        """
+        run = self._runner.execute_script
+        return Cursor(None, await run(text, timeout, transaction=transaction))
+
+    async def load_rows(
+        self, table: str | Sequence[str], columns: Sequence[str], rows: Rows
+    ) -> int:
+        """Load rows into a table the fastest way there is: COPY on PostgreSQL.
+
+        All or nothing, in constant memory, with the same rules for values as
+        everywhere.
+
+        Args:
+            table: its name, or `("schema", "table")`; quoted, so its case counts.
+            columns: the names of the columns that a row has values for.
+            rows: an iterable or async iterable of sequences.
+
+        Returns:
+            The number of rows loaded.
+
+        Raises:
+            ParameterError: a row does not have a value for each column.
+
+        Example:
+            >>> import asyncio, asyncdb
+            >>> async def main():
+            ...     async with asyncdb.connect("sqlite://") as db:
+            ...         await db.execute("CREATE TABLE t (a INTEGER, b TEXT)")
+            ...         rows = ((i, str(i)) for i in range(10_000))
+            ...         return await db.load_rows("t", ["a", "b"], rows)
+            >>> asyncio.run(main())
+            10000
+        """
+        return await self._runner.load_rows(table, columns, rows)
 
     @overload
     async def fetchone(
-        self, sql: Text, params: Params = None, *, timeout: Seconds = None
+        self,
+        sql: S_contra | Template,
+        params: Params = None,
+        *,
+        timeout: Seconds = None,
     ) -> Row | None: ...
     @overload
     async def fetchone(
         self,
-        sql: Text,
+        sql: S_contra | Template,
         params: Params = None,
         *,
         into: TypeForm[T],
@@ -148,7 +210,7 @@ class Executor(Writer):
     ) -> T | None: ...
     async def fetchone(
         self,
-        sql: Text,
+        sql: S_contra | Template,
         params: Params = None,
         *,
         into: Any = None,
@@ -173,17 +235,19 @@ class Executor(Writer):
             >>> asyncio.run(main())
             Row(a=1, b=2)
         """
-        typed = into is not None
-        result = await self._execute(sql, params, timeout, plain=typed)
-        found = result.rows[:1]
-        if into is not None:
-            found = read_rows(result, into, found)
+        plain = into is not None
+        result = await self._runner.execute(sql, params, timeout, plain=plain)
+        found = (
+            result.rows[:1]
+            if into is None
+            else read_rows(result, into, result.rows[:1])
+        )
         return found[0] if found else None
 
     @overload
     async def fetchmany(
         self,
-        sql: Text,
+        sql: S_contra | Template,
         params: Params = None,
         *,
         size: int = 100,
@@ -192,7 +256,7 @@ class Executor(Writer):
     @overload
     async def fetchmany(
         self,
-        sql: Text,
+        sql: S_contra | Template,
         params: Params = None,
         *,
         into: TypeForm[T],
@@ -201,7 +265,7 @@ class Executor(Writer):
     ) -> list[T]: ...
     async def fetchmany(
         self,
-        sql: Text,
+        sql: S_contra | Template,
         params: Params = None,
         *,
         into: Any = None,
@@ -234,12 +298,16 @@ class Executor(Writer):
 
     @overload
     async def fetchall(
-        self, sql: Text, params: Params = None, *, timeout: Seconds = None
+        self,
+        sql: S_contra | Template,
+        params: Params = None,
+        *,
+        timeout: Seconds = None,
     ) -> list[Row]: ...
     @overload
     async def fetchall(
         self,
-        sql: Text,
+        sql: S_contra | Template,
         params: Params = None,
         *,
         into: TypeForm[T],
@@ -247,7 +315,7 @@ class Executor(Writer):
     ) -> list[T]: ...
     async def fetchall(
         self,
-        sql: Text,
+        sql: S_contra | Template,
         params: Params = None,
         *,
         into: Any = None,
@@ -291,18 +359,22 @@ class Executor(Writer):
             >>> asyncio.run(main())
             [User(id=7, active=True)]
         """
-        typed = into is not None
-        result = await self._execute(sql, params, timeout, plain=typed)
+        plain = into is not None
+        result = await self._runner.execute(sql, params, timeout, plain=plain)
         return result.rows if into is None else read_rows(result, into, result.rows)
 
     @overload
     async def fetchval(
-        self, sql: Text, params: Params = None, *, timeout: Seconds = None
+        self,
+        sql: S_contra | Template,
+        params: Params = None,
+        *,
+        timeout: Seconds = None,
     ) -> Any: ...
     @overload
     async def fetchval(
         self,
-        sql: Text,
+        sql: S_contra | Template,
         params: Params = None,
         *,
         into: TypeForm[T],
@@ -310,7 +382,7 @@ class Executor(Writer):
     ) -> T | None: ...
     async def fetchval(
         self,
-        sql: Text,
+        sql: S_contra | Template,
         params: Params = None,
         *,
         into: Any = None,
@@ -335,7 +407,83 @@ class Executor(Writer):
             >>> asyncio.run(main())
             2
         """
-        result = await self._execute(sql, params, timeout, plain=True)
+        result = await self._runner.execute(sql, params, timeout, plain=True)
         if into is None or not result.rows:
             return result.rows[0][0] if result.rows else None
         return read_value(result, into, result.rows[0])
+
+    @overload
+    def stream(
+        self,
+        sql: S_contra | Template,
+        params: Params = None,
+        *,
+        batch: int = 1000,
+        timeout: Seconds = None,
+    ) -> Stream: ...
+    @overload
+    def stream(
+        self,
+        sql: S_contra | Template,
+        params: Params = None,
+        *,
+        into: TypeForm[T],
+        batch: int = 1000,
+        timeout: Seconds = None,
+    ) -> Stream[T]: ...
+    def stream(
+        self,
+        sql: S_contra | Template,
+        params: Params = None,
+        *,
+        into: Any = None,
+        batch: int = 1000,
+        timeout: Seconds = None,
+    ) -> Stream[Any]:
+        """Read a result in batches, in constant memory.
+
+        On PostgreSQL a transaction is held for the life of the block when none is
+        open: a server-side cursor lives only there.
+
+        Args:
+            sql: the statement.
+            params: its parameters.
+            into: what a row is to become; see `fetchall`.
+            batch: rows read at a time.
+            timeout: seconds for the answer to each batch; see `execute`.
+
+        Returns:
+            An async context manager; inside, an async iterator of rows.
+
+        Example:
+            >>> import asyncio, asyncdb
+            >>> async def main():
+            ...     async with asyncdb.connect("sqlite://") as db:
+            ...         async with db.stream("VALUES (1), (2)", into=int) as numbers:
+            ...             return [number async for number in numbers]
+            >>> asyncio.run(main())
+            [1, 2]
+        """
+        return Stream(self._runner, sql, params, batch, into=into, timeout=timeout)
+
+    def transaction(
+        self,
+        *,
+        isolation: Isolation | None = None,
+        readonly: bool = False,
+        deferrable: bool = False,
+    ) -> AbstractAsyncContextManager[B_co]:
+        """Open a transaction for a block: committed at its end, else rolled back.
+
+        Args:
+            isolation: the SQL standard's level, the session's own when `None`.
+            readonly: the database refuses writes.
+            deferrable: PostgreSQL's DEFERRABLE; without effect elsewhere.
+
+        Returns:
+            An async context manager.
+        """
+        options = TransactionOptions(
+            isolation=isolation, readonly=readonly, deferrable=deferrable
+        )
+        return self._runner.transaction(options)

@@ -1,360 +1,390 @@
-"""The way into a session: one task at a time, and every failure told.
+"""A driver's session under guard: what carries out a connection's statements.
 
-Theory of operation: each verb enters the guard (one task at a time, still connected,
-the innermost block still good), turns text and parameters into what the driver takes,
-awaits the driver once, and leaves the guard. Whatever a driver raises is translated on
-the way out, and the blocks learn of it.
+Theory of operation: each verb enters (one task at a time, still connected; see
+`exclusive`), has text and parameters turned into what the driver takes (`binding`),
+sees to it that the innermost block is still good, awaits the driver once, and leaves.
+Whatever a driver raises is translated on the way out, and the blocks learn of it.
+
+`Connection`, `Cursor`, `Transaction` and a stream all stand on the same `Session`: it
+lives as long as one of them does.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
-import os
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from typing import TYPE_CHECKING, Any, Final, cast
+import contextlib
+import sys
+import warnings
+from collections.abc import Callable, Coroutine, Sequence
+from typing import TYPE_CHECKING, Any, cast
 
 from asyncdb import errors
+from asyncdb.connection.binding import Binder
+from asyncdb.connection.bulk import Bulk
 from asyncdb.connection.deadline import backstop, shorter, within
-from asyncdb.driver import SupportsPlainRows
-from asyncdb.sql import (
-    Expand,
-    Template,
-    arguments,
-    prepare,
-    read_template,
-    spread,
-    style_of,
-)
+from asyncdb.connection.exclusive import ExclusiveUse
+from asyncdb.connection.script import Script
+from asyncdb.connection.session_stream import SessionStream
+from asyncdb.connection.transaction import Transaction
+from asyncdb.connection.transaction_control import TransactionControl
+from asyncdb.driver import Result, SupportsPlainRows
+from asyncdb.sql import touches
 from asyncdb.values import Decoding
-from asyncdb.values.encoding import Encoders
 
 if TYPE_CHECKING:
-    from asyncdb.connection.cursor import Params, Stream, Text
-    from asyncdb.connection.transaction import Transaction
-    from asyncdb.driver import Driver, DriverConnection, Result
+    from asyncdb.connection.chunks import Rows
+    from asyncdb.connection.runner import Params, Seconds, Text
+    from asyncdb.dialect import Dialect
+    from asyncdb.driver import Driver, DriverConnection, DriverCursor
     from asyncdb.options import ConnectOptions, TransactionOptions
-    from asyncdb.sql import Statement, Style
-
-logger = logging.getLogger("asyncdb")
-
-_CLOSED: Final = "the connection is closed; open another one"
+    from asyncdb.sql import Statement
+    from asyncdb.url import DatabaseURL
 
 
 class Session:
-    """A driver's session with its guard; `Connection` is the public coat over it."""
+    """One session of a database, guarded: what carries out a connection's statements.
+
+    Args:
+        driver: the driver.
+        inner: the driver's own session.
+        url: where it is connected to.
+        options: the connection's options.
+    """
 
     __slots__ = (
         "__weakref__",
-        "_backstop",
-        "_blocks",
+        "_binder",
+        "_control",
         "_decoding",
         "_driver",
-        "_encoders",
-        "_lexis",
-        "_loop",
+        "_limit",
         "_options",
         "_plain",
-        "_process",
-        "_session",
-        "_stream",
-        "_task",
+        "_use",
+        "blocks",
+        "lease",
+        "touched",
+        "url",
+        "warns",
     )
 
     def __init__(
-        self, driver: Driver, session: DriverConnection, options: ConnectOptions
+        self,
+        driver: Driver,
+        inner: DriverConnection,
+        url: DatabaseURL,
+        options: ConnectOptions,
     ) -> None:
-        self._driver = driver
-        self._session = session
-        self._options = options
         own = options.converters
-        self._encoders = Encoders(
-            session.dialect.encoders, {kind: there for kind, (there, _) in own.items()}
-        )
-        self._decoding = Decoding.of(session.dialect, own)
-        self._plain = isinstance(session, SupportsPlainRows)
-        self._lexis = session.lexis
-        self._backstop = backstop(options, session.dialect)
-        self._loop = asyncio.get_running_loop()
-        self._process = os.getpid()
-        self._blocks: list[Transaction] = []
-        self._stream: Stream[Any] | None = None
-        self._task: asyncio.Task[Any] | None = None  # who is inside
+        self.url = url
+        self._driver = driver
+        self._options = options
+        self._binder = Binder(inner, own)
+        self._decoding = Decoding.of(inner.dialect, own)
+        self._plain = isinstance(inner, SupportsPlainRows)
+        self._limit = backstop(options, inner.dialect)
+        self._control = TransactionControl(driver, self._limit, options.close_timeout)
+        self._begin_use(inner)
+        # A pool wants to know; `True` where nobody asks, and nothing is looked at.
+        self.touched = True
 
-    # -- in and out ------------------------------------------------------------------
+    def _begin_use(self, inner: DriverConnection) -> None:
+        """Start as what has done nothing yet, for nobody in particular."""
+        self._use = ExclusiveUse(self._driver, inner)
+        self.blocks = self._use.blocks
+        # A statement ran, or the driver's connection was handed out, that may have left
+        # something in the session for the next borrower to find.
+        self.touched = False
+        # What a pool remembers of the loan that this is for.
+        self.lease: Any = None
+        # Say so when it is forgotten without having been closed or given back.
+        self.warns = True
 
-    def _enter(self) -> DriverConnection:
-        """Let one task in, if the connection can serve it."""
-        try:
-            task = asyncio.current_task()
-        except RuntimeError:  # no loop runs here: a forked process, or no coroutine
-            raise self._elsewhere() from None
-        if self._task is not None or self._stream is not None:
-            raise self._busy(task)
-        session = self._session
-        if session.is_closed():
-            raise errors.ConnectionClosed(getattr(session, "farewell", _CLOSED))
-        if task is not None and task.get_loop() is not self._loop:
-            raise self._elsewhere()
-        self._task = task
-        return session
+    def belongs_to_a_pool(self) -> None:
+        """Be what the pool's own verbs use: looked at, and never forgotten."""
+        self.touched = self.warns = False
 
-    def _elsewhere(self) -> errors.WrongLoop:
-        return errors.WrongLoop(wrong_loop("connection", self._process))
+    def lend(self, lease: object) -> Session:
+        """Make the session of one loan or hook, over the same one of the driver."""
+        lent = Session.__new__(Session)
+        lent.url = self.url
+        lent._driver = self._driver
+        lent._options = self._options
+        lent._binder = self._binder
+        lent._decoding = self._decoding
+        lent._plain = self._plain
+        lent._limit = self._limit
+        lent._control = self._control
+        lent._begin_use(self._use.inner)
+        lent._binder.forget()
+        lent.lease = lease
+        return lent
 
-    def _busy(self, task: asyncio.Task[Any] | None) -> errors.ConnectionBusy:
-        if self._task is None:
-            return errors.ConnectionBusy(
-                "a stream is open on this connection: finish or leave it first, or use "
-                "a second connection"
-            )
-        mine, other = (t.get_name() if t else "no task" for t in (task, self._task))
-        return errors.ConnectionBusy(
-            f"task {other!r} is using this connection, task {mine!r} wants it too: a "
-            "connection serves one task at a time; take one from a pool for each"
-        )
-
-    def _failed(self, error: BaseException, sql: Text | None) -> BaseException:
-        """Translate what a driver raised, and tell the blocks."""
-        found: BaseException | None = error
-        if not isinstance(error, errors.Error):
-            found = self._driver.translate(error)
-        if isinstance(found, errors.DatabaseError):
-            found.sql = found.sql or (sql if isinstance(sql, str) else None)
-        failed = found is None or isinstance(found, errors.DatabaseError)
-        # An error of ours before anything was sent leaves a block as it is.
-        if self._blocks and (failed or found is not error):
-            self._blocks[-1].failed(found or error)
-            if not self._session.in_transaction():
-                self._lose(found or error)
-        return found or error
-
-    def _lose(self, error: BaseException | None) -> None:
-        for block in self._blocks:
-            block.lost(error)
-
-    async def _guarded(
-        self,
-        work: Callable[[DriverConnection], Coroutine[Any, Any, Any]],
-        sql: Text | None = None,
-        seconds: float | None = None,
-    ) -> Any:
-        session = self._enter()
-        try:
-            return await within(seconds, work(session))
-        except BaseException as error:
-            found = self._failed(error, sql)
-            if found is error:
-                raise
-            raise found from error
-        finally:
-            self._task = None
-
-    # -- statements ------------------------------------------------------------------
-
-    async def _execute(
-        self,
-        sql: Text,
-        params: Params,
-        timeout: float | None = None,
-        *,
-        plain: bool = False,
-    ) -> Result:
-        session = self._enter()
-        execute = session.execute
-        if plain and self._plain:
-            execute = cast("SupportsPlainRows", session).execute_plain
-        try:
-            if timeout is None and self._backstop is None:
-                statement, args = await self._bind(session, sql, params)
-                result = await execute(statement, args)
-            else:
-                seconds = shorter(timeout, self._backstop)
-                work = self._send(session, execute, sql, params)
-                result = await within(seconds, work)
-            result.decoding = self._decoding
-            if self._blocks and not session.in_transaction():
-                self._lose(None)
-                raise self._blocks[-1].refusal()
-        except BaseException as error:
-            found = self._failed(error, sql)
-            if found is error:
-                raise
-            raise found from error
-        else:
-            return result
-        finally:
-            self._task = None
-
-    async def _send(
-        self,
-        session: DriverConnection,
-        execute: Callable[[Statement, Sequence[Any]], Awaitable[Result]],
-        sql: Text,
-        params: Params,
-    ) -> Result:
-        statement, args = await self._bind(session, sql, params)
-        return await execute(statement, args)
-
-    async def _bind(
-        self, session: DriverConnection, sql: Text, params: Params
-    ) -> tuple[Statement, Sequence[Any]]:
-        """Turn a text and its parameters into what the driver takes."""
-        if type(sql) is not str:
-            sql, params = await self._written(session, sql, params)
-        if params is None:
-            return self._prepare(sql, "none"), ()
-        if "\\" in sql:
-            await self._learn_lexis(session)
-        statement = self._prepare(sql, style_of(params))
-        values = arguments(statement, params)
-        dialect = session.dialect
-        if Expand in map(type, values):
-            statement, values = spread(statement, values, dialect)
-        if dialect.max_parameters and len(values) > dialect.max_parameters:
-            message = (
-                f"{len(values)} parameters in one statement; "
-                f"{dialect.max_parameters} are the most"
-            )
-            raise errors.ResourceLimit(message)
-        return statement, self._encoders.encode(values, statement.order)
-
-    async def _written(
-        self, session: DriverConnection, sql: object, params: Params
-    ) -> tuple[str, Params]:
-        """Write a template as a text with named parameters."""
-        if isinstance(sql, str):
-            return str(sql), params
-        if not isinstance(sql, Template):
-            message = f"a statement is a str or a template, not a {type(sql).__name__}"
-            raise errors.InterfaceError(message)
-        if params is not None:
-            message = "a template brings its values: it takes no other parameters"
-            raise errors.ParameterError(message)
-        if any("\\" in string for string in sql.strings):
-            await self._learn_lexis(session)
-        return read_template(sql, session.dialect, self._lexis)
-
-    def _prepare(self, sql: str, style: Style) -> Statement:
-        placeholder = self._session.dialect.placeholder
-        statement = prepare(sql, style, self._lexis, placeholder)
-        if not statement.verb:
-            message = "the text holds no statement"
-            raise errors.ProgrammingError(message, sql=sql)
-        if self._blocks:
-            if not self._blocks[-1].is_open:
-                raise self._blocks[-1].refusal()
+    def _check(self, statement: Statement) -> None:
+        """Refuse a statement that has no place here; note what it may leave behind."""
+        if self.blocks:
+            if not self.blocks[-1].is_open:
+                raise self.blocks[-1].refusal()
             if statement.controls_transaction:
                 message = (
                     f"{statement.verb} sent as text would end this block unseen: use "
                     "transaction(), tx.commit() and tx.rollback()"
                 )
                 raise errors.TransactionError(message)
-        return statement
+        if not self.touched:
+            self.touched = touches(statement, self._binder.dialect)
 
-    async def _learn_lexis(self, session: DriverConnection) -> None:
-        """Be sure how the session quotes, before a text with a backslash is read.
+    # -- statements ------------------------------------------------------------------
 
-        It is the one character whose meaning a session can change.
-        """
-        self._lexis = await session.read_lexis()
+    async def execute(
+        self, sql: Text, params: Params, timeout: Seconds = None, *, plain: bool = False
+    ) -> Result:
+        """Run a statement; `plain` if its rows are read by position alone."""
+        use = self._use
+        inner = use.enter()
+        run = inner.execute
+        if plain and self._plain:
+            run = cast("SupportsPlainRows", inner).execute_plain
+        try:
+            if timeout is None and self._limit is None:
+                statement, args = await self._binder.bind(sql, params)
+                self._check(statement)
+                result = await run(statement, args)
+            else:
+                seconds = shorter(timeout, self._limit)
+                result = await within(seconds, self._send(run, sql, params))
+            result.decoding = self._decoding
+            if self.blocks and not inner.in_transaction():
+                use.lose(None)
+                raise self.blocks[-1].refusal()
+        except BaseException as error:
+            found = use.failed(error, sql)
+            if found is error:
+                raise
+            raise found from error
+        else:
+            return result
+        finally:
+            use.task = None
 
-    # -- what transactions are made of -----------------------------------------------
+    async def _send(
+        self,
+        run: Callable[[Statement, Sequence[Any]], Coroutine[Any, Any, Result]],
+        sql: Text,
+        params: Params,
+    ) -> Result:
+        statement, args = await self._binder.bind(sql, params)
+        self._check(statement)
+        return await run(statement, args)
 
-    async def _begin(self, options: TransactionOptions) -> None:
-        levels = self._session.dialect.supports_isolation
+    async def execute_many(
+        self,
+        sql: str,
+        rows: Rows,
+        *,
+        exact_rowcount: bool = False,
+        timeout: Seconds = None,
+    ) -> Result:
+        """Run a statement for each of `rows`, all or nothing."""
+        if not isinstance(sql, str):
+            message = f"executemany() takes a str, not a {type(sql).__name__}"
+            raise errors.InterfaceError(message)
+
+        async def work(inner: DriverConnection) -> int:
+            return await self._bulk(inner).execute(sql, rows, exact=exact_rowcount)
+
+        return Result(None, [], await self._use.run(work, sql, shorter(timeout, None)))
+
+    async def load_rows(
+        self, table: str | Sequence[str], columns: Sequence[str], rows: Rows
+    ) -> int:
+        """Load rows into a table, all or nothing; return their number."""
+
+        async def work(inner: DriverConnection) -> int:
+            return await self._bulk(inner).load(table, columns, rows)
+
+        count: int = await self._use.run(work)
+        return count
+
+    async def execute_script(
+        self, text: str, timeout: Seconds = None, *, transaction: bool = True
+    ) -> Result:
+        """Run the statements of a text one after another."""
+        if not isinstance(text, str):
+            message = f"executescript() takes a str, not a {type(text).__name__}"
+            raise errors.InterfaceError(message)
+        script = Script(
+            text, self._binder, self._control, self._check, transaction=transaction
+        )
+        try:
+            first: Result = await self._use.run(
+                script.run, text, shorter(timeout, None)
+            )
+        except errors.Error as error:
+            script.name(error)
+            raise
+        first.decoding = self._decoding
+        return first
+
+    def _bulk(self, inner: DriverConnection) -> Bulk:
+        return Bulk(inner, self._binder, self._control, self._check)
+
+    async def open_stream(
+        self, sql: Text, params: Params, timeout: Seconds = None, *, plain: bool = False
+    ) -> SessionStream:
+        """Run a statement whose rows are read in pieces."""
+
+        async def work(inner: DriverConnection) -> DriverCursor:
+            statement, args = await self._binder.bind(sql, params)
+            self._check(statement)
+            if plain and self._plain:
+                plainly = cast("SupportsPlainRows", inner)
+                return await plainly.open_plain_cursor(statement, args)
+            return await inner.open_cursor(statement, args)
+
+        seconds = shorter(timeout, self._limit)
+        cursor: DriverCursor = await self._use.run(work, sql, seconds)
+        patience = self._options.close_timeout
+        stream = SessionStream(
+            self._use, cursor, self._decoding, sql, seconds=seconds, patience=patience
+        )
+        self._use.stream = stream
+        return stream
+
+    # -- transactions ----------------------------------------------------------------
+
+    def transaction(self, options: TransactionOptions) -> Transaction:
+        """Make a block that is a transaction, or a savepoint inside another."""
+        return Transaction(self, options)
+
+    async def begin(self, options: TransactionOptions) -> None:
+        """Begin a transaction."""
+        levels = self._binder.dialect.supports_isolation
         if options.isolation is not None and options.isolation not in levels:
             known = ", ".join(sorted(levels)) or "none"
             message = f"isolation {options.isolation!r} is not one of: {known}"
             raise errors.TransactionError(message)
-        await self._guarded(lambda session: self._begin_now(session, options))
+        await self._use.run(lambda inner: self._control.begin(inner, options))
 
-    async def _begin_now(
-        self, session: DriverConnection, options: TransactionOptions
-    ) -> None:
-        try:
-            await within(self._backstop, session.begin(options))
-        except BaseException:
-            if session.in_transaction():  # it began all the same, and for nobody
-                await self._roll_back_now(session)
-            raise
+    async def commit(self) -> None:
+        """Commit the transaction."""
+        await self._use.run(self._control.commit)
 
-    async def _commit(self) -> None:
-        await self._guarded(self._commit_now)
+    async def roll_back(self) -> None:
+        """Roll the transaction back."""
+        await self._use.run(self._control.roll_back)
 
-    async def _rollback(self) -> None:
-        await self._guarded(self._roll_back_now)
-
-    async def _savepoint(self, sql: str) -> None:
-        placeholder = self._session.dialect.placeholder
-        statement = prepare(sql, "none", self._lexis, placeholder)
-        await self._guarded(
-            lambda session: session.execute(statement, ()), sql, self._backstop
+    async def savepoint(self, sql: str) -> None:
+        """Set or release a savepoint."""
+        statement = self._binder.prepare(sql, "none")
+        await self._use.run(
+            lambda inner: inner.execute(statement, ()), sql, self._limit
         )
 
-    async def _roll_back_to(self, name: str) -> None:
-        placeholder = self._session.dialect.placeholder
+    async def roll_back_to(self, name: str) -> None:
+        """Roll back to a savepoint, and release it."""
         texts = f"ROLLBACK TO SAVEPOINT {name}", f"RELEASE SAVEPOINT {name}"
-        both = [prepare(text, "none", self._lexis, placeholder) for text in texts]
+        both = [self._binder.prepare(text, "none") for text in texts]
 
-        async def work(session: DriverConnection) -> None:
+        async def work(inner: DriverConnection) -> None:
             for statement in both:
-                await session.execute(statement, ())
+                await inner.execute(statement, ())
 
-        await self._guarded(lambda session: self._bounded(session, work(session)))
+        await self._use.run(lambda inner: self._control.bounded(inner, work(inner)))
 
-    def _has_transaction(self) -> bool:
-        return self._session.in_transaction()
+    # -- state and end ---------------------------------------------------------------
 
-    def _cut(self) -> None:
-        self._session.terminate()
+    @property
+    def dialect(self) -> Dialect:
+        """Facts about the database."""
+        return self.inner.dialect
 
-    async def _commit_now(self, session: DriverConnection) -> None:
+    @property
+    def native(self) -> Any:
+        """The driver's own connection."""
+        self.touched = True
         try:
-            await within(self._backstop, session.commit())
-        except errors.StatementTimeout as error:  # ours: there was no answer
-            if not session.is_closed() and session.in_transaction():
-                raise
-            raise _unknown() from error
+            return self.inner.native
         except Exception as error:
-            found = self._driver.translate(error)
-            if isinstance(found, errors.ConnectionLost) or session.is_closed():
-                raise _unknown() from error
-            raise
-        except BaseException as error:
-            if not session.is_closed() and session.in_transaction():
-                raise  # certainly not committed
-            raise error from _unknown()
+            found = self._use.failed(error)
+            if found is error:
+                raise
+            raise found from error
 
-    async def _roll_back_now(self, session: DriverConnection) -> None:
-        await self._bounded(session, session.rollback())
+    @property
+    def is_busy(self) -> bool:
+        """Whether a task is inside, or a stream is open."""
+        return self._use.is_busy
 
-    async def _bounded(
-        self, session: DriverConnection, work: Coroutine[Any, Any, None]
-    ) -> None:
-        """Roll back in bounded time; a session that is cut is rolled back too."""
+    @property
+    def was_lost(self) -> bool:
+        """Whether the line was cut by the other side."""
+        return self._use.lost
+
+    @property
+    def inner(self) -> DriverConnection:
+        """The driver's session."""
+        return self._use.inner
+
+    def end(self, instead: Any) -> None:
+        """End the loan: from now on `instead` stands where the session was."""
+        self.warns = False
+        self._use.inner = instead
+
+    def has_transaction(self) -> bool:
+        """Tell whether a transaction is open, as last heard from the database."""
+        return self.inner.in_transaction()
+
+    def forget(self) -> None:
+        """Be as new, after the driver's session was reset."""
+        self._binder.forget()
+
+    def cut(self) -> None:
+        """Close without waiting for anybody."""
+        self.warns = False
+        self.inner.terminate()
+
+    async def ping(self) -> None:
+        """Ask the database for a sign of life."""
+        await self.execute("SELECT 1", None)
+
+    async def close(self) -> None:
+        """Say goodbye and close, in `close_timeout` seconds."""
+        inner = self.inner
+        if self._use.forked:  # a goodbye would end the parent's session
+            raise self._use.elsewhere()
+        self.warns = False
+        if inner.is_closed():
+            inner.terminate()
+            return
         try:
-            await within(self._options.close_timeout, work)
-        except errors.StatementTimeout:
-            logger.warning("no answer to ROLLBACK; the connection is cut")
-            session.terminate()
-        except asyncio.CancelledError:
-            session.terminate()  # or the transaction would stay open
+            async with asyncio.timeout(self._options.close_timeout):
+                await inner.close()
+        except Exception:  # noqa: BLE001  # gone is what was asked for
+            inner.terminate()
+        except BaseException:
+            inner.terminate()
             raise
 
+    def __del__(self) -> None:
+        """Warn about a session that nobody closed or gave back, and cut it."""
+        if not getattr(self, "warns", False):
+            return
+        # At the end of the process its loop may have gone before it, and closed it.
+        gone = self.inner.is_closed() and not sys.is_finalizing()
+        if gone or self._use.forked:
+            return
+        message = f"{self!r} was never closed: use `async with`, or await close()"
+        warnings.warn(message, ResourceWarning, source=self, stacklevel=1)
+        with contextlib.suppress(Exception):  # its loop may be gone
+            self.inner.terminate()
 
-def _unknown() -> errors.CommitUnknown:
-    return errors.CommitUnknown(
-        "COMMIT was sent and its answer never came: it may or may not have happened; "
-        "look before you repeat it"
-    )
-
-
-def wrong_loop(thing: str, process: int) -> str:
-    """Say why a thing that was made in `process` cannot be used here."""
-    if process != os.getpid():
-        return (
-            f"this {thing} belongs to the process {process} that this one was forked "
-            "from: open another one here"
-        )
-    return f"a {thing} serves only the event loop, and thread, that it was opened in"
+    def __repr__(self) -> str:
+        """Show where it is connected to and what it is doing, without a password."""
+        if self.inner.is_closed():
+            state = "closed"
+        elif self.is_busy:
+            state = "busy"
+        else:
+            state = "in transaction" if self.has_transaction() else "idle"
+        return f"<asyncdb.Connection {self.url} {state}>"

@@ -38,23 +38,31 @@ class _State(Enum):
 
 
 class Host(Protocol):
-    """What a transaction runs on: a connection, which guards and translates."""
+    """What a transaction runs on: a session, which guards and translates."""
 
-    _blocks: list[Transaction]
+    blocks: list[Transaction]
 
-    async def _begin(self, options: TransactionOptions) -> None: ...
+    async def begin(self, options: TransactionOptions) -> None:
+        """Begin the transaction."""
 
-    async def _commit(self) -> None: ...
+    async def commit(self) -> None:
+        """Commit it."""
 
-    async def _rollback(self) -> None: ...
+    async def roll_back(self) -> None:
+        """Roll it back."""
 
-    async def _savepoint(self, sql: str) -> None: ...
+    async def savepoint(self, sql: str) -> None:
+        """Set or release a savepoint."""
 
-    async def _roll_back_to(self, name: str) -> None: ...
+    async def roll_back_to(self, name: str) -> None:
+        """Roll back to a savepoint, and release it."""
 
-    def _has_transaction(self) -> bool: ...
+    def has_transaction(self) -> bool:
+        """Tell whether a transaction is open."""
+        ...
 
-    def _cut(self) -> None: ...
+    def cut(self) -> None:
+        """Close the session, which rolls back."""
 
 
 class Transaction:
@@ -133,21 +141,21 @@ class Transaction:
             message = "a transaction() is for one block; call transaction() again"
             raise TransactionError(message)
         host = self._host
-        if host._blocks or host._has_transaction():
+        if host.blocks or host.has_transaction():
             if self._options != TransactionOptions():
                 message = (
                     "isolation, readonly and deferrable belong to the outermost block; "
                     "an inner one is a savepoint"
                 )
                 raise TransactionError(message)
-            if host._blocks and not host._blocks[-1].is_open:
-                raise host._blocks[-1].refusal()
-            name = f"asyncdb_{len(host._blocks)}"
-            await host._savepoint(f"SAVEPOINT {name}")
+            if host.blocks and not host.blocks[-1].is_open:
+                raise host.blocks[-1].refusal()
+            name = f"asyncdb_{len(host.blocks)}"
+            await host.savepoint(f"SAVEPOINT {name}")
             self._name = name
         else:
-            await host._begin(self._options)
-        host._blocks.append(self)
+            await host.begin(self._options)
+        host.blocks.append(self)
         self._state = _State.OPEN
         return self
 
@@ -162,8 +170,8 @@ class Transaction:
             await self._finish(error)
         finally:
             self._state = _State.OVER
-            if self in self._host._blocks:
-                del self._host._blocks[self._host._blocks.index(self) :]
+            if self in self._host.blocks:
+                del self._host.blocks[self._host.blocks.index(self) :]
 
     async def commit(self) -> None:
         """Commit now: the rest of the block may not run statements.
@@ -193,13 +201,13 @@ class Transaction:
         try:
             await self._undo()
         except BaseException:
-            self._host._cut()  # or what was to be undone would stay open
+            self._host.cut()  # or what was to be undone would stay open
             raise
 
     async def _finish(self, error: BaseException | None) -> None:
         if self._state is _State.OVER:
             return
-        if self._host._blocks[-1:] != [self] and self._state is not _State.LOST:
+        if self._host.blocks[-1:] != [self] and self._state is not _State.LOST:
             # Ended out of order: what the inner blocks did is undone with this one.
             await self._roll_back_quietly()
             if error is None:
@@ -218,9 +226,9 @@ class Transaction:
     async def _commit(self) -> None:
         try:
             if self._name:
-                await self._host._savepoint(f"RELEASE SAVEPOINT {self._name}")
+                await self._host.savepoint(f"RELEASE SAVEPOINT {self._name}")
             else:
-                await self._host._commit()
+                await self._host.commit()
         except BaseException:
             await self._roll_back_quietly()
             raise
@@ -228,25 +236,25 @@ class Transaction:
 
     async def _undo(self) -> None:
         if self._name:
-            await self._host._roll_back_to(self._name)
+            await self._host.roll_back_to(self._name)
         else:
-            await self._host._rollback()
+            await self._host.roll_back()
 
     async def _roll_back_quietly(self) -> None:
         was, self._state = self._state, _State.OVER
-        if was is _State.OVER or not self._host._has_transaction():
+        if was is _State.OVER or not self._host.has_transaction():
             return
         try:
             await self._undo()
         except Exception:
             logger.warning("rollback failed; the connection is cut", exc_info=True)
-            self._host._cut()
+            self._host.cut()
         except BaseException:
-            self._host._cut()
+            self._host.cut()
             raise
 
     def _check_innermost(self) -> None:
-        if self._state is not _State.NEW and self._host._blocks[-1:] != [self]:
+        if self._state is not _State.NEW and self._host.blocks[-1:] != [self]:
             message = "an inner block is still open: end it first"
             raise TransactionError(message)
 

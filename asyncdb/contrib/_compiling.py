@@ -8,13 +8,11 @@ where asyncdb's drivers take or give other values than the ones that SQLAlchemy 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, date, datetime, time
-from decimal import Decimal
 from typing import Any, Final, cast
 
-from sqlalchemy import ClauseElement, exc, types
+from sqlalchemy import ClauseElement, Table, exc, types
 from sqlalchemy.dialects import mysql
 from sqlalchemy.dialects.mysql.base import MySQLDialect
 from sqlalchemy.dialects.mysql.mariadb import MariaDBDialect
@@ -26,95 +24,23 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 import asyncdb
+from asyncdb.contrib._column_types import (
+    LiteDate,
+    LiteDateTime,
+    LiteNumeric,
+    LiteTime,
+    MySQLJSON,
+    PlainDateTime,
+    Process,
+)
+from asyncdb.contrib._moments import MomentCompiler
+from asyncdb.contrib._old_moments import UniqueMoments
 
-Process = Callable[[Any], Any]
+_Expand: Final[type[Any]] = type(asyncdb.expand(()))
 CACHED: Final = 500
 LONGEST_PADDED: Final = 1000  # longer lists would come near a server's limit
-_MYSQL_JSON: Final = 245  # the type code of values that the driver has read already
 # Characters of columns' names that end a `:name`.
 _ESCAPES: Final = {c: f"_x{ord(c):02x}_" for c in " %():.[]-+/*'\",;=<>!?@#$&|~^{}`\\"}
-
-
-# -- types whose values asyncdb gives or takes in its own form -------------------------
-
-
-def _only(kind: type[Any], dialect: Any) -> Process | None:
-    """Refuse what SQLite would keep as it is; servers do that themselves."""
-
-    def process(value: Any) -> Any:
-        if value is None or isinstance(value, kind):
-            return value
-        message = f"a {kind.__name__} is needed, not a {type(value).__name__}"
-        raise asyncdb.InvalidDatetime(message)
-
-    return process if dialect.name == "sqlite" else None
-
-
-class _DateTime(types.DateTime):
-    """A moment: aware when the column says so, else naive, in UTC on every engine."""
-
-    def bind_processor(self, dialect: Any) -> Any:
-        return _only(date, dialect)
-
-    def result_processor(self, dialect: Any, coltype: object) -> Any:  # noqa: ARG002
-        aware = self.timezone
-
-        def process(value: Any) -> Any:
-            if isinstance(value, str):
-                value = datetime.fromisoformat(value)
-            if not isinstance(value, datetime) or aware is (value.tzinfo is not None):
-                return value
-            if aware:
-                return value.replace(tzinfo=UTC)
-            return value.astimezone(UTC).replace(tzinfo=None)
-
-        return process
-
-
-class _Time(types.Time):
-    def bind_processor(self, dialect: Any) -> Any:
-        return _only(time, dialect)
-
-    def result_processor(self, dialect: Any, coltype: object) -> Any:  # noqa: ARG002
-        return lambda v: time.fromisoformat(v) if isinstance(v, str) else v
-
-
-class _Numeric(types.Numeric[Any]):
-    """SQLite keeps numbers as floats, of some fifteen digits."""
-
-    def bind_processor(self, dialect: Any) -> Any:  # noqa: ARG002
-        def process(value: Any) -> Any:
-            if isinstance(value, str):
-                value = _number(value)
-            if not isinstance(value, Decimal):
-                return value
-            found = float(value)
-            if value.is_finite() and Decimal(repr(found)) != value:
-                message = "a Decimal of more digits than SQLite's NUMERIC holds"
-                raise asyncdb.NumericOutOfRange(message)
-            return found
-
-        return process
-
-    def result_processor(self, dialect: Any, coltype: object) -> Any:  # noqa: ARG002
-        if not self.asdecimal:
-            return lambda value: None if value is None else float(value)
-        digits = self._effective_decimal_return_scale
-        return lambda value: None if value is None else Decimal(f"{value:.{digits}f}")
-
-
-def _number(value: str) -> Decimal:
-    try:
-        return Decimal(value)
-    except ArithmeticError:
-        raise asyncdb.InvalidText("a text that is no number") from None
-
-
-class _JSON(mysql.JSON):
-    def result_processor(self, dialect: Any, coltype: object) -> Any:
-        if coltype == _MYSQL_JSON:
-            return None
-        return super().result_processor(dialect, coltype)
 
 
 # -- dialects --------------------------------------------------------------------------
@@ -126,10 +52,12 @@ def _in_parentheses(compiler: Any, kind: Any, impl: Any, marker: str) -> Any:
     return above.render_bind_cast(kind, impl, f"({marker})")
 
 
-def _naming(kind: type[Any], **changes: Any) -> type[Any]:
+def _naming(
+    kind: type[Any], compiler: type[Any] | None = None, **changes: Any
+) -> type[Any]:
     """Make a dialect of ours from one of SQLAlchemy's."""
     changes["bindname_escape_characters"] = _ESCAPES
-    compiler = type("Compiler", (kind.statement_compiler,), changes)
+    compiler = type("Compiler", (compiler or kind.statement_compiler,), changes)
     space = {"statement_compiler": compiler, "supports_statement_cache": True}
     return type(kind.__name__, (kind,), space)
 
@@ -137,7 +65,13 @@ def _naming(kind: type[Any], **changes: Any) -> type[Any]:
 _PostgreSQL: Final = _naming(PGDialect_asyncpg, render_bind_cast=_in_parentheses)
 _MySQL: Final = _naming(MySQLDialect)
 _MariaDB: Final = _naming(MariaDBDialect)
-_SQLite: Final = _naming(SQLiteDialect)
+_SQLite: Final = _naming(SQLiteDialect, MomentCompiler)
+_LITE: Final = {
+    types.Date: LiteDate,
+    types.DateTime: LiteDateTime,
+    types.Time: LiteTime,
+    types.Numeric: LiteNumeric,
+}
 
 
 def sqlalchemy_dialect(facts: asyncdb.Dialect) -> Any:
@@ -149,8 +83,7 @@ def sqlalchemy_dialect(facts: asyncdb.Dialect) -> Any:
         dialect._supports_jsonb_subscripting = facts.server_version >= (14,)
     elif facts.name == "sqlite":
         dialect = _SQLite(paramstyle="named")
-        own = {types.DateTime: _DateTime, types.Time: _Time, types.Numeric: _Numeric}
-        dialect.colspecs = {**dialect.colspecs, **own}
+        dialect.colspecs = {**dialect.colspecs, **_LITE}
     elif facts.name == "mysql":
         dialect = _mysql(facts)
     else:
@@ -163,7 +96,11 @@ def sqlalchemy_dialect(facts: asyncdb.Dialect) -> Any:
 def _mysql(facts: asyncdb.Dialect) -> Any:
     is_mariadb = facts.flavor == "mariadb"
     dialect = (_MariaDB if is_mariadb else _MySQL)(paramstyle="named")
-    own = {types.DateTime: _DateTime, types.JSON: _JSON, mysql.BIT: types.Integer}
+    own = {
+        types.DateTime: PlainDateTime,
+        types.JSON: MySQLJSON,
+        mysql.BIT: types.Integer,
+    }
     dialect.colspecs = {**dialect.colspecs, **own}
     dialect.supports_native_decimal = True
     dialect._backslash_escapes = False  # the portable session's
@@ -187,6 +124,11 @@ def compiler_for(facts: asyncdb.Dialect) -> Compiler:
     if found is None:
         found = _compilers[key] = Compiler(sqlalchemy_dialect(facts))
     return found
+
+
+def unique_moments(table: Table, facts: asyncdb.Dialect) -> UniqueMoments | None:
+    """Return those of a table's moments that must be unique, if it has any."""
+    return UniqueMoments.of(table, compiler_for(facts).dialect)
 
 
 # -- statements ------------------------------------------------------------------------
@@ -273,6 +215,7 @@ class Ready:
         self._dialect = dialect
         self.text = str(compiled)
         self.is_sql = isinstance(compiled, SQLCompiler)
+        self.unique = UniqueMoments.written_by(compiled, dialect)
         # PostgreSQL tells a new key by RETURNING, which SQLAlchemy has added.
         self.tells_key = bool(getattr(compiled, "implicit_returning", None))
         self._processes: dict[Any, list[Process | None] | None] = {}
@@ -304,7 +247,7 @@ class Ready:
             text, binders = state.statement, {**binders, **state.processors}
         escaped = self._escaped
         params = {
-            escaped.get(name, name): binders[name](v) if name in binders else v
+            escaped.get(name, name): _bound(binders[name], v) if name in binders else v
             for name, v in values.items()
         }
         return text, params or None
@@ -349,6 +292,13 @@ class Ready:
             return None
         found = entry.type._cached_result_processor(self._dialect, code)
         return cast("Process | None", found)
+
+
+def _bound(process: Process, value: Any) -> Any:
+    """Bind a value, or each one of a list for the IN of a `text()`."""
+    if isinstance(value, _Expand):
+        return asyncdb.expand(map(process, value.values))
+    return process(value)
 
 
 def _padded(name: str, values: Any) -> list[Any]:

@@ -27,11 +27,17 @@ from sqlalchemy.pool import NullPool
 
 import asyncdb
 from asyncdb.options import PoolOptions
+from asyncdb.options.foreign import GENERAL, MYSQL, POSTGRESQL, SQLITE
 
 WAIT: Final = 300.0
 _PAUSE: Final = 0.2
 # They may stand in an application's URL, and mean nothing to one connection.
 _OF_POOLS: Final = frozenset(field.name for field in fields(PoolOptions))
+_FOREIGN: Final = {
+    **dict.fromkeys(("postgresql", "postgres"), POSTGRESQL),
+    **dict.fromkeys(("mysql", "mariadb"), MYSQL),
+    "sqlite": SQLITE,
+}
 # A migration has the server's own session but for what the URL says: its SQL was
 # written for that, and may take long.
 _PLAIN: Final = {"lock_timeout": "none", "time_zone": "none"}
@@ -126,13 +132,15 @@ def _dialect(url: asyncdb.DatabaseURL) -> str:
 
 def _for_migrating(url: asyncdb.DatabaseURL) -> asyncdb.DatabaseURL:
     plain = _PLAIN_MYSQL if "mysql" in _dialect(url) else _PLAIN
-    kept = dict(_without_pool(url).options)
+    kept = dict(_without_pool(url).options)  # by our names
     kept.pop("statement_timeout", None)
     return url.replace(options={**plain, **kept})
 
 
 def _without_pool(url: asyncdb.DatabaseURL) -> asyncdb.DatabaseURL:
-    kept = {name: url.options[name] for name in url.options.keys() - _OF_POOLS}
+    foreign = _FOREIGN.get(url.scheme, GENERAL)
+    options = foreign.translate(url.options).texts
+    kept = {name: options[name] for name in options.keys() - _OF_POOLS}
     return url.replace(options=kept)
 
 

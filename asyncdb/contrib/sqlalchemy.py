@@ -6,32 +6,32 @@ its types, asyncdb runs it. It needs `pip install 'asyncdb-toolkit[sqlalchemy]'`
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
-from itertools import chain
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Executable, MetaData
+from sqlalchemy import Column, Executable, MetaData, Table
 from sqlalchemy.engine.mock import MockConnection
-from typing_extensions import TypeForm
 
 import asyncdb
-from asyncdb.connection.cursor import Params, Seconds
-from asyncdb.connection.cursor import Text as SQLText
-from asyncdb.contrib._compiling import Process, Ready, compiler_for
+from asyncdb.connection import OpenStream, Params, Result, Seconds
+from asyncdb.contrib._binding import bind, bind_load, bind_many
+from asyncdb.contrib._column_types import Process
+from asyncdb.contrib._compiling import compiler_for, unique_moments
+from asyncdb.contrib._old_moments import convert
 from asyncdb.values.rows import tuple_row
 
-T = TypeVar("T")
-# The methods of `Core` take any of these where asyncdb's take a text alone.
-Text: TypeAlias = SQLText | Executable
+if TYPE_CHECKING:
+    from asyncdb.options import TransactionOptions
 
 
-class Core(asyncdb.Executor):
+class Core(asyncdb.Executor["str | Executable", "Core"]):
     """A connection or pool whose every verb also takes a SQLAlchemy Core statement.
 
     Parameters of a statement are given as a mapping, or are in the statement. Texts go
     through as they are. An INSERT of one row tells its key as `lastrowid`, on
-    PostgreSQL too. Several may wrap the same connection. A default that would take a
+    PostgreSQL too. `load_rows()` takes a `Table`, and then its columns' types make the
+    values. Several may wrap the same connection. A default that would take a
     query of its own, and what the database has not, raise `NotSupportedError`.
 
     Args:
@@ -58,9 +58,11 @@ class Core(asyncdb.Executor):
         Row(id=1, name='Ann')
     """
 
-    __slots__ = ("_db",)
+    __slots__ = ("_core", "_db")
 
     def __init__(self, db: asyncdb.Executor) -> None:
+        self._core = _CoreRunner(db)
+        super().__init__(self._core)
         self._db = db
 
     @property
@@ -68,34 +70,23 @@ class Core(asyncdb.Executor):
         """The connection or pool itself."""
         return self._db
 
-    @property
-    def dialect(self) -> asyncdb.Dialect:
-        """Facts about the database: `name`, `flavor`, `server_version`, ..."""
-        return self._db.dialect
-
-    @asynccontextmanager
-    async def transaction(
+    async def load_rows(
         self,
-        *,
-        isolation: asyncdb.Isolation | None = None,
-        readonly: bool = False,
-        deferrable: bool = False,
-    ) -> AsyncIterator[Core]:
-        """Open a transaction for a block, or a savepoint inside another.
+        table: str | Sequence[str] | Table,
+        columns: Sequence[str | Column[Any]],
+        rows: Any,
+    ) -> int:
+        """Load rows into a table; see `Executor.load_rows`.
 
         Args:
-            isolation: the SQL standard's level, the session's own when `None`.
-            readonly: the database refuses writes.
-            deferrable: PostgreSQL's DEFERRABLE; without effect elsewhere.
+            table: its name, or the `Table`, whose columns' types make the values.
+            columns: those that a row has values for, or their names.
+            rows: an iterable or async iterable of sequences.
 
-        Yields:
-            A `Core` on the connection that has it.
+        Returns:
+            The number of rows loaded.
         """
-        opened = self._db.transaction(
-            isolation=isolation, readonly=readonly, deferrable=deferrable
-        )
-        async with opened as db:
-            yield Core(db) if isinstance(db, asyncdb.Executor) else self
+        return await self._core.load_rows(table, columns, rows)
 
     async def create_all(self, metadata: MetaData) -> None:
         """Create all tables, with their types and indexes, in the order of their keys.
@@ -113,6 +104,30 @@ class Core(asyncdb.Executor):
         """
         await self._run_ddl(metadata.drop_all)
 
+    async def convert_moments(self, metadata: MetaData) -> int:
+        """Give the moments of a SQLite file the one text form that they have here.
+
+        That is SQLAlchemy's. What SQLAlchemy and encode/databases wrote has it, but for
+        `DEFAULT CURRENT_TIMESTAMP`; what asyncdb wrote before, and what texts without
+        types write, has not. All or nothing; to run it again changes nothing. Without
+        effect on other databases.
+
+        Args:
+            metadata: of SQLAlchemy: its columns of `DateTime`, `Time` and `Interval`
+                are converted. A table that is not there is passed over.
+
+        Returns:
+            How many values were changed.
+
+        Raises:
+            InvalidDatetime: a value is no moment in UTC.
+            UniqueViolation: a moment that must be unique is there in two forms.
+        """
+        if self.dialect.name != "sqlite":
+            return 0
+        async with self.transaction() as core:
+            return await convert(core.db, metadata, compiler_for(self.dialect).dialect)
+
     async def _run_ddl(self, make: Any) -> None:
         found: list[Any] = []
         dialect = compiler_for(self.dialect).dialect
@@ -121,20 +136,27 @@ class Core(asyncdb.Executor):
         for statement in found:
             await self.execute(statement)
 
-    # -- what the verbs are made of ----------------------------------------------------
 
-    async def _execute(
-        self,
-        sql: Text,
-        params: Params,
-        timeout: Seconds = None,
-        *,
-        plain: bool = False,
-    ) -> Any:
+class _CoreRunner:
+    """Compiles what is to be run, and converts the rows by the statement's types."""
+
+    def __init__(self, db: asyncdb.Executor) -> None:
+        self._db = db
+        self._runner = db.runner
+
+    @property
+    def dialect(self) -> asyncdb.Dialect:
+        return self._runner.dialect
+
+    async def execute(
+        self, sql: Any, params: Params, timeout: Seconds = None, *, plain: bool = False
+    ) -> Result:
         if not isinstance(sql, Executable):
-            return await self._db._execute(sql, params, timeout, plain=plain)
-        ready, text, bound = _bind(self.dialect, sql, params)
-        result = await self._db._execute(text, bound, timeout, plain=plain)
+            return await self._runner.execute(sql, params, timeout, plain=plain)
+        ready, text, bound = bind(self.dialect, sql, params)
+        if ready.unique is not None:
+            await ready.unique.check(self._db)
+        result = await self._runner.execute(text, bound, timeout, plain=plain)
         if ready.tells_key:
             # SQLAlchemy has asked for the key; the user asked for no rows.
             key = result.rows[0][0] if len(result.rows) == 1 else None
@@ -147,224 +169,69 @@ class Core(asyncdb.Executor):
                 result.columns = _columns(result.columns, processes)
         return result
 
-    async def _execute_many(
+    async def execute_many(
         self,
-        sql: Text,
+        sql: Any,
         rows: Any,
         *,
         exact_rowcount: bool = False,
         timeout: Seconds = None,
-    ) -> Any:
+    ) -> Result:
         if isinstance(sql, Executable):
-            sql, rows = await _bind_many(self.dialect, sql, rows)
-        return await self._db._execute_many(
-            cast("str", sql), rows, exact_rowcount=exact_rowcount, timeout=timeout
+            ready, rows = await bind_many(self.dialect, sql, rows)
+            if ready.unique is not None:
+                await ready.unique.check(self._db)
+            sql = ready.text
+        return await self._runner.execute_many(
+            sql, rows, exact_rowcount=exact_rowcount, timeout=timeout
         )
 
-    async def _load_rows(
-        self, table: str | Sequence[str], columns: Sequence[str], rows: Any
-    ) -> int:
-        return await self._db._load_rows(table, columns, rows)
+    async def execute_script(
+        self, text: str, timeout: Seconds = None, *, transaction: bool = True
+    ) -> Result:
+        return await self._runner.execute_script(text, timeout, transaction=transaction)
 
-    def _streamer(self) -> Any:
-        return _Streamer(self._db)
+    async def load_rows(self, table: Any, columns: Sequence[Any], rows: Any) -> int:
+        if isinstance(table, Table):
+            if unique := unique_moments(table, self.dialect):
+                await unique.check(self._db)
+            table, columns, rows = bind_load(self.dialect, table, columns, rows)
+        return await self._runner.load_rows(table, columns, rows)
 
-    if TYPE_CHECKING:  # the verbs are inherited; here is what else they take
-
-        async def execute(  # noqa: D102
-            self, sql: Text, params: Params = None, *, timeout: Seconds = None
-        ) -> asyncdb.Cursor: ...
-        async def executemany(  # noqa: D102
-            self,
-            sql: Text,
-            rows: Any,
-            *,
-            exact_rowcount: bool = False,
-            timeout: Seconds = None,
-        ) -> asyncdb.Cursor: ...
-
-        @overload
-        async def fetchone(
-            self,
-            sql: Text,
-            params: Params = None,
-            *,
-            timeout: Seconds = None,
-        ) -> asyncdb.Row | None: ...
-        @overload
-        async def fetchone(
-            self,
-            sql: Text,
-            params: Params = None,
-            *,
-            into: TypeForm[T],
-            timeout: Seconds = None,
-        ) -> T | None: ...
-        async def fetchone(self, *args: Any, **kwargs: Any) -> Any: ...  # noqa: D102
-
-        @overload
-        async def fetchmany(
-            self,
-            sql: Text,
-            params: Params = None,
-            *,
-            size: int = 100,
-            timeout: Seconds = None,
-        ) -> list[asyncdb.Row]: ...
-        @overload
-        async def fetchmany(
-            self,
-            sql: Text,
-            params: Params = None,
-            *,
-            into: TypeForm[T],
-            size: int = 100,
-            timeout: Seconds = None,
-        ) -> list[T]: ...
-        async def fetchmany(self, *args: Any, **kwargs: Any) -> Any: ...  # noqa: D102
-
-        @overload
-        async def fetchall(
-            self,
-            sql: Text,
-            params: Params = None,
-            *,
-            timeout: Seconds = None,
-        ) -> list[asyncdb.Row]: ...
-        @overload
-        async def fetchall(
-            self,
-            sql: Text,
-            params: Params = None,
-            *,
-            into: TypeForm[T],
-            timeout: Seconds = None,
-        ) -> list[T]: ...
-        async def fetchall(self, *args: Any, **kwargs: Any) -> Any: ...  # noqa: D102
-
-        @overload
-        async def fetchval(
-            self,
-            sql: Text,
-            params: Params = None,
-            *,
-            timeout: Seconds = None,
-        ) -> Any: ...
-        @overload
-        async def fetchval(
-            self,
-            sql: Text,
-            params: Params = None,
-            *,
-            into: TypeForm[T],
-            timeout: Seconds = None,
-        ) -> T | None: ...
-        async def fetchval(self, *args: Any, **kwargs: Any) -> Any: ...  # noqa: D102
-
-        @overload
-        def stream(
-            self,
-            sql: Text,
-            params: Params = None,
-            *,
-            batch: int = 1000,
-            timeout: Seconds = None,
-        ) -> asyncdb.Stream: ...
-        @overload
-        def stream(
-            self,
-            sql: Text,
-            params: Params = None,
-            *,
-            into: TypeForm[T],
-            batch: int = 1000,
-            timeout: Seconds = None,
-        ) -> asyncdb.Stream[T]: ...
-        def stream(self, *args: Any, **kwargs: Any) -> Any: ...  # noqa: D102
-
-
-class _Streamer:
-    """Compiles what a stream reads, and converts its rows."""
-
-    def __init__(self, db: asyncdb.Executor) -> None:
-        self._db = db
-        self._inner: Any = db._streamer()
-        self._processes: Sequence[Process | None] | None = None
-
-    async def _open_stream(self, stream: Any, sql: Text, params: Params) -> Any:
+    async def open_stream(
+        self, sql: Any, params: Params, timeout: Seconds = None, *, plain: bool = False
+    ) -> OpenStream:
         if not isinstance(sql, Executable):
-            return await self._inner._open_stream(stream, sql, params)
-        ready, text, bound = _bind(self._db.dialect, sql, params)
-        stream._sql = text  # what an error shows
-        cursor = await self._inner._open_stream(stream, text, bound)
-        self._processes = ready.processes(cursor.columns)
-        if self._processes is None:
-            return cursor
-        return _Opened(cursor, _columns(cursor.columns, self._processes))
+            return await self._runner.open_stream(sql, params, timeout, plain=plain)
+        ready, text, bound = bind(self.dialect, sql, params)
+        if ready.unique is not None:
+            await ready.unique.check(self._db)
+        opened = await self._runner.open_stream(text, bound, timeout, plain=plain)
+        processes = ready.processes(opened.columns)
+        return opened if processes is None else _CoreStream(opened, processes)
 
-    async def _read_stream(self, cursor: Any, size: int) -> Any:
-        if self._processes is None:
-            return await self._inner._read_stream(cursor, size)
-        rows = await self._inner._read_stream(cursor.native, size)
-        return _processed(cursor.columns, self._processes, rows)
-
-    async def _close_stream(self, cursor: Any) -> None:
-        await self._inner._close_stream(getattr(cursor, "native", cursor))
+    @asynccontextmanager
+    async def transaction(self, options: TransactionOptions) -> AsyncIterator[Core]:
+        async with self._runner.transaction(options) as db:
+            own = isinstance(db, asyncdb.Executor)  # a pool's block has a connection
+            yield Core(db if own else self._db)
 
 
-class _Opened(NamedTuple):
-    native: Any
-    columns: Any
+class _CoreStream:
+    """A stream whose rows are converted by the statement's types."""
 
+    def __init__(self, opened: OpenStream, processes: Sequence[Process | None]) -> None:
+        self._opened = opened
+        self._processes = processes
+        self.columns = _columns(opened.columns, processes)
+        self.decoding = opened.decoding
 
-def _bind(
-    facts: asyncdb.Dialect, statement: Executable, params: Params
-) -> tuple[Ready, str, Any]:
-    if params is not None and not isinstance(params, Mapping):
-        message = "the parameters of a statement are a mapping of names to values"
-        raise asyncdb.ParameterError(message)
-    ready, own = compiler_for(facts).ready(statement, list(params or ()))
-    return (ready, *ready.bind(params, own))
+    async def fetch(self, size: int) -> Any:
+        rows = await self._opened.fetch(size)
+        return _processed(self.columns, self._processes, rows)
 
-
-async def _bind_many(
-    facts: asyncdb.Dialect, statement: Executable, rows: Any
-) -> tuple[str, Any]:
-    """Compile for the names of the first row, and bind the rows as they come."""
-    following: Any
-    if isinstance(rows, AsyncIterable):
-        following = aiter(rows)
-        first = await anext(following, None)
-    else:
-        following = iter(rows)
-        first = next(following, None)
-    names = list(_mapping(first)) if first is not None else []
-    ready, own = compiler_for(facts).ready(statement, names, many=True)
-    if first is None:
-        return ready.text, []
-
-    def bound(row: Any) -> Any:
-        if _mapping(row).keys() != first.keys():
-            raise asyncdb.ParameterError("all rows have the names of the first one")
-        return ready.bind(row, own)[1]
-
-    if isinstance(rows, AsyncIterable):
-        return ready.text, _each_async(bound, first, following)
-    return ready.text, map(bound, chain([first], following))
-
-
-async def _each_async(
-    bound: Any, first: Any, following: AsyncIterator[Any]
-) -> AsyncIterator[Any]:
-    yield bound(first)
-    async for row in following:
-        yield bound(row)
-
-
-def _mapping(row: Any) -> Mapping[str, Any]:
-    if isinstance(row, Mapping):
-        return row
-    raise asyncdb.ParameterError(f"a row is a mapping, not {type(row).__name__}")
+    async def close(self) -> None:
+        await self._opened.close()
 
 
 def _processed(

@@ -107,8 +107,8 @@ class AsyncdbAdapter:
         return (await db.executemany(sql, parameters)).rowcount
 
     async def execute_script(self, db: asyncdb.Executor, sql: str) -> str:
-        """Run the one statement of a script."""
-        await db.execute(sql)
+        """Run the statements of a script."""
+        await db.executescript(sql)
         return "DONE"
 
 

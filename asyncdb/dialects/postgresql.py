@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from ipaddress import (
@@ -14,12 +15,14 @@ from ipaddress import (
     IPv6Interface,
     IPv6Network,
 )
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from asyncdb import errors
 from asyncdb.dialect import STANDARD_VERBS, STANDARD_WORDS, Dialect, Lexis
 from asyncdb.options import ServerOptions
+from asyncdb.options.foreign import POSTGRESQL, ForeignNames
+from asyncdb.options.settings import BY_ITEMS, Settings, check_settings
 from asyncdb.values.encoding import instant, integer, naive_time, text
 
 LEXIS = Lexis(
@@ -112,6 +115,8 @@ DIALECT = Dialect(
     name="postgresql",
     placeholder="dollar",
     lexis=LEXIS,
+    max_identifier_length=63,  # NAMEDATALEN - 1
+    max_identifier_unit="bytes",
     encoders=ENCODERS,
     type_codes=TYPE_CODES,
     column_types=COLUMN_TYPES,
@@ -132,21 +137,57 @@ DIALECT = Dialect(
 )
 
 
+# A dotted name is an extension's, or one's own.
+_SETTING_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*(\.[A-Za-z_][A-Za-z0-9_$]*)*")
+_TEXTS = "asyncdb reads and writes texts so, and it cannot be changed"
+_ONE_TRANSACTION = "it is one transaction's: write default_{}, or transaction(...)"
+OWNED_SETTINGS = {
+    "timezone": "write the option time_zone",
+    "lock_timeout": "write the option lock_timeout, in seconds",
+    "statement_timeout": "write the option statement_timeout, in seconds",
+    "application_name": "write the option application_name",
+    "client_encoding": _TEXTS,
+    "standard_conforming_strings": _TEXTS,
+    "session_authorization": "log in as that user, or write role",
+    "transaction_isolation": _ONE_TRANSACTION.format("transaction_isolation"),
+    "transaction_read_only": _ONE_TRANSACTION.format("transaction_read_only"),
+    "transaction_deferrable": _ONE_TRANSACTION.format("transaction_deferrable"),
+}
+
+
 @dataclass(frozen=True, kw_only=True)
 class PostgreSQLOptions(ServerOptions):
     """What PostgreSQL's drivers understand.
 
     Args:
-        application_name: shown in `pg_stat_activity`.
         pgbouncer: the server is PgBouncer in transaction mode: no statement is kept
-            prepared and no setting is sent at start-up, so that the session is not
-            the portable one.
+            prepared and no setting but `application_name` is sent at start-up, so that
+            the session is not the portable one.
+        settings: the server's own settings for the session, such as
+            `{"search_path": "app"}`: what `SET` would take, sent at start-up, so that
+            a reset goes back to it. In a URL: `?setting.search_path=app`.
         statement_cache_size: how many statements are kept prepared.
     """
 
-    application_name: str | None = None
+    foreign: ClassVar[ForeignNames] = POSTGRESQL
     pgbouncer: bool = False
+    settings: Settings = field(default_factory=dict, repr=False, metadata=BY_ITEMS)
     statement_cache_size: int = 256
+
+    def __post_init__(self) -> None:
+        """Look at the settings before a connection is open.
+
+        Raises:
+            URLError: a setting cannot be given so.
+        """
+        super().__post_init__()
+        check_settings(self.settings, _SETTING_NAME, OWNED_SETTINGS)
+        if self.settings and self.pgbouncer:
+            raise errors.URLError(
+                "option 'settings' (search_path, schema and options of a URL are some)"
+                " cannot be kept with pgbouncer=True, where each transaction may have"
+                " another session: use ALTER ROLE ... SET, or names with their schema"
+            )
 
 
 # SQLSTATE -> class; https://www.postgresql.org/docs/current/errcodes-appendix.html
@@ -185,49 +226,73 @@ ERRORS: dict[str, type[errors.DatabaseError]] = {
     "3D000": errors.ConnectionFailed,  # no such database
     "53300": errors.TooManyConnections,
     "57P03": errors.ConnectionFailed,  # starting up, shutting down
+    "25P03": errors.ConnectionLost,  # idle_in_transaction_session_timeout
+    "25P04": errors.ConnectionLost,  # transaction_timeout
     "57P01": errors.ConnectionLost,  # an administrator ended the session
-    "57P02": errors.ConnectionLost,
+    "57P02": errors.ConnectionLost,  # another session has crashed
+    "57P04": errors.ConnectionLost,  # the database was dropped
     "57P05": errors.ConnectionLost,  # idle_session_timeout
     "54000": errors.ResourceLimit,
     "54001": errors.ResourceLimit,
     "54011": errors.ResourceLimit,
     "54023": errors.ResourceLimit,
     "0A000": errors.NotSupportedError,
+    "P0001": errors.RaisedException,  # RAISE EXCEPTION
+    "P0004": errors.RaisedException,  # ASSERT
 }
 
-# The first two characters, for codes that have no line above.
+# The first two characters, for codes that have no line above: all that PostgreSQL has.
 CLASSES: dict[str, type[errors.DatabaseError]] = {
+    **dict.fromkeys(
+        ["03", "0F", "0L", "0P", "0Z", "20", "21", "24", "2B", "34", "39", "3B", "3D"],
+        errors.ProgrammingError,
+    ),
+    **dict.fromkeys(["3F", "42", "P0"], errors.ProgrammingError),
+    **dict.fromkeys(
+        ["09", "0B", "25", "26", "27", "2D", "2F", "38", "40", "55", "57", "58", "72"],
+        errors.OperationalError,
+    ),
+    **dict.fromkeys(["F0", "HV"], errors.OperationalError),
     "08": errors.ConnectionLost,
     "0A": errors.NotSupportedError,
-    "21": errors.ProgrammingError,
+    "10": errors.DataError,
     "22": errors.DataError,
     "23": errors.IntegrityError,
-    "25": errors.OperationalError,
-    "26": errors.OperationalError,
     "28": errors.AuthenticationFailed,
-    "34": errors.ProgrammingError,
-    "3B": errors.ProgrammingError,
-    "3D": errors.ProgrammingError,
-    "3F": errors.ProgrammingError,
-    "40": errors.OperationalError,
-    "42": errors.ProgrammingError,
+    "44": errors.CheckViolation,  # WITH CHECK OPTION
     "53": errors.ResourceLimit,
     "54": errors.ResourceLimit,
-    "55": errors.OperationalError,
-    "57": errors.OperationalError,
-    "58": errors.OperationalError,
-    "P0": errors.DatabaseError,
     "XX": errors.InternalError,
 }
 
 # The server's message holds names and SQL, never values, in these classes of codes
-# (class 22 and P0 quote values; DETAIL, which quotes rows, is never used).
+# (class 22 quotes values, as may what somebody raises; DETAIL quotes rows).
 CLEAN_CLASSES = frozenset(
-    ["0A", "21", "25", "26", "28", "34", "3B", "3D", "3F", "40", "42", "55", "57"]
+    (
+        *("08", "0A", "20", "21", "24", "25", "26", "28", "2B", "34", "3B", "3D", "3F"),
+        *("40", "42", "55", "57", "P0"),
+    )
 )
+
+# What says more than the sentence of the class, where the server's words are not shown.
+MESSAGES: dict[str, str] = {
+    "22021": "a text has NUL, or a character that the database's encoding lacks",
+    "22P05": "a text has a character that the database's encoding lacks",
+    "53100": "the server's disk is full",
+    "53200": "the server is out of memory",
+    "53400": "a limit that the server's settings name is met, such as temp_file_limit",
+    "54000": "something is larger than PostgreSQL can hold, such as an index's row",
+    "54001": "the statement is nested too deeply for the server's stack",
+    "54011": "a table or a result would have too many columns",
+    "54023": "a function would have too many arguments",
+    "58030": "the server could not read or write a file: look into its log",
+}
 
 
 def error_class(sqlstate: str) -> type[errors.DatabaseError]:
-    """Return the class of error for a SQLSTATE, by its table, else by its class."""
+    """Return the class of error for a SQLSTATE, by its table, else by its class.
+
+    One that PostgreSQL does not have is of somebody's own making.
+    """
     found = ERRORS.get(sqlstate) or CLASSES.get(sqlstate[:2])
-    return found or errors.DatabaseError
+    return found or errors.RaisedException

@@ -1,22 +1,30 @@
-"""SQLite: its facts, its values, its errors (https://sqlite.org/rescode.html)."""
+"""SQLite: its facts and its values."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from sqlite3 import Row as NativeRow
+from sys import float_info
 from typing import Any, ClassVar, Literal
 from uuid import UUID
 
 from asyncdb import errors
 from asyncdb.dialect import STANDARD_VERBS, STANDARD_WORDS, Dialect, Lexis
-from asyncdb.dialects import database_error
 from asyncdb.options import ConnectOptions
-from asyncdb.values.conversions import JSON_TEXT, Sources, microseconds, zero_or_one
+from asyncdb.options.foreign import SQLITE, ForeignNames
+from asyncdb.options.settings import BY_ITEMS, Settings, check_settings
+from asyncdb.values.conversions import (
+    JSON_TEXT,
+    MisfitError,
+    Sources,
+    microseconds,
+    zero_or_one,
+)
 from asyncdb.values.encoding import (
     instant,
     integer,
@@ -45,6 +53,11 @@ def _decimal(value: Decimal) -> str:
     if not value.is_finite():
         message = "a Decimal must be finite"
         raise errors.NumericOutOfRange(message)
+    if 15 <= value.adjusted() < 19 and value == value.to_integral_value():
+        # Of `1.5E+16` or `15000000000000000.0` a DECIMAL column would make a float, and
+        # of that an integer with digits that nobody wrote.
+        value = value.to_integral_value()
+        return f"{value:f}"
     return str(value)
 
 
@@ -83,9 +96,30 @@ ENCODERS: dict[type, Callable[[Any], Any] | None] = {
     dict: json_text,
     list: json_text,
 }
+# Significant digits of a decimal that a REAL, which it becomes in a column of NUMERIC
+# affinity such as DECIMAL(10, 2), gives back exactly.
+_DIGITS = 15
+
+
+def _decimal_of_real(value: float) -> Decimal:
+    found = Decimal(repr(value))
+    if (
+        not found.is_finite()
+        or len(found.normalize().as_tuple().digits) > _DIGITS
+        or 0 < abs(value) < float_info.min  # these have fewer digits
+    ):
+        message = (
+            f"it has more than the {_DIGITS} digits that SQLite's REAL holds exactly; "
+            "declare the column TEXT, which holds any"
+        )
+        raise MisfitError(message)
+    return found
+
+
 # Back again, where an annotation asks for it; texts are read on every engine.
 DECODERS: dict[type, Sources] = {
     bool: {int: zero_or_one},
+    Decimal: {float: _decimal_of_real},
     timedelta: {int: microseconds},
     **JSON_TEXT,
 }
@@ -132,20 +166,64 @@ DIALECT = Dialect(
 )
 
 
+# The name of a PRAGMA, perhaps behind that of an attached database.
+_SETTING_NAME = re.compile(r"(?:[A-Za-z_]\w*\.)?[A-Za-z_]\w*", re.ASCII)
+_WAITING = "write the option lock_timeout, in seconds"
+OWNED_SETTINGS = {
+    "foreign_keys": "write the option foreign_keys",
+    "journal_mode": "write the option journal_mode",
+    "busy_timeout": _WAITING,
+    "query_only": 'write the option mode="ro", or transaction(readonly=True)',
+}
+_IMMUTABLE = (
+    "option 'immutable' says that nobody writes to the file: it goes with mode=\"ro\","
+    " and without any mode"
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class SQLiteOptions(ConnectOptions):
     """What SQLite's drivers understand.
 
     Args:
+        mode: `"rwc"` reads and writes, and creates the file; `"rw"` takes a file that
+            is there; `"ro"` only reads, and writes nothing beside the file either;
+            `"memory"` is a database in memory, whatever the path.
+        immutable: the file is read as it is, without a lock, because nobody can write
+            to it while it is open: on a read-only medium, in a package.
+        settings: SQLite's own PRAGMAs for the session, such as
+            `{"cache_size": -64_000}`, set before anything else and in their order. In a
+            URL: `?setting.cache_size=-64000`.
         foreign_keys: foreign keys hold (SQLite's own default is that they do not).
-        journal_mode: of files; `"wal"` lets readers read while one writes; `None`
-            leaves the file's own.
+        journal_mode: of files that may be written to; `"wal"` lets readers read while
+            one writes; `None` leaves the file's own.
     """
 
+    foreign: ClassVar[ForeignNames] = SQLITE
+    mode: Literal["rwc", "rw", "ro", "memory"] = "rwc"
+    immutable: bool = False
+    settings: Settings = field(default_factory=dict, repr=False, metadata=BY_ITEMS)
     foreign_keys: bool = True
     journal_mode: (
         Literal["wal", "delete", "truncate", "persist", "memory", "off"] | None
     ) = "wal"
+
+    def __post_init__(self) -> None:
+        """Look at the settings before a file is open.
+
+        Raises:
+            URLError: a setting cannot be given so, or two options contradict.
+        """
+        super().__post_init__()
+        owned = {f"main.{name}": why for name, why in OWNED_SETTINGS.items()}
+        check_settings(self.settings, _SETTING_NAME, OWNED_SETTINGS | owned)
+        if self.immutable and self.mode in ("rw", "memory"):
+            raise errors.URLError(_IMMUTABLE)
+
+    @property
+    def only_reads(self) -> bool:
+        """Nothing can be written through the connection."""
+        return self.immutable or self.mode == "ro"
 
 
 # -- rows ---------------------------------------------------------------------------
@@ -172,121 +250,3 @@ class LiteRow(PositionedRow, NativeRow):  # type: ignore[misc]  # the mixin wins
 def lite_row(names: tuple[str, ...]) -> type[LiteRow]:
     """Return the row factory for these column names."""
     return row_class(LiteRow, names)
-
-
-# -- errors -------------------------------------------------------------------------
-
-_PRIMARY_KEY, _UNIQUE, _ROWID = 1555, 2067, 2579
-_NOT_NULL, _CHECK, _FOREIGN_KEY, _TYPE = 1299, 275, 787, 3091
-_BUSY_SNAPSHOT = 517
-
-_UNIQUE_TEXT = re.compile(
-    r"constraint failed: (?:index '(?P<index>.*)'|(?P<columns>.*))$"
-)
-_CHECK_TEXT = re.compile(r"constraint failed: (?P<name>.*)$", re.DOTALL)
-_TYPE_TEXT = re.compile(r" in (?:\w+ )?column (?P<column>[^ ]*)$")
-
-# By extended code, then by the primary code in its low byte.
-_BY_CODE: dict[int, type[errors.DatabaseError]] = {
-    _PRIMARY_KEY: errors.UniqueViolation,
-    _UNIQUE: errors.UniqueViolation,
-    _ROWID: errors.UniqueViolation,
-    _NOT_NULL: errors.NotNullViolation,
-    _CHECK: errors.CheckViolation,
-    _FOREIGN_KEY: errors.ForeignKeyViolation,
-    1811: errors.IntegrityError,  # RAISE(ABORT) in a trigger
-    _TYPE: errors.InvalidText,  # a STRICT table's column refused the type
-    _BUSY_SNAPSHOT: errors.SerializationFailure,
-    2: errors.InternalError,
-    3: errors.InsufficientPrivilege,
-    5: errors.LockTimeout,  # BUSY: another connection holds the lock
-    6: errors.LockTimeout,  # LOCKED: within this connection or shared cache
-    7: errors.ResourceLimit,
-    8: errors.ReadOnlyTransaction,
-    9: errors.QueryCanceled,
-    10: errors.OperationalError,  # I/O error
-    11: errors.OperationalError,  # CORRUPT
-    13: errors.ResourceLimit,  # disk or size limit
-    14: errors.ConnectionFailed,  # CANTOPEN
-    18: errors.ResourceLimit,  # TOOBIG
-    19: errors.IntegrityError,
-    20: errors.DataError,  # MISMATCH
-    23: errors.InsufficientPrivilege,  # AUTH
-    26: errors.OperationalError,  # NOTADB
-}
-
-# SQLITE_ERROR is told apart only by its words; they hold names and SQL, no values.
-_BY_TEXT: tuple[tuple[re.Pattern[str], type[errors.DatabaseError]], ...] = (
-    (re.compile(r"^no such table: "), errors.UndefinedTable),
-    (re.compile(r"^no such column: |has no column named "), errors.UndefinedColumn),
-    (
-        re.compile(r"^no such function: |^wrong number of arguments to function "),
-        errors.UndefinedFunction,
-    ),
-    (re.compile(r"^ambiguous column name: "), errors.AmbiguousColumn),
-    (
-        re.compile(r"^(?:table|view|index|trigger) .* already exists$"),
-        errors.DuplicateTable,
-    ),
-    (re.compile(r"^duplicate column name: "), errors.DuplicateColumn),
-    (
-        re.compile(r"syntax error$|^unrecognized token: |^incomplete input$"),
-        errors.SQLSyntaxError,
-    ),
-    (re.compile(r"^integer overflow$"), errors.NumericOutOfRange),
-    (re.compile(r"^malformed JSON"), errors.InvalidText),
-    (re.compile(r"^(?:too many|Expression tree)"), errors.ResourceLimit),
-    (re.compile(r"^attempt to write a readonly"), errors.ReadOnlyTransaction),
-    (re.compile(r"^Could not decode to UTF-8"), errors.InvalidText),
-    (re.compile(r"^interrupted$"), errors.QueryCanceled),
-)
-
-
-def from_code(code: int, name: str, text: str) -> errors.Error:
-    """Make the error for SQLite's extended result code.
-
-    Args:
-        code: the extended result code.
-        name: its name, such as `SQLITE_CONSTRAINT_UNIQUE`.
-        text: SQLite's own words, from which the names are taken.
-
-    Returns:
-        An error that names constraint, table and columns as far as SQLite tells them.
-    """
-    if text.startswith("no such savepoint"):
-        return errors.TransactionError("there is no such savepoint")
-    if code == 1:
-        return _from_text(name, text)
-    kind = _BY_CODE.get(code) or _BY_CODE.get(code & 0xFF) or errors.OperationalError
-    shown = name if name.startswith("SQLITE_") else f"SQLITE_{code}"
-    if code in (_PRIMARY_KEY, _UNIQUE, _ROWID, _NOT_NULL):
-        match = _UNIQUE_TEXT.search(text)
-        if match and match["index"]:
-            return database_error(kind, constraint=match["index"], code=shown)
-        table, columns = _table_and_columns(match["columns"] if match else "")
-        return database_error(kind, table=table, columns=columns, code=shown)
-    if code == _CHECK:
-        match = _CHECK_TEXT.search(text)
-        return database_error(
-            kind, constraint=match["name"] if match else None, code=shown
-        )
-    if code == _TYPE:
-        match = _TYPE_TEXT.search(text)
-        table, columns = _table_and_columns(match["column"] if match else "")
-        return database_error(
-            kind, table=table, columns=columns, code="SQLITE_CONSTRAINT_DATATYPE"
-        )
-    return database_error(kind, code=shown)
-
-
-def _from_text(name: str, text: str) -> errors.DatabaseError:
-    for pattern, kind in _BY_TEXT:
-        if pattern.search(text):
-            return database_error(kind, detail=text, code=name)
-    return database_error(errors.ProgrammingError, detail=text, code=name)
-
-
-def _table_and_columns(text: str) -> tuple[str | None, tuple[str, ...]]:
-    """Split `t.a, t.b` (names are not quoted in SQLite's messages)."""
-    pairs = [part.rpartition(".") for part in text.split(", ")]
-    return pairs[0][0] or None, tuple(column for _, _, column in pairs if column)

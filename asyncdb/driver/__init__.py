@@ -1,7 +1,28 @@
-"""What an author of a driver imports: the contract, and what it is written in."""
+"""THE DOOR for authors of drivers: all that a driver imports of asyncdb, in one place.
+
+How to write, register, test and publish one: docs/how-to/write-a-driver.md. What stands
+here, by what it is for:
+
+* the contract, in full in `contract`: `Driver`, `DriverConnection`, `DriverCursor` and
+  `Result`, which a driver must have, and `SupportsExactCount`, `SupportsLastWords`,
+  `SupportsLoad`, `SupportsPlainRows` and `SupportsReset`, which it may;
+* facts, as data: `Dialect`, `Lexis`, `Placeholder`, `STANDARD_VERBS`, `STANDARD_WORDS`,
+  and `values` for the tables of encoders and decoders;
+* what a driver is given: `DatabaseURL`, `ConnectOptions`, `ServerOptions`,
+  `TransactionOptions`, `Isolation`, `Statement`;
+* rows: `Row`, made by `tuple_row()`, or by `row_class()` of a `PositionedRow` over the
+  row that the library makes in C;
+* errors: `database_error()`, which names one of `asyncdb.errors`;
+* TLS: `tls_context()`, `tls_mode()`, `NO_TLS`.
+
+Whatever else asyncdb consists of is its own, and may change with any version. The tests
+that a driver must pass are in `asyncdb.testing.conformance`.
+"""
 
 from __future__ import annotations
 
+from asyncdb.dialect import STANDARD_VERBS, STANDARD_WORDS, Dialect, Lexis, Placeholder
+from asyncdb.driver import values
 from asyncdb.driver.contract import (
     Driver,
     DriverConnection,
@@ -9,19 +30,47 @@ from asyncdb.driver.contract import (
     Result,
     SupportsDeparture,
     SupportsExactCount,
+    SupportsLastWords,
     SupportsLoad,
     SupportsPlainRows,
     SupportsReset,
 )
+from asyncdb.driver.naming import database_error
+from asyncdb.driver.tls import NO_TLS, tls_context, tls_mode
+from asyncdb.options import ConnectOptions, Isolation, ServerOptions, TransactionOptions
+from asyncdb.sql.statement import Statement
+from asyncdb.url import DatabaseURL
+from asyncdb.values.rows import PositionedRow, Row, row_class, tuple_row
 
 __all__ = [
+    "NO_TLS",
+    "STANDARD_VERBS",
+    "STANDARD_WORDS",
+    "ConnectOptions",
+    "DatabaseURL",
+    "Dialect",
     "Driver",
     "DriverConnection",
     "DriverCursor",
+    "Isolation",
+    "Lexis",
+    "Placeholder",
+    "PositionedRow",
     "Result",
+    "Row",
+    "ServerOptions",
+    "Statement",
     "SupportsDeparture",
     "SupportsExactCount",
+    "SupportsLastWords",
     "SupportsLoad",
     "SupportsPlainRows",
     "SupportsReset",
+    "TransactionOptions",
+    "database_error",
+    "row_class",
+    "tls_context",
+    "tls_mode",
+    "tuple_row",
+    "values",
 ]

@@ -25,7 +25,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from asyncdb.dialect import Dialect, Lexis
-from asyncdb.errors import Error
+from asyncdb.errors import ConnectionLost, Error
 from asyncdb.options import ConnectOptions, TransactionOptions
 from asyncdb.sql.statement import Statement
 from asyncdb.url import DatabaseURL
@@ -42,10 +42,11 @@ class Result:
         rows: the rows; empty without columns.
         rowcount: rows matched (UPDATE, DELETE), inserted or returned; -1 for unknown.
         lastrowid: the key made by an INSERT of this very call, else `None`.
+        following: what a procedure gave after this, if the engine has such.
     """
 
     # `decoding` is the core's: how these rows are read `into=` something.
-    __slots__ = ("columns", "decoding", "lastrowid", "rowcount", "rows")
+    __slots__ = ("columns", "decoding", "following", "lastrowid", "rowcount", "rows")
     decoding: Decoding
 
     def __init__(
@@ -54,11 +55,13 @@ class Result:
         rows: list[Row],
         rowcount: int,
         lastrowid: int | None = None,
+        following: Result | None = None,
     ) -> None:
         self.columns = columns
         self.rows = rows
         self.rowcount = rowcount
         self.lastrowid = lastrowid
+        self.following = following
 
 
 class DriverCursor(Protocol):
@@ -242,6 +245,22 @@ class SupportsDeparture(Protocol):
 
         Called when the connection is closed. The core bounds its time. It opens no more
         than two lines to the server at a time, for all sessions of an account together.
+        """
+
+
+@runtime_checkable
+class SupportsLastWords(Protocol):
+    """A way to tell who has ended a session; without it, it is taken to be this side.
+
+    It is called only when `is_closed()` is true.
+    """
+
+    @abstractmethod
+    def last_words(self) -> ConnectionLost | None:
+        """The error for a session that the other side or the network has ended.
+
+        With the reason that the server gave, if it did. `None` says that `close()` or
+        `terminate()` ended it, or that the driver cut it.
         """
 
 

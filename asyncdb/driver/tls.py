@@ -13,6 +13,12 @@ NO_TLS = (
     "the server offers no TLS, or somebody in between took the offer away; no password "
     'was sent (tls="disable" connects without, for a network that you trust)'
 )
+# What to say when the password is wanted as it is, and somebody might listen.
+CLEAR_TEXT = (
+    "the server asks for the password in clear text, and the line to it is not "
+    'encrypted; it was not sent: use TLS, or write tls="disable" for a network that '
+    "you trust"
+)
 
 
 def tls_mode(options: ServerOptions, host: str | None) -> TLSMode:

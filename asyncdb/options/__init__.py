@@ -5,6 +5,7 @@ from __future__ import annotations
 from asyncdb.options.declared import (
     ConnectOptions,
     Converters,
+    Hook,
     Isolation,
     PoolOptions,
     ServerOptions,
@@ -15,6 +16,7 @@ from asyncdb.options.declared import (
 __all__ = [
     "ConnectOptions",
     "Converters",
+    "Hook",
     "Isolation",
     "PoolOptions",
     "ServerOptions",

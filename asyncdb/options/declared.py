@@ -7,15 +7,21 @@ under the same name. A driver says which options it takes by naming its own subc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import Any, ClassVar, Literal, TypeAlias
+
+from asyncdb.errors import URLError
+from asyncdb.options.foreign import GENERAL, SERVERS, ForeignNames
+from asyncdb.options.zones import read_zone
 
 Isolation = Literal[
     "read uncommitted", "read committed", "repeatable read", "serializable"
 ]
 # Type -> what makes a value of the portable set of it, and it of what was read.
 Converters: TypeAlias = Mapping[type, tuple[Callable[[Any], Any], Callable[[Any], Any]]]
+# What an application does with a connection before or after anybody has it.
+Hook: TypeAlias = Callable[[Any], Awaitable[object]]
 TLSMode = Literal["disable", "prefer", "require", "verify-ca", "verify-full"]
 
 
@@ -33,13 +39,22 @@ class ConnectOptions:
             makes of a parameter one of the portable set, `decode` is called by `into=`
             where an annotation says `Point`. What the parameter of `decode` is
             annotated with is read first, so that it gets the same on every engine.
+        on_connect: an async function, called with each new connection before anybody
+            gets it, inside `connect_timeout`, and again where a pool's reset has undone
+            what it did. If it raises, the connection is closed and the error is the
+            caller's. See docs/how-to/prepare-connections.md.
+
+    Attributes:
+        foreign: what a URL may call the options as well, and what it means by that.
     """
 
+    foreign: ClassVar[ForeignNames] = GENERAL
     connect_timeout: float = 10.0
     close_timeout: float = 5.0
     statement_timeout: float | None = None
     lock_timeout: float | None = 5.0
     converters: Converters = field(default_factory=dict, repr=False)
+    on_connect: Hook | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         """Look at the converters before a connection is open that would have to close.
@@ -61,7 +76,8 @@ class ServerOptions(ConnectOptions):
 
     Args:
         unix_socket: path of a socket (PostgreSQL: of its folder) instead of a host.
-        time_zone: the session's zone; `None` leaves the server's own.
+        time_zone: the session's zone: an offset east of UTC such as `+02:00`, or a name
+            such as `Europe/Berlin` that the server knows; `None` leaves its own.
         tls: `"disable"` never; `"prefer"` when the server offers it, unverified;
             `"require"` or no connection, unverified; `"verify-ca"` also checks the
             certificate's issuer; `"verify-full"` the host's name too. `None` is
@@ -69,14 +85,31 @@ class ServerOptions(ConnectOptions):
         tls_ca: file of the certificates to trust; the system's when `None`.
         tls_cert: file of the client's own certificate.
         tls_key: file of its private key.
+        application_name: what the server shows its administrators of this client, in
+            PostgreSQL's `pg_stat_activity` and in MySQL's
+            `performance_schema.session_connect_attrs` (as `program_name`): 63 bytes.
     """
 
+    foreign: ClassVar[ForeignNames] = SERVERS
     unix_socket: str | None = None
     time_zone: str | None = "UTC"
     tls: TLSMode | None = None
     tls_ca: str | None = None
     tls_cert: str | None = None
     tls_key: str | None = None
+    application_name: str | None = None
+
+    def __post_init__(self) -> None:
+        """Give the zone its one form, and look at the name before a server cuts it.
+
+        Raises:
+            URLError: the zone is not to be understood, the name is longer than kept.
+        """
+        super().__post_init__()
+        if self.time_zone is not None:
+            object.__setattr__(self, "time_zone", read_zone(self.time_zone))
+        if len((self.application_name or "").encode("utf-8", "replace")) > 63:
+            raise URLError("option 'application_name' takes at most 63 bytes")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +132,8 @@ class PoolOptions:
     """What every pool understands.
 
     Args:
-        min_size: connections that are kept open even when nobody needs them.
+        min_size: connections that are kept open even when nobody needs them. With 0 the
+            pool also opens while the server is down.
         max_size: connections that are open at most, on this pool's account.
         acquire_timeout: seconds to wait for a connection; `None` waits for ever.
         max_waiting: tasks that may wait for one; more are refused with `PoolFull`.
@@ -117,6 +151,12 @@ class PoolOptions:
             and locks to the next borrower.
         leak_warning: seconds after which a connection that is still borrowed is logged
             with who borrowed it; `None` for never.
+        on_acquire: an async function, called with a connection before each loan, those
+            of the pool's own verbs included. If it returns `False` the connection is
+            closed and the next one is taken; if it raises, the error is the caller's.
+        on_release: an async function, called with a connection after each loan, when
+            what was left open has been rolled back. If it returns `False` or raises
+            (which is logged) the connection is closed. It has `close_timeout` seconds.
     """
 
     min_size: int = 1
@@ -128,3 +168,5 @@ class PoolOptions:
     health_check_after_idle: float | None = 30.0
     reset: Literal["auto", "always", "never"] = "auto"
     leak_warning: float | None = None
+    on_acquire: Hook | None = field(default=None, repr=False)
+    on_release: Hook | None = field(default=None, repr=False)

@@ -26,12 +26,14 @@ from typing import (
 
 from asyncdb.errors import URLError
 from asyncdb.options.declared import PoolOptions
+from asyncdb.options.foreign import ForeignNames, Translated
 
 __all__ = ["option_names", "read_options"]
 
 OptionsT = TypeVar("OptionsT")
 
 _WRONG: Any = object()
+_NONE = ForeignNames(meanings={})
 _INT = re.compile(r"[0-9]{1,18}")
 _FLOAT = re.compile(r"[0-9]{1,18}(\.[0-9]{0,18})?(e[+-]?[0-9]{1,3})?", re.IGNORECASE)
 _BOOLS = dict.fromkeys(("true", "1", "yes", "on"), True) | dict.fromkeys(
@@ -40,21 +42,6 @@ _BOOLS = dict.fromkeys(("true", "1", "yes", "on"), True) | dict.fromkeys(
 # A name out of a URL is repeated in an error only when it looks like an option's name:
 # what looks otherwise may be a piece of a password with a raw ? in it.
 _PLAIN_NAME = re.compile(r"[a-z][a-z_]{0,39}")
-# What libpq, the drivers and SQLAlchemy call the same thing, too far from our name for
-# difflib.
-_ELSEWHERE = {
-    "command_timeout": "statement_timeout",
-    "ssl": "tls",
-    "ssl_ca": "tls_ca",
-    "ssl_cert": "tls_cert",
-    "ssl_key": "tls_key",
-    "ssl_mode": "tls",
-    "sslcert": "tls_cert",
-    "sslkey": "tls_key",
-    "sslmode": "tls",
-    "sslrootcert": "tls_ca",
-    "timeout": "connect_timeout",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +57,7 @@ class _Option:
         types: those of bool, int, float and str that are taken.
         others: classes that only a keyword can give; `object` for hints that are no
             classes.
+        prefix: a URL gives it by items whose names begin so, each with a text.
     """
 
     name: str
@@ -79,6 +67,7 @@ class _Option:
     choices: tuple[object, ...]
     types: frozenset[type]
     others: tuple[type, ...]
+    prefix: str | None
 
     def takes(self, *, by_keyword: bool = False) -> str:
         """Say what the option takes, for a message."""
@@ -95,6 +84,8 @@ class _Option:
         if self.others:
             kinds = ", ".join(sorted(kind.__name__ for kind in self.others))
             only = "an object that only a keyword can give"
+            if self.prefix:
+                only = f"items of their own in a URL: {self.prefix}name=value"
             words.append(f"an object of the type {kinds}" if by_keyword else only)
         if self.optional:
             words.append("none")
@@ -169,21 +160,59 @@ def read_options(
         ('require', 2.0)
     """
     table = _table(cast("Any", kind))
-    for name in (*url_options, *keywords):
+    foreign: ForeignNames = getattr(kind, "foreign", _NONE)
+    for name in keywords:
         if name not in table:
-            raise URLError(_unknown(name, tuple(table), written=name in keywords))
+            raise URLError(_unknown(name, tuple(table), foreign, written=True))
+    said = foreign.translate(
+        url_options, known=table, has_ca=keywords.get("tls_ca") is not None
+    )
+    items = _take_items(said, table, foreign)
     values: dict[str, object] = {}
     for name, option in table.items():
         if name in keywords:
             values[name] = option.from_value(keywords[name])
-        elif name in url_options:
-            values[name] = option.from_text(url_options[name])
-        elif option.required:
+            if values[name] is _WRONG:
+                raise URLError(f"option {name!r} takes {option.takes(by_keyword=True)}")
+            if name in said.firm and values[name] != said.texts[name]:
+                raise URLError(
+                    f"{said.firm[name]!r} of the URL needs {name}={said.texts[name]!r},"
+                    f" and the keyword {name!r} says something else: leave one out"
+                )
+        elif name in said.texts:
+            values[name] = option.from_text(said.texts[name])
+            if values[name] is _WRONG:
+                theirs = said.names.get(name)
+                shown = f"{theirs!r} (our {name!r})" if theirs else repr(name)
+                raise URLError(f"option {shown} takes {option.takes()}")
+        elif option.required and name not in items:
             raise URLError(f"option {name!r} must be given: it takes {option.takes()}")
-        if values.get(name) is _WRONG:
-            takes = option.takes(by_keyword=name in keywords)
-            raise URLError(f"option {name!r} takes {takes}")
+    for name, texts in items.items():
+        # A keyword goes before the URL here, too: item by item.
+        values[name] = {**texts, **cast("dict[str, str]", values.get(name, {}))}
     return kind(**values)
+
+
+def _take_items(
+    said: Translated, table: Mapping[str, _Option], foreign: ForeignNames
+) -> dict[str, dict[str, str]]:
+    """Return the texts of options that a URL gives item by item.
+
+    Raises:
+        URLError: a name is neither an option's nor an item's.
+    """
+    prefixes = {option.prefix: name for name, option in table.items() if option.prefix}
+    found: dict[str, dict[str, str]] = {}
+    for name, text in said.texts.items():
+        if name in table:
+            continue
+        prefix, dot, item = name.partition(".")
+        whole = prefixes.get(prefix + dot) if item else None
+        if whole is None:
+            theirs = said.names.get(name, name)
+            raise URLError(_unknown(theirs, tuple(table), foreign, ours=name))
+        found.setdefault(whole, {})[item] = text
+    return found
 
 
 def option_names(kind: type[Any]) -> frozenset[str]:
@@ -203,15 +232,37 @@ def option_names(kind: type[Any]) -> frozenset[str]:
     return frozenset(_table(cast("Any", kind)))
 
 
-def _unknown(name: str, known: tuple[str, ...], *, written: bool) -> str:
-    if name in option_names(PoolOptions):
-        return f"option {name!r} is for create_pool(), not for a single connection"
-    ours = _ELSEWHERE.get(name)
+def _unknown(
+    name: str,
+    known: tuple[str, ...],
+    foreign: ForeignNames,
+    *,
+    ours: str = "",
+    written: bool = False,
+) -> str:
+    """Say that an option is not known, and what was perhaps meant.
+
+    Args:
+        name: as it was given.
+        known: the names that there are.
+        foreign: what others call them.
+        ours: our name for it, where it is somebody else's.
+        written: it is a keyword, which holds no piece of a password.
+    """
+    meaning = foreign.get(name)
+    meant = ours or (meaning.option if meaning else None) or name
+    if meant in option_names(PoolOptions):
+        other = f" (our {meant!r})" if meant != name else ""
+        return (
+            f"option {name!r}{other} is for create_pool(), not for a single connection"
+        )
     from difflib import get_close_matches  # noqa: PLC0415  # slow, for this alone
 
-    near = [ours] if ours in known else get_close_matches(name, known, n=1)
+    near = [meant] if meant in known else get_close_matches(name, known, n=1)
     shown = f"option {name!r}" if written or _PLAIN_NAME.fullmatch(name) else "option"
     hint = f"; did you mean {near[0]!r}?" if near else ""
+    if meaning and meaning.option is None:
+        hint = f"; in a URL: {meaning.refusal}"
     return f"unknown {shown}; known: {', '.join(sorted(known)) or 'none'}{hint}"
 
 
@@ -238,6 +289,7 @@ def _table(kind: Any) -> dict[str, _Option]:
             choices=tuple(choice for choice in choices if choice is not None),
             types=types,
             others=tuple(other for other in others if other is not NoneType),
+            prefix=field.metadata.get("prefix"),
         )
     return table
 

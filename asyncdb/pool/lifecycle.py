@@ -22,15 +22,17 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from asyncdb import errors
+from asyncdb.connection.preparing import run_hook
 from asyncdb.driver import SupportsDeparture
 from asyncdb.pool.kernel import Resources
-from asyncdb.pool.lease import Lease, Lent
+from asyncdb.pool.lease import Lease
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from asyncdb.connection.session import Session
     from asyncdb.dialect import Dialect
-    from asyncdb.driver import Driver, DriverConnection
+    from asyncdb.driver import Driver
     from asyncdb.options import ConnectOptions, PoolOptions
     from asyncdb.url import DatabaseURL
 
@@ -59,10 +61,10 @@ class Lifecycle:
         url: DatabaseURL,
         connect_options: ConnectOptions,
         options: PoolOptions,
-        open_session: Callable[[], Awaitable[DriverConnection]],
+        open_session: Callable[[], Awaitable[Session]],
     ) -> None:
         self._driver = driver
-        self._url = url
+        self.url = url
         self._connect_options = connect_options
         self._options = options
         self._open_session = open_session
@@ -89,7 +91,7 @@ class Lifecycle:
         # The database lives in its connection: there is one, and it is never replaced
         # as long as it lives.
         self.is_private = False
-        self.dialect: Dialect | None = None
+        self.dialect: Dialect = driver.dialect
         self.created = 0
         self.failures = 0
         self.closed: Counter[str] = Counter()
@@ -112,6 +114,7 @@ class Lifecycle:
             if lost and not isinstance(error, _MINE):
                 self.suspect()
             raise
+        session.belongs_to_a_pool()
         self.dialect = session.dialect
         if not session.dialect.supports_concurrent_connections:
             self.is_private = True
@@ -120,7 +123,6 @@ class Lifecycle:
         lived = self._lifetime * random.uniform(1 - _JITTER, 1)  # noqa: S311  # no secret
         lease = Lease(
             owner=self,
-            db=Lent(self._driver, session, self._url, self._connect_options),
             session=session,
             expires=inf if self.is_private else now + lived,
             generation=generation,
@@ -132,7 +134,7 @@ class Lifecycle:
 
     def _fit(self, lease: Lease) -> bool | None:
         """Judge an idle one, without I/O."""
-        if lease.session.is_closed():
+        if lease.inner.is_closed():
             lease.reason = "lost"
             self.suspect()
             return False
@@ -146,37 +148,58 @@ class Lifecycle:
 
     async def _mend(self, lease: Lease) -> bool:
         """Roll back and reset, or ask for a sign of life."""
-        session, generation = lease.session, self.generation
+        inner, generation = lease.inner, self.generation
         try:
             async with asyncio.timeout(self._connect_options.close_timeout):
-                if session.in_transaction():
-                    await session.rollback()
-                elif not lease.dirty:
-                    await lease.db.ping()
-                if lease.dirty and not (lease.can_reset and await session.reset()):  # type: ignore[attr-defined]  # asked once
+                if inner.in_transaction():
+                    await inner.rollback()
+                elif not lease.dirty and not lease.released:
+                    await lease.session.ping()
+                if lease.released:
+                    await self._let_go(lease)
+                if lease.dirty and not (lease.can_reset and await inner.reset()):  # type: ignore[attr-defined]  # asked once
                     lease.reason = lease.reason or "reset"
+                elif lease.dirty and self._connect_options.on_connect is not None:
+                    hook = self._connect_options.on_connect
+                    await run_hook("on_connect", hook, lease.session)
         except Exception as error:  # noqa: BLE001  # it is replaced, whatever it was
             logger.debug("a connection is replaced: %s", type(error).__name__)
             lease.reason = lease.reason or "broken"
-            session.terminate()
+            inner.terminate()
             self.suspect()
         except BaseException:
-            session.terminate()
+            inner.terminate()
             raise
-        if lease.reason or session.is_closed():
+        if lease.reason or inner.is_closed():
             return False
         lease.dirty = False
         lease.generation = generation
-        lease.db._lexis = session.lexis
+        lease.session.forget()
         return True
 
-    async def _close(self, lease: Lease) -> None:
-        session = lease.session
+    async def _let_go(self, lease: Lease) -> None:
+        """Show a session that has come back to the application."""
+        lease.released = False
+        hook = self._options.on_release
+        if hook is None:
+            return
         try:
-            await lease.db.close()
-            if isinstance(session, SupportsDeparture):
+            verdict, touched = await run_hook("on_release", hook, lease.session)
+        except Exception:
+            logger.warning("on_release failed; the connection is closed", exc_info=True)
+            lease.reason = "refused"
+            return
+        lease.dirty = lease.dirty or (touched and self._options.reset == "auto")
+        if verdict is False:
+            lease.reason = "refused"
+
+    async def _close(self, lease: Lease) -> None:
+        inner = lease.inner
+        try:
+            await lease.session.close()
+            if isinstance(inner, SupportsDeparture):
                 async with asyncio.timeout(self._connect_options.close_timeout):
-                    await session.departed()
+                    await inner.departed()
         except TimeoutError:
             logger.debug("a closed session is still there on the server")
         finally:
@@ -195,19 +218,19 @@ class Lifecycle:
 
     # -- coming back -------------------------------------------------------------------
 
-    def put(self, lease: Lease, db: Lent) -> asyncio.Task[None] | None:
-        """Take back what `db` has used; the task, if any, ends when it is in order."""
-        session = lease.session
+    def put(self, lease: Lease, session: Session) -> asyncio.Task[None] | None:
+        """Take a loan back; the task, if any, ends when all is in order."""
+        inner = lease.inner
         now = lease.idle_since = self.now()
         if not (
-            session.is_closed()
-            or session.in_transaction()
-            or db._touched
-            or db._task is not None
-            or db._stream is not None
+            inner.is_closed()
+            or inner.in_transaction()
+            or session.touched
+            or session.is_busy
             or lease.reason
             or lease.expires <= now
             or self._options.reset == "always"
+            or self._options.on_release is not None
         ):
             self.kernel.put(lease)
             return None
@@ -215,16 +238,17 @@ class Lifecycle:
             self.kernel.forget(lease)  # the pool was terminated
             return None
         lease.dirty = self._options.reset == "always" or (
-            db._touched and self._options.reset == "auto"
+            session.touched and self._options.reset == "auto"
         )
-        db._touched = False
-        if session.is_closed():
+        session.touched = lease.session.touched = False
+        lease.released = self._options.on_release is not None
+        if inner.is_closed():
             lease.reason = lease.reason or "broken"
-            if db._lost:
+            if session.was_lost:
                 self.suspect()
-        elif db._task is not None or db._stream is not None:
+        elif session.is_busy:
             lease.reason = "busy"
-            session.terminate()
+            inner.terminate()
         elif lease.expires <= now:
             lease.reason = lease.reason or "lifetime"
         if lease.reason:
@@ -243,7 +267,7 @@ class Lifecycle:
         lease.borrowed = lease.borrower = None
         if lease.alarm is not None:
             lease.alarm.cancel()
-        lease.session.terminate()
+        lease.inner.terminate()
         lease.reason = "leaked"
         if lease in self.leases:
             self.kernel.put_to_close(lease)
@@ -271,7 +295,7 @@ class Lifecycle:
 
         def keep(lease: Lease) -> bool:
             nonlocal spare
-            if lease.session.is_closed():
+            if lease.inner.is_closed():
                 lease.reason = "lost"
                 self.suspect()
             elif self.is_private:
@@ -307,7 +331,7 @@ class Lifecycle:
         self.stop()
         for lease in self.leases:
             try:
-                lease.session.terminate()
+                lease.inner.terminate()
             except Exception as error:  # noqa: BLE001  # its loop may be gone
                 logger.debug("could not cut a connection: %s", type(error).__name__)
         self.leases.clear()

@@ -1,8 +1,8 @@
 """The pool: every verb of a connection, on whichever connection is free.
 
-The rooms below it: `_resources` hands out at most N of anything in order, `_lifecycle`
-makes, judges, mends and closes sessions, `_lending` has what a borrower gets, and
-at the `_desk` it is lent and given back.
+The rooms below it: `kernel` hands out at most N of anything in order, `lifecycle`
+makes, judges, mends and closes sessions, `checkout` lends them and takes them back,
+`loans` are what a borrower holds, and `runner` carries out the pool's own verbs.
 """
 
 from __future__ import annotations
@@ -13,23 +13,22 @@ import warnings
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from asyncdb import errors
-from asyncdb.connection.cursor import Params, Seconds, Text
+from asyncdb.connection import Connection
 from asyncdb.connection.executor import Executor
 from asyncdb.connection.retry import repeat
-from asyncdb.options import Isolation, TransactionOptions
-from asyncdb.pool.checkout import UNSET, Checkout
-from asyncdb.pool.lease import Acquiring, Lent, PoolStreamer, PoolTransaction
+from asyncdb.pool.checkout import DEFAULT, Checkout
 from asyncdb.pool.lifecycle import Lifecycle
+from asyncdb.pool.loans import Acquiring
+from asyncdb.pool.runner import PoolRunner
+from asyncdb.pool.stats import PoolStats
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable
     from typing import Self
 
-    from asyncdb.connection import Connection
-    from asyncdb.connection.chunks import Rows
-    from asyncdb.dialect import Dialect
-    from asyncdb.driver import Driver, DriverConnection, Result
-    from asyncdb.options import ConnectOptions, PoolOptions
+    from asyncdb.connection.session import Session
+    from asyncdb.driver import Driver
+    from asyncdb.options import ConnectOptions, Isolation, PoolOptions
     from asyncdb.url import DatabaseURL
 
 T = TypeVar("T")
@@ -37,7 +36,7 @@ T = TypeVar("T")
 logger = logging.getLogger("asyncdb")
 
 
-class Pool(Checkout, Executor):
+class Pool(Executor[str, Connection]):
     """Up to `max_size` connections; `asyncdb.create_pool()` opens it.
 
     Each verb takes a connection for the one call. `acquire()` lends one for a block,
@@ -62,19 +61,31 @@ class Pool(Checkout, Executor):
         url: DatabaseURL,
         connect_options: ConnectOptions,
         options: PoolOptions,
-        open_session: Callable[[], Awaitable[DriverConnection]],
+        open_session: Callable[[], Awaitable[Session]],
     ) -> None:
         _check(options.min_size, options.max_size)
-        self._url = url
-        super().__init__(
-            Lifecycle(driver, url, connect_options, options, open_session), options
-        )
+        lifecycle = Lifecycle(driver, url, connect_options, options, open_session)
+        checkout = Checkout(lifecycle, options)
+        super().__init__(PoolRunner(checkout, lifecycle))
+        self._options = options
+        self._lifecycle = lifecycle
+        self._checkout = checkout
+        self._kernel = lifecycle.kernel
 
     async def _open(self) -> Self:
-        """Open `min_size` connections; the first tells what the server is."""
-        kernel = self._kernel
+        """Open `min_size` connections; the first tells what the server is.
+
+        With `min_size=0` nobody needs it yet: a server that is down may come up before.
+        """
+        kernel, opened = self._kernel, []
         try:
-            opened = [await kernel.wait(None)]
+            try:
+                opened += [await kernel.wait(None)]
+            except errors.AuthenticationFailed:
+                raise  # waiting will not mend it
+            except (errors.ConnectionFailed, errors.ConnectionLost):
+                if self._options.min_size:
+                    raise
             more = min(self._options.min_size, kernel.max_size) - 1
             opened += await asyncio.gather(*(kernel.wait(None) for _ in range(more)))
         except BaseException:
@@ -87,16 +98,18 @@ class Pool(Checkout, Executor):
 
     # -- state -------------------------------------------------------------------------
 
-    @property
-    def dialect(self) -> Dialect:
-        """Facts about the database, as the last connection told them."""
-        assert self._lifecycle.dialect is not None  # noqa: S101  # set by _open()
-        return self._lifecycle.dialect
+    def stats(self) -> PoolStats:
+        """Return sizes and counters, as they are now.
+
+        Returns:
+            A `PoolStats`.
+        """
+        return self._checkout.stats()
 
     @property
     def url(self) -> DatabaseURL:
         """Where it is connected to; prints with the password hidden."""
-        return self._url
+        return self._lifecycle.url
 
     @property
     def is_closed(self) -> bool:
@@ -105,7 +118,7 @@ class Pool(Checkout, Executor):
 
     # -- borrowing ---------------------------------------------------------------------
 
-    def acquire(self, *, timeout: float | None = UNSET) -> Acquiring:
+    def acquire(self, *, timeout: float | None = DEFAULT) -> Acquiring:
         """Borrow a connection for a block.
 
         The block's connection is its own: it ends with the block, and is refused
@@ -125,9 +138,7 @@ class Pool(Checkout, Executor):
             PoolClosed: the pool is closed.
             ConnectionFailed: a new connection was needed, and could not be opened.
         """
-        if timeout is UNSET:
-            timeout = self._options.acquire_timeout
-        return Acquiring(self, timeout)
+        return Acquiring(self._checkout, timeout)
 
     async def release(self, db: Connection) -> None:
         """Give a connection back that was got by `await pool.acquire()`.
@@ -138,37 +149,10 @@ class Pool(Checkout, Executor):
         Raises:
             InterfaceError: it is not a connection of this pool.
         """
-        lease = db._lease if isinstance(db, Lent) else None
-        if (
-            lease is None
-            or lease.owner is not self._lifecycle
-            or not isinstance(db, Lent)
-        ):
+        if not self._checkout.owns(db._session):
             message = "this connection was not borrowed from this pool"
             raise errors.InterfaceError(message)
-        await self._give_back(db, None)
-
-    def transaction(
-        self,
-        *,
-        isolation: Isolation | None = None,
-        readonly: bool = False,
-        deferrable: bool = False,
-    ) -> PoolTransaction:
-        """Borrow a connection inside a transaction; see `Executor.transaction`.
-
-        Args:
-            isolation: the SQL standard's level, the session's own when `None`.
-            readonly: the database refuses writes.
-            deferrable: PostgreSQL's DEFERRABLE; without effect elsewhere.
-
-        Returns:
-            An async context manager that gives a `Connection`.
-        """
-        options = TransactionOptions(
-            isolation=isolation, readonly=readonly, deferrable=deferrable
-        )
-        return PoolTransaction(self, options)
+        await self._checkout.give_back(db._session, None)
 
     async def retry(
         self,
@@ -228,7 +212,7 @@ class Pool(Checkout, Executor):
             max_size: open at most; as it was when `None`. Connections beyond it are
                 closed, the borrowed ones when they come back.
         """
-        self._check_home()
+        self._checkout.check_home()
         lifecycle, kernel = self._lifecycle, self._kernel
         least = lifecycle.min_size if min_size is None else min_size
         most = kernel.max_size if max_size is None else max_size
@@ -245,7 +229,7 @@ class Pool(Checkout, Executor):
         For changes that sessions notice only when they begin, such as a role's new
         settings. A database in memory is its connection, and keeps it.
         """
-        self._check_home()
+        self._checkout.check_home()
         self._lifecycle.drain()
 
     async def close(self, *, timeout: float | None = 10.0) -> None:
@@ -257,9 +241,9 @@ class Pool(Checkout, Executor):
             timeout: seconds to wait; then the connections that are still in use are
                 cut, as `terminate()` does. `None` waits for ever.
         """
-        self._check_home()
+        self._checkout.check_home()
         self._lifecycle.stop()
-        self._kernel.close(self._refusal)
+        self._kernel.close(self._checkout.refusal)
         try:
             async with asyncio.timeout(timeout):
                 await self._kernel.emptied()
@@ -273,12 +257,12 @@ class Pool(Checkout, Executor):
 
     def terminate(self) -> None:
         """Cut all connections and close the pool, without waiting for anybody."""
-        self._check_home()
+        self._checkout.check_home()
         self._terminate()
 
     def _terminate(self) -> None:
         self._lifecycle.cut()
-        self._kernel.abandon(self._refusal)
+        self._kernel.abandon(self._checkout.refusal)
 
     async def __aenter__(self) -> Self:
         """Return the pool."""
@@ -299,55 +283,7 @@ class Pool(Checkout, Executor):
 
     def __repr__(self) -> str:
         """Show where it is connected to and its numbers, without a password."""
-        kernel = self._kernel
-        state = "closed " if kernel.is_closed else ""
-        numbers = f"size={kernel.size}/{kernel.max_size} idle={kernel.idle}"
-        return f"<asyncdb.Pool {self._url} {state}{numbers} waiting={kernel.waiting}>"
-
-    # -- verbs -------------------------------------------------------------------------
-
-    async def _execute(
-        self,
-        sql: Text,
-        params: Params,
-        timeout: Seconds = None,
-        *,
-        plain: bool = False,
-    ) -> Result:
-        lease = self._take() or await self._wait(self._options.acquire_timeout)
-        try:
-            return await lease.db._execute(sql, params, timeout, plain=plain)
-        finally:
-            self._lifecycle.put(lease, lease.db)
-
-    async def _execute_many(
-        self,
-        sql: str,
-        rows: Rows,
-        *,
-        exact_rowcount: bool = False,
-        timeout: Seconds = None,
-    ) -> Result:
-        return await self._with_one(
-            lambda db: db._execute_many(
-                sql, rows, exact_rowcount=exact_rowcount, timeout=timeout
-            )
-        )
-
-    async def _load_rows(
-        self, table: str | Sequence[str], columns: Sequence[str], rows: Rows
-    ) -> int:
-        return await self._with_one(lambda db: db._load_rows(table, columns, rows))
-
-    def _streamer(self) -> PoolStreamer:
-        return PoolStreamer(self)
-
-    async def _with_one(self, work: Callable[[Lent], Awaitable[T]]) -> T:
-        lease = self._take() or await self._wait(self._options.acquire_timeout)
-        try:
-            return await work(lease.db)
-        finally:
-            self._lifecycle.put(lease, lease.db)
+        return repr(self._checkout)
 
 
 def _check(min_size: int, max_size: int) -> None:

@@ -22,13 +22,16 @@ class PoolStats:
         waits: loans that had to wait, those that waited in vain included.
         wait_time: seconds that all of them have waited.
         wait_time_max: seconds that the longest has waited.
+        full: loans refused with `PoolFull`, for `max_waiting` tasks waited already.
+        timeouts: loans that ended with `PoolTimeout`, for none became free in time.
         created: connections opened.
         failures: attempts to open one that failed.
         closed: connections closed, by reason: `"lifetime"`, `"idle"` (not needed),
             `"lost"` (found dead), `"broken"` (a statement, rollback or reset left it
             unusable), `"reset"` (its session could not be reset), `"busy"` (given back
-            while in use), `"leaked"` (never given back), `"drained"`, `"shrunk"` and
-            `"closed"` (by `drain()`, `resize()` and `close()`).
+            while in use), `"refused"` (by `on_acquire` or `on_release`), `"leaked"`
+            (never given back), `"drained"`, `"shrunk"` and `"closed"` (by `drain()`,
+            `resize()` and `close()`).
 
     Example:
         >>> import asyncio, asyncdb
@@ -51,6 +54,8 @@ class PoolStats:
     waits: int
     wait_time: float
     wait_time_max: float
+    full: int
+    timeouts: int
     created: int
     failures: int
     closed: Mapping[str, int]

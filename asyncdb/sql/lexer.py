@@ -172,11 +172,13 @@ _BY_HAND = {
 _SWITCHES = frozenset({"code", "end of code"})
 
 
-def _walk(sql: str, lexis: Lexis, brackets: bool) -> Iterator[tuple[str, int, int]]:
+def _walk(
+    sql: str, lexis: Lexis, brackets: bool, position: int
+) -> Iterator[tuple[str, int, int]]:
     """All tokens, with `"bracket"` ones where they are wanted."""
     pattern = _pattern(lexis, brackets, False)
     code = -1  # where the comment with code began that we are in
-    position, length = 0, len(sql)
+    length = len(sql)
     while position < length:
         for match in pattern.finditer(sql, position):
             kind = match.lastgroup
@@ -240,12 +242,13 @@ def _without_slices(
             yield token
 
 
-def scan(sql: str, lexis: Lexis) -> Iterator[Token]:
+def scan(sql: str, lexis: Lexis, position: int = 0) -> Iterator[Token]:
     """The tokens of a text, in order, each as `(kind, start, end)`.
 
     Args:
         sql: any text; it need not be valid SQL.
         lexis: how the engine divides text.
+        position: where to begin, outside of any token.
 
     Returns:
         An iterator over tokens, of the kinds that `Kind` lists. Their spans do not
@@ -258,7 +261,7 @@ def scan(sql: str, lexis: Lexis) -> Iterator[Token]:
         [('word', 0, 1), ('question', 4, 5), ('comment', 6, 13)]
     """
     brackets = lexis.brackets == "subscript" and "[" in sql
-    tokens = _walk(sql, lexis, brackets)
+    tokens = _walk(sql, lexis, brackets, position)
     if brackets:
         tokens = _without_slices(sql, tokens)
     return cast(Iterator[Token], tokens)

@@ -124,11 +124,11 @@ def _spread(
     keys = tuple(range(len(pieces) - 1))
     return replace(
         statement,
-        style="positional",
         pieces=tuple(pieces),
         keys=keys,
         order=keys,
         text=join(tuple(pieces), keys, dialect.placeholder),
+        memberships=frozenset(),
     )
 
 

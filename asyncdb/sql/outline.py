@@ -20,9 +20,9 @@ _HEAD = 5
 _CONTROLS = frozenset(
     {"ABORT", "BEGIN", "COMMIT", "END", "PREPARE", "ROLLBACK", "START", "XA"}
 )
-_ROUTINES = frozenset({"EVENT", "FUNCTION", "PACKAGE", "PROCEDURE", "TRIGGER"})
-_OBJECTS = _ROUTINES | {"INDEX", "TABLE", "VIEW"}
-_TELLING = _OBJECTS | {"AUTOCOMMIT", "BEGIN"}
+ROUTINES = frozenset({"EVENT", "FUNCTION", "PACKAGE", "PROCEDURE", "TRIGGER"})
+OBJECTS = ROUTINES | {"INDEX", "TABLE", "VIEW"}
+_TELLING = OBJECTS | {"AUTOCOMMIT", "BEGIN"}
 # What may stand between statements. The comments with code are judged by their content.
 _BETWEEN = frozenset({"comment", "code", "end of code"})
 
@@ -134,7 +134,7 @@ class Outline:
         if word == "AUTOCOMMIT":
             self.controls_transaction |= "SET" in verbs
         elif word == "BEGIN":
-            self._is_body |= self._object in _ROUTINES
+            self._is_body |= self._object in ROUTINES
         elif not self._object and ("CREATE" in verbs or "ALTER" in verbs):
             self._object = word
 

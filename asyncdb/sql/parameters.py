@@ -17,6 +17,7 @@ from asyncdb.dialect import Lexis, Placeholder
 from asyncdb.errors import MultipleStatements, ParameterError
 from asyncdb.sql.lexer import scan
 from asyncdb.sql.markers import Marker, MarkerReader, cut, marker_kind
+from asyncdb.sql.memberships import Memberships
 from asyncdb.sql.outline import Outline
 from asyncdb.sql.seams import Neighbours
 from asyncdb.sql.statement import Statement, Style
@@ -28,6 +29,7 @@ LONGEST_CACHED = 20_000
 # The integers of all cached statements are the same objects.
 _POSITIONS = tuple(range(LONGEST_CACHED))
 _NO_SEQUENCE = (str, bytes, bytearray, memoryview)
+_ONE_BY_ONE = "send them one by one, or those without parameters by executescript()"
 _SHOWN = 40  # names in a message, and characters of each
 
 
@@ -80,19 +82,22 @@ def _read(sql: str, style: Style, lexis: Lexis, placeholder: Placeholder) -> Sta
     text = sql
     pieces: tuple[str, ...] = (sql,)
     keys: tuple[int | str, ...] = ()
+    memberships: frozenset[int | str] = frozenset()
     if style == "none":
         deque(outline.watch(tokens), maxlen=0)
     else:
         neighbours = Neighbours(sql, marker_kind(style))
         if placeholder in ("literal", "format"):
             tokens = neighbours.watch(tokens)
+        inside = Memberships(sql, marker_kind(style))
         reader = MarkerReader(sql, style, lexis, placeholder)
-        markers = reader.read(outline.watch(tokens))
+        markers = reader.read(outline.watch(inside.watch(tokens)))
         if outline.statements > 1:
             message = "a text with parameters holds more than one statement"
-            raise MultipleStatements(f"{message}; send them one by one", sql=sql)
+            raise MultipleStatements(f"{message}: {_ONE_BY_ONE}", sql=sql)
         pieces = cut(sql, markers, placeholder, neighbours.beside)
         keys = _keys(markers, style)
+        memberships = frozenset(keys[number] for number in inside.found)
         text = join(pieces, keys, placeholder)
     return Statement(
         sql=sql,
@@ -107,6 +112,7 @@ def _read(sql: str, style: Style, lexis: Lexis, placeholder: Placeholder) -> Sta
         names=frozenset(outline.names),
         controls_transaction=outline.controls_transaction,
         multiple=outline.statements > 1,
+        memberships=memberships,
     )
 
 

@@ -19,7 +19,8 @@ def quote_identifier(name: str | Sequence[str], dialect: Dialect) -> str:
         Text for a statement: `"schema"."table"`.
 
     Raises:
-        ParameterError: the name is empty, holds a NUL, or is no text.
+        ParameterError: the name is empty, holds a NUL, is no text, or is longer than
+            the engine keeps: PostgreSQL would cut it, and take it for another one.
 
     Example:
         >>> from asyncdb.dialect import Dialect
@@ -33,8 +34,22 @@ def quote_identifier(name: str | Sequence[str], dialect: Dialect) -> str:
     if not all(parts) or any("\0" in part for part in parts):
         message = "a name may not be empty nor hold a NUL character"
         raise ParameterError(message)
+    most, unit = dialect.max_identifier_length, dialect.max_identifier_unit
+    if most:
+        longest = max(map(_bytes if unit == "bytes" else len, parts))
+        if longest > most:
+            message = (
+                f"a name of {longest} {unit}; this database keeps {most} at most: "
+                "shorten it"
+            )
+            raise ParameterError(message)
     quote = dialect.identifier_quote
     return ".".join(f"{quote}{p.replace(quote, quote * 2)}{quote}" for p in parts)
+
+
+def _bytes(name: str) -> int:
+    """Count the bytes of UTF-8; half a character is refused by the engine."""
+    return len(name) if name.isascii() else len(name.encode(errors="surrogatepass"))
 
 
 def escape_like(text: str, escape: str = "!") -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from asyncdb.dialect import Dialect
+
 Style = Literal["none", "positional", "named"]
 
 
@@ -26,6 +28,7 @@ class Statement:
         names: all quoted names, in upper case, without their quotes.
         controls_transaction: it would begin or end a transaction, unseen by us.
         multiple: there is a second statement after a `;`.
+        memberships: those of `keys` whose markers stand alone in an IN.
     """
 
     sql: str
@@ -39,3 +42,16 @@ class Statement:
     names: frozenset[str]
     controls_transaction: bool
     multiple: bool
+    memberships: frozenset[int | str] = frozenset()
+
+
+def touches(statement: Statement, dialect: Dialect) -> bool:
+    """Tell whether a statement may leave something behind in its session."""
+    words, mark = dialect.touching_words, dialect.touching_mark
+    return (
+        statement.verb not in dialect.harmless_verbs
+        or statement.multiple
+        or not words.isdisjoint(statement.words)
+        or not words.isdisjoint(statement.names)
+        or (mark != "" and mark in statement.sql)
+    )

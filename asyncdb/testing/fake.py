@@ -1,9 +1,10 @@
 """A verified fake: a driver in a page, which can be ordered to fail, stall or drop.
 
 `fake://` is a private database in memory. It passes the conformance kit like the real
-drivers, and is the one to copy for writing another. Whatever it does passes a *point*
-first (`connect execute execute_many open_cursor fetch close_cursor begin commit
-rollback close`), where the next order waiting for that point is carried out.
+drivers, and like a stranger's it comes in by `asyncdb.driver`; the facts of its engine,
+which is SQLite, it shares with SQLite's driver. Whatever it does passes a *point* first
+(`connect execute execute_many open_cursor fetch close_cursor begin commit rollback
+close`), where the next order waiting for that point is carried out.
 """
 
 from __future__ import annotations
@@ -17,14 +18,23 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
 from asyncdb import errors
-from asyncdb.dialect import Dialect, Lexis
 from asyncdb.dialects.sqlite import DIALECT as SQLITE
-from asyncdb.dialects.sqlite import from_code, lite_row
-from asyncdb.driver import Driver, DriverConnection, DriverCursor, Result
-from asyncdb.options import ConnectOptions, TransactionOptions
-from asyncdb.sql import Statement
-from asyncdb.url import DatabaseURL
-from asyncdb.values.rows import Row
+from asyncdb.dialects.sqlite import lite_row
+from asyncdb.dialects.sqlite_errors import from_code
+from asyncdb.driver import (
+    ConnectOptions,
+    DatabaseURL,
+    Dialect,
+    Driver,
+    DriverConnection,
+    DriverCursor,
+    Lexis,
+    Result,
+    Row,
+    Statement,
+    TransactionOptions,
+    database_error,
+)
 
 Point: TypeAlias = Literal[
     "connect", "execute", "execute_many", "open_cursor", "fetch", "close_cursor",
@@ -160,6 +170,7 @@ class FakeConnection(DriverConnection):
         self._raw = sqlite3.connect(":memory:", isolation_level=None)
         self._raw.execute("PRAGMA foreign_keys=ON")
         self._closed = False
+        self._lost = False  # by order, as if the other side had gone
         self._readonly = False
         _current.opened += 1
 
@@ -270,10 +281,15 @@ class FakeConnection(DriverConnection):
             self._raw.close()
             _current.closed += 1
 
+    def last_words(self) -> errors.ConnectionLost | None:
+        """Make the error for a connection that an order has cut."""
+        return errors.ConnectionLost("the connection was cut") if self._lost else None
+
     async def _at(self, point: Point) -> None:
         try:
             await _current.at(point)
         except (LostError, OSError):
+            self._lost = True
             self.terminate()
             raise
 
@@ -317,7 +333,7 @@ class FakeDriver(Driver):
             return errors.InvalidText("text holds surrogates, which are not characters")
         if isinstance(error, sqlite3.Error):
             if "one statement at a time" in str(error):
-                return errors.MultipleStatements("more than one statement in one text")
+                return database_error(errors.MultipleStatements)
             return errors.InterfaceError("the fake cannot do this")
         return None
 

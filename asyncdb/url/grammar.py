@@ -152,14 +152,14 @@ def _parse_host(text: str) -> Host:
         name = _decode(name)
         if not bracket or not _is_ipv6(name) or (port and port[0] != ":"):
             raise URLError("brackets in the database URL's host hold an IPv6 address")
-        return name, _parse_port(port[1:]) if port else None
+        return name, _parse_port(port[1:]) if port[1:] else None
     if text.count(":") > 1:
         raise URLError(
             "a host in the database URL has more than one ':': write an IPv6 address in"
             f" brackets, end the user info with @, and {_ENCODE}"
         )
-    name, colon, port = text.partition(":")
-    return _decode(name), _parse_port(port) if colon else None
+    name, _, port = text.partition(":")  # an empty port is the default one
+    return _decode(name), _parse_port(port) if port else None
 
 
 def _parse_port(text: str) -> int:

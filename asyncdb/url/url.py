@@ -11,6 +11,7 @@ from typing import Any, Self
 from urllib.parse import quote
 
 from asyncdb.errors import URLError
+from asyncdb.options.foreign import MYSQL, POSTGRESQL, SQLITE
 from asyncdb.url.grammar import Host, Parts, normal, parse, render
 
 __all__ = ["DatabaseURL", "Host"]
@@ -120,8 +121,9 @@ class DatabaseURL:
         """The URL for SQLAlchemy's `create_async_engine`, **with the password in it**.
 
         Options of asyncdb mean nothing to SQLAlchemy and are left out: the socket goes
-        along, and `tls` for PostgreSQL (as asyncpg's `ssl`). What would silently weaken
-        the connection is refused instead.
+        along, `tls` for PostgreSQL (as asyncpg's `ssl`), and SQLite's `mode` and
+        `immutable`. What would silently weaken the connection or change what names
+        mean (`tls_ca`, `settings`) is refused instead.
 
         Raises:
             URLError: SQLAlchemy has no such dialect; several hosts of another database
@@ -255,19 +257,20 @@ def _change_hosts(
     return ((name if host is ... else host or "", number if port is ... else port),)
 
 
+# Scheme -> SQLAlchemy's, and what the URL's options may be called besides.
 _SQLALCHEMY = {
-    "postgresql": "postgresql+asyncpg",
-    "postgres": "postgresql+asyncpg",
-    "mysql": "mysql+aiomysql",
-    "mariadb": "mysql+aiomysql",
-    "sqlite": "sqlite+aiosqlite",
+    "postgresql": ("postgresql+asyncpg", POSTGRESQL),
+    "postgres": ("postgresql+asyncpg", POSTGRESQL),
+    "mysql": ("mysql+aiomysql", MYSQL),
+    "mariadb": ("mysql+aiomysql", MYSQL),
+    "sqlite": ("sqlite+aiosqlite", SQLITE),
 }
 
 
 def _for_sqlalchemy(url: DatabaseURL) -> str:
     # Not by render(): SQLAlchemy reads hosts, sockets and the database its own way.
-    dialect = _SQLALCHEMY.get(url.scheme)
-    if dialect is None:
+    dialect, foreign = _SQLALCHEMY.get(url.scheme, (None, None))
+    if dialect is None or foreign is None:
         known = ", ".join(sorted(_SQLALCHEMY))
         raise URLError(f"SQLAlchemy's async URL is known for the schemes {known} only")
     if "%" in (url.database or "") or "?" in (url.database or ""):
@@ -276,8 +279,16 @@ def _for_sqlalchemy(url: DatabaseURL) -> str:
             " sqlalchemy.URL.create()"
         )
     postgresql = dialect == "postgresql+asyncpg"
-    place, query = _sqlalchemy_place(url, postgresql=postgresql)
-    query |= _sqlalchemy_tls(url.options, postgresql=postgresql)
+    options = foreign.translate(url.options).texts
+    if any(name.startswith("setting.") for name in options):
+        raise URLError(
+            "a SQLAlchemy URL cannot carry settings of the session: set them in a"
+            " listener of its event 'connect', and replace(options={}) here"
+        )
+    if url.scheme == "sqlite":
+        return _sqlalchemy_file(url, options)
+    place, query = _sqlalchemy_place(url, options, postgresql=postgresql)
+    query |= _sqlalchemy_tls(options, postgresql=postgresql)
     login = ""
     if url.user is not None or url.password is not None:
         login = quote(url.user or "", safe="")
@@ -288,10 +299,21 @@ def _for_sqlalchemy(url: DatabaseURL) -> str:
     return f"{dialect}://{login}{place}{database}" + (f"?{items}" if items else "")
 
 
+def _sqlalchemy_file(url: DatabaseURL, options: Mapping[str, str]) -> str:
+    """Write SQLite's URL: a mode goes along as an item of SQLite's own."""
+    kept = {name: options[name] for name in ("mode", "immutable") if name in options}
+    path = url.database or ""
+    if not kept and not path.startswith("file:"):
+        return f"sqlite+aiosqlite:///{path}"
+    path = path if path.startswith("file:") else f"file:{path}"
+    items = "".join(f"{name}={text}&" for name, text in kept.items())
+    return f"sqlite+aiosqlite:///{path}?{items}uri=true"
+
+
 def _sqlalchemy_place(
-    url: DatabaseURL, *, postgresql: bool
+    url: DatabaseURL, options: Mapping[str, str], *, postgresql: bool
 ) -> tuple[str, dict[str, str]]:
-    socket = url.options.get("unix_socket") or url.unix_socket
+    socket = options.get("unix_socket") or url.unix_socket
     if socket and len(url.hosts) < 2:
         if not postgresql:
             return "", {"unix_socket": socket}

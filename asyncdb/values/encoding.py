@@ -3,6 +3,8 @@
 A dialect's `encoders` say for each Python type how its values go to the driver. One
 that is not there is looked up once by its bases (an `Enum` by its value) and
 remembered; what has no encoder is refused: no `repr` ever becomes a column's value.
+An encoder may have a function `all_fit` that tells of many values of its type whether
+all may go as they are when they go together.
 """
 
 from __future__ import annotations
@@ -140,7 +142,7 @@ class Encoders(dict[type, Encoder]):
             encoder = self[kind]
             if encoder is None:
                 continue
-            fit = _ALL_FIT.get(encoder)
+            fit = _ALL_FIT.get(encoder) or getattr(encoder, "all_fit", None)
             if fit is None:
                 return False
             alone = len(kinds) == 1  # the rule: then nothing is done for each value

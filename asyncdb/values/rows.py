@@ -54,8 +54,7 @@ class Row:
         try:
             return self[name]
         except (KeyError, IndexError):
-            message = f"the row has no column {name!r}; it has {', '.join(self.keys())}"
-            raise AttributeError(message) from None
+            raise AttributeError(no_column(name, self.keys())) from None
 
     def __contains__(self, value: object) -> bool:
         """Tell whether one of the values is, or equals, `value`."""
@@ -120,7 +119,8 @@ class PositionedRow(Row):
         if type(key) is str:
             position = self._positions.get(key)
             if position is None:
-                raise KeyError(_twice((key,)) if key in self._names else key)
+                twice = key in self._names
+                raise KeyError(_twice((key,)) if twice else no_column(key, self._names))
             return type(self)._get(self, position)
         return type(self)._get(self, key)
 
@@ -174,6 +174,11 @@ def tuple_row(names: tuple[str, ...]) -> type[TupleRow]:
         2
     """
     return row_class(TupleRow, names)
+
+
+def no_column(name: object, names: Sequence[str]) -> str:
+    """Say that a row has no such column, and which it has."""
+    return f"the row has no column {name!r}; it has {', '.join(names)}"
 
 
 def _getter(get: Callable[[Any, Any], Any], position: int) -> Callable[[Any], Any]:

@@ -14,6 +14,7 @@ from keyword import iskeyword
 from typing import Any, NamedTuple
 
 from asyncdb.errors import DataError, InterfaceError
+from asyncdb.values.conversions import MisfitError
 from asyncdb.values.decoders import FAILURES, Decoder
 from asyncdb.values.encoding import type_name
 from asyncdb.values.targets import Field, Target
@@ -176,20 +177,24 @@ def _told(column: Column) -> Callable[[Any], Any]:
     def quick(value: Any) -> Any:
         try:
             return sources[type(value)](value)  # type: ignore[index]
+        except MisfitError as error:
+            why = str(error)
         except FAILURES:
-            pass  # what it says may hold the value
-        raise misfit(value)
+            why = ""  # what it says may hold the value
+        raise misfit(value, why)
 
     def told(value: Any) -> Any:
         try:
             return decode(value)
         except DataError:
             raise  # of a class inside
+        except MisfitError as error:
+            why = str(error)
         except FAILURES:
-            pass
-        raise misfit(value)
+            why = ""
+        raise misfit(value, why)
 
-    def misfit(value: Any) -> DataError:
+    def misfit(value: Any, why: str) -> DataError:
         if value is None:
             message = (
                 f"{where}: NULL does not fit {decode.shown}; say {decode.shown} | None"
@@ -197,6 +202,7 @@ def _told(column: Column) -> Callable[[Any], Any]:
         else:
             kind = type_name(type(value))
             message = f"{where}: a value of type {kind} does not fit {decode.shown}"
+            message += f": {why}" if why else ""
         return DataError(message, columns=(name,))
 
     return told if sources is None else quick

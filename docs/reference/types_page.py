@@ -67,9 +67,18 @@ NOTES = """\
   it as large as you need.
 - MariaDB's JSON is text to the client: untyped reads give the `str`.
 - SQLite's texts sort as their values do (not Decimals). `CURRENT_TIMESTAMP` is read as
-  naive. The column types are those of STRICT tables too: use them, for SQLite stores
-  anything in a column of another table. A `NUMERIC` column would make a float of a
-  Decimal.
+  naive. Statements of `asyncdb.contrib.sqlalchemy` keep moments as SQLAlchemy does, in
+  another form: let one of the two write a column.
+- SQLite's column types above are those of STRICT tables too: use them, for it stores
+  anything in a column of another table. A `DECIMAL(p, s)` or `NUMERIC` column makes a
+  float or an integer of a Decimal: `into=Decimal` reads one that is equal to what went
+  in, up to 15 significant digits. A float with more (a sum, perhaps) is refused with
+  `DataError`, but SQLite may have rounded one to fewer before: declare TEXT, which
+  holds any Decimal.
+- What a column holds and Python does not (a year before 1 or after 9999, `24:00`,
+  MySQL's `0000-00-00`) is `InvalidDatetime` when it is read, and the connection goes
+  on. PostgreSQL's infinite dates and timestamps are asyncpg's: `date.max`, `date.min`
+  and those of `datetime` stand for them, in both directions.
 - PostgreSQL: arrays, ranges, `inet`, composite types, ... go and come as asyncpg has
   them; a `list` is an array or JSON by the column's type. An untyped UUID is of a
   subclass that asyncpg makes. A codec that you set on `db.native` for a built-in type

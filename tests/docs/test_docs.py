@@ -14,10 +14,14 @@ import pytest
 from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser
 
+from tests.plugins.databases import SECOND_DRIVERS, SERVERS, engine_url
+
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 BLOCK = re.compile(r"^```python$", re.MULTILINE)
 LINK = re.compile(r"\]\((?!https?:|#)(?P<target>[^)#]+)[^)]*\)")
+# Pages about what is the same on every engine: they read DATABASE_URL.
+EVERYWHERE = [ROOT / "docs/how-to/portable-sql.md"]
 READER = Sybil(parsers=[PythonCodeBlockParser()])
 
 
@@ -31,7 +35,26 @@ def name(path: Path) -> str:
 )
 def test_page(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The blocks of a page run, from its top to its end."""
+    monkeypatch.delenv("DATABASE_URL", raising=False)
     monkeypatch.chdir(tmp_path)
+    run(page)
+
+
+@pytest.mark.parametrize("engine", [*SERVERS, *SECOND_DRIVERS])
+@pytest.mark.parametrize("page", EVERYWHERE, ids=name)
+def test_page_on_servers(
+    page: Path,
+    engine: str,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A page about all engines runs on each of them."""
+    monkeypatch.setenv("DATABASE_URL", engine_url(request, engine))
+    run(page)
+
+
+def run(page: Path) -> None:
+    """Run the blocks of a page."""
     document = READER.parse(page)
     blocks = list(document.examples())
     assert len(BLOCK.findall(page.read_text())) == len(blocks)

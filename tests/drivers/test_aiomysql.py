@@ -290,7 +290,7 @@ async def test_the_session_is_the_portable_one(db: Connection) -> None:
 
 async def test_a_changed_mode_is_noticed(db: Connection, database_url: str) -> None:
     """How the session reads a text is asked anew where it may have changed."""
-    session = db._session
+    session = db._session.inner
     assert facts.LEXIS is await session.read_lexis()
     await db.execute("SET sql_mode = ''")
     assert facts.LEXIS is session.lexis
@@ -304,7 +304,7 @@ async def test_a_changed_mode_is_noticed(db: Connection, database_url: str) -> N
     async with asyncdb.connect(database_url, sql_mode=None) as other:
         default = await other.fetchval("SELECT @@GLOBAL.sql_mode")
         assert default == await other.fetchval("SELECT @@sql_mode")
-        assert facts.LEXIS_QUOTES_BACKSLASH is other._session.lexis
+        assert facts.LEXIS_QUOTES_BACKSLASH is other._session.inner.lexis
 
 
 async def test_a_changed_time_zone_is_noticed(
@@ -443,23 +443,23 @@ async def test_a_session_is_given_back_as_new(
         await db.fetchval("SELECT GET_LOCK(?, 0)", [table])
         await db.execute("USE mysql")
 
-        assert await db._session.reset()
+        assert await db._session.inner.reset()
         assert before == await db.fetchone("SELECT @@sql_mode, @@time_zone, DATABASE()")
         assert (None, "é", 1) == await db.fetchone(
             "SELECT @mine, 'é', IS_FREE_LOCK(?)", [table]
         )
         with pytest.raises(asyncdb.UndefinedTable):
             await db.execute(f"SELECT * FROM {table}")
-        assert facts.LEXIS is db._session.lexis
+        assert facts.LEXIS is db._session.inner.lexis
 
 
 async def test_a_session_without_a_database_stays_so(database_url: str) -> None:
     """Where there is no way back, the reset says so."""
     url = asyncdb.DatabaseURL(database_url).replace(database=None)
     async with asyncdb.connect(url) as db:
-        assert await db._session.reset()
+        assert await db._session.inner.reset()
         await db.execute("USE mysql")
-        assert not await db._session.reset()
+        assert not await db._session.inner.reset()
 
 
 # -- errors, and what is left after them -----------------------------------------------
@@ -538,7 +538,7 @@ async def test_a_driver_level_commit_after_ddl_is_an_error(
     db: Connection, table: str
 ) -> None:
     """A transaction that CREATE TABLE has committed is not committed again."""
-    session = db._session
+    session = db._session.inner
     await session.begin(TransactionOptions())
     assert session.in_transaction()
     await db.execute(f"CREATE TABLE {table} (a INT)")
@@ -870,7 +870,7 @@ async def test_work_that_nobody_waits_for_ends(
     assert await eventually(running)
     begun = asyncio.get_running_loop().time()
     if what == "terminate":
-        other._session.terminate()
+        other._session.inner.terminate()
         with pytest.raises(asyncdb.Error):
             await task
     else:
@@ -901,7 +901,7 @@ async def test_random_cancellations_mix_no_answers_up(database_url: str) -> None
 
 
 async def test_a_killed_session_is_lost(db: Connection, database_url: str) -> None:
-    """A session that an administrator ended is a ConnectionLost, then closed."""
+    """A session that an administrator ended is a ConnectionLost, at work or idle."""
     async with asyncdb.connect(database_url) as other:
         number = await other.fetchval("SELECT CONNECTION_ID()")
         task = asyncio.ensure_future(other.execute(f"SELECT SLEEP(30), {number}"))
@@ -922,7 +922,7 @@ async def test_a_killed_session_is_lost(db: Connection, database_url: str) -> No
             return other.is_closed
 
         assert await eventually(closed)
-        with pytest.raises(asyncdb.ConnectionClosed):
+        with pytest.raises(asyncdb.ConnectionLost):
             await other.execute("SELECT 1")
 
 
@@ -935,7 +935,7 @@ async def test_an_idle_session_that_timed_out_is_gone(database_url: str) -> None
             return db.is_closed
 
         assert await eventually(closed, 10)
-        with pytest.raises(asyncdb.ConnectionClosed):
+        with pytest.raises(asyncdb.ConnectionLost):
             await db.fetchval("SELECT 1")
 
 

@@ -9,6 +9,7 @@ import pytest
 
 import asyncdb
 from asyncdb.drivers.aiosqlite.writing import Queue, turn, writes
+from asyncdb.sql import prepare
 from asyncdb.testing.conformance.chapter import ids
 
 
@@ -109,7 +110,7 @@ async def test_the_turn_ends_with_the_transaction(sqlite_url: str, end: str) -> 
             await db.rollback()
         elif end in ("close", "terminate"):
             await (db.close() if end == "close" else asyncio.to_thread(int))
-            db._session.terminate()
+            db._session.inner.terminate()
         elif end == "error":
             with pytest.raises(asyncdb.UndefinedTable):
                 await db.execute("INSERT INTO missing VALUES (1)")
@@ -121,7 +122,7 @@ async def test_the_turn_ends_with_the_transaction(sqlite_url: str, end: str) -> 
             if end == "cancel":
                 task.cancel()
             else:
-                db._session._raw.interrupt()
+                db._session.inner._raw.interrupt()
             await asyncio.gather(task, return_exceptions=True)
 
         await other.execute("INSERT INTO t VALUES (1)")
@@ -201,7 +202,7 @@ async def test_one_line_for_a_file() -> None:
 async def test_who_is_a_writer(sql: str, expected: bool) -> None:
     """A statement's words tell whether it takes the write lock."""
     async with asyncdb.connect("sqlite://") as db:
-        assert expected == writes(db._prepare(sql, "none"))
+        assert expected == writes(prepare(sql, "none", db.dialect.lexis, "qmark"))
 
 
 async def test_one_database_in_memory() -> None:
@@ -287,7 +288,7 @@ async def test_cancelled_when_its_connection_is_gone() -> None:
         task = asyncio.create_task(db.execute("SELECT 1"))
         await settle()
         thread = db.native._thread
-        db._session.terminate()
+        db._session.inner.terminate()
         thread.join(5)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):

@@ -24,7 +24,7 @@ MANY = 6
 
 def session(db: asyncdb.Connection) -> AiosqliteConnection:
     """Return the driver's connection."""
-    found: Any = db._session
+    found: Any = db._session.inner
     assert isinstance(found, AiosqliteConnection)
     return found
 
@@ -45,7 +45,7 @@ async def lead(owner: asyncdb.Connection, dbs: list[asyncdb.Connection]) -> None
     others = [db for db in dbs if db is not owner]
     for _ in range(1000):
         await asyncio.gather(*map(thread, [owner, *others]))
-        if session(owner)._crew._leader is session(owner)._home.thread:
+        if session(owner)._crew._leader is session(owner)._member.worker:
             return
     pytest.fail("on this machine all jobs take long")
 
@@ -94,10 +94,10 @@ async def dbs(sqlite_url: str) -> AsyncIterator[list[asyncdb.Connection]]:
         ]
         await dbs[0].execute("CREATE TABLE t (id INTEGER PRIMARY KEY)")
         yield dbs
-        homes = [session(db)._home for db in dbs]
+        members = [session(db)._member for db in dbs]
 
     async def done() -> bool:
-        return not any(home.thread.jobs for home in homes)
+        return not any(member.worker.pending for member in members)
 
     await eventually(done)
 
@@ -114,7 +114,7 @@ def long(dbs: list[asyncdb.Connection]) -> Iterator[list[Long]]:
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a machine that is busy a short job may seem to be a long one."""
-    monkeypatch.setattr(threads, "_PATIENCE", 60)
+    monkeypatch.setattr(threads, "_STUCK_AFTER", 60)
 
 
 @pytest.mark.usefixtures("patient")
@@ -236,6 +236,7 @@ async def test_closed_while_its_job_runs_elsewhere(
         raw.execute("SELECT 1")
 
 
+@pytest.mark.usefixtures("patient")  # readers behind it would not be moved
 async def test_a_writer_holds_up_no_reader(
     dbs: list[asyncdb.Connection], long: list[Long]
 ) -> None:
@@ -283,6 +284,51 @@ async def test_cut_when_its_job_has_hardly_begun(
         assert 7 == await dbs[-1].fetchval("SELECT 7")
         with pytest.raises(asyncdb.Error):
             await task
+
+
+@pytest.mark.parametrize("cut", [True, False])
+async def test_interrupted_before_sqlite_has_begun(
+    dbs: list[asyncdb.Connection], cut: bool
+) -> None:
+    """SQLite does not hear it, and is told again until the statement has ended."""
+    endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)"
+    ours = session(dbs[0])
+    begun, go_on = threading.Event(), threading.Event()
+
+    def job(raw: sqlite3.Connection) -> None:
+        begun.set()
+        assert go_on.wait(20)
+        raw.execute(f"{endless} SELECT max(i) FROM n").fetchall()
+
+    task = asyncio.create_task(ours.hop(job, ours._raw))
+    assert await asyncio.to_thread(begun.wait, 20)
+    if cut:
+        ours.terminate()
+    else:
+        task.cancel()
+        await asyncio.sleep(0)  # it is interrupted for the first time
+    go_on.set()
+    done, _ = await asyncio.wait([task], timeout=10)
+
+    assert done
+    assert cut is ours.is_closed()
+    with pytest.raises(sqlite3.OperationalError if cut else asyncio.CancelledError):
+        await task
+
+
+async def test_a_job_waits_for_its_connection(dbs: list[asyncdb.Connection]) -> None:
+    """While another job of it runs, no job begins, nor is it taken from its thread."""
+    member = session(dbs[0])._member
+    job = threads.Job(member, threading.get_ident)
+    with member.running:
+        member.crew.give(job, shared=True)
+        waiting = asyncio.ensure_future(job.ended())
+        done, _ = await asyncio.wait([waiting], timeout=0.05)  # a wait gives no sign
+        assert not done
+        assert not job.has_begun
+        assert not job.take_back()
+
+    assert own(dbs[0]) == await job
 
 
 async def test_closed_while_it_waits_behind_a_long_one(

@@ -55,3 +55,39 @@ async def test_a_value_that_does_not_fit(
     assert type(one.value) is type(many.value)
     assert str(one.value) == str(many.value)
     assert "s3cr3t" not in str(many.value)
+
+
+def _error(severity: str, text: str = "terminating connection") -> bytes:
+    fields = [f"S{severity}", f"V{severity}", "C57P01", f"M{text}", "", ""]
+    body = "\0".join(fields).encode()
+    return b"E" + (4 + len(body)).to_bytes(4, "big") + body
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (_error("FATAL"), ("57P01", "terminating connection")),
+        (_error("PANIC"), ("57P01", "terminating connection")),
+        (_error("ERROR"), None),  # the session goes on
+        (_error("FATAL")[:-1], None),  # the rest is to come
+        (_error("FATAL") + b"Z", None),  # a part of something else
+        (b"E", None),
+        (b"Exxxx FATAL", None),
+        (b"D" + _error("FATAL"), None),
+    ],
+)
+def test_the_last_words(data: bytes, said: Any) -> None:
+    """Only a whole message that ends the session is one; all goes on to asyncpg."""
+    from asyncdb.drivers.asyncpg.last_words import LastWords
+
+    passed: list[bytes] = []
+
+    class Protocol:
+        data_received = staticmethod(passed.append)
+        connection_lost = eof_received = pause_writing = resume_writing = None
+
+    listener = LastWords(Protocol)
+    listener.data_received(data)
+
+    assert said == listener.said
+    assert [data] == passed

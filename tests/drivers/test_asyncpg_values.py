@@ -109,3 +109,15 @@ async def test_json_says_why(db: asyncdb.Connection) -> None:
         await db.fetchval("SELECT CAST(? AS jsonb)", [{"a": [1j]}])
     with pytest.raises(asyncdb.DataError, match="a key of type int"):
         await db.fetchval("SELECT CAST(? AS jsonb)", [{1: 2}])
+
+
+async def test_a_list_is_an_array_outside_of_in(db: asyncdb.Connection) -> None:
+    """`= ANY(?)` takes a list as ever, and so does an IN that says it is an array."""
+    numbers = "SELECT n FROM generate_series(1, 3) AS g(n) WHERE"
+
+    assert [(1,), (3,)] == await db.fetchall(f"{numbers} n = ANY(?)", [[1, 3]])
+    assert [(2,)] == await db.fetchall(f"{numbers} n <> ALL(:ns)", {"ns": [1, 3]})
+    arrays = f"{numbers} ARRAY[n] IN (CAST(? AS int[]))"
+    assert [(1,)] == await db.fetchall(arrays, [[1]])
+    with pytest.raises(asyncdb.ParameterError, match="expand"):
+        await db.fetchall(f"{numbers} n IN (?)", [[1, 3]])

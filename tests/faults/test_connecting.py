@@ -133,6 +133,28 @@ async def test_the_next_host_is_tried(database_url: str, make_proxy: MakeProxy) 
         assert 1 == await db.fetchval("SELECT 1")
 
 
+@ON_SERVERS
+async def test_a_pool_waits_for_its_server(
+    database_url: str, make_proxy: MakeProxy
+) -> None:
+    """With `min_size=0` a pool opens while the server is down, and serves later."""
+    proxy = await make_proxy(database_url)
+    await proxy.refuse()
+    with pytest.raises(asyncdb.ConnectionFailed):
+        await asyncdb.create_pool(proxy.url, min_size=1)
+
+    async with asyncdb.create_pool(proxy.url, min_size=0) as pool:
+        assert pool.dialect.name in ("postgresql", "mysql")
+        assert () == pool.dialect.server_version
+        with pytest.raises(asyncdb.ConnectionFailed):
+            async with pool.acquire():
+                pass
+        await proxy.listen()
+
+        assert 1 == await pool.fetchval("SELECT 1")
+        assert pool.dialect.server_version > (5,)
+
+
 @engines("fake")
 async def test_the_core_sees_to_it(database_url: str) -> None:
     """connect_timeout holds for every driver, whatever it does."""

@@ -68,7 +68,7 @@ async def test_terminate_while_a_statement_runs(
     task = asyncio.ensure_future(db.execute(slow.sql))
     await slow.started()
     thread = db.native._thread
-    db._cut()
+    db._session.cut()
 
     with pytest.raises(asyncdb.Error):
         async with asyncio.timeout(2):

@@ -105,7 +105,7 @@ async def test_passwords(
     proxy = await make_proxy(database_url)
     texts = []
     async with asyncdb.connect(proxy.url) as db:
-        texts += [repr(db), str(db.url), repr(db.url), repr(db._session.__dict__)]
+        texts += [repr(db), str(db.url), repr(db.url), repr(db._session.inner.__dict__)]
     parts = urlsplit(proxy.url)
     wrong = parts.netloc.replace("asyncdb:", f"asyncdb:{quote(VALUE)}", 1)
     urls = [

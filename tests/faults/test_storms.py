@@ -254,7 +254,7 @@ async def test_a_session_that_was_cut_departs(database_url: str, busy: bool) -> 
             await slow.started()
         else:
             await task
-        session = db._session
+        session = db._session.inner
         assert isinstance(session, SupportsDeparture)
 
         session.terminate()

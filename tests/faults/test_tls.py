@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import tempfile
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
@@ -238,42 +240,111 @@ async def _rogue_mysql(
     writer.write(len(switch).to_bytes(3, "little") + b"\x02" + switch)
 
 
-@pytest.mark.parametrize(
+def away() -> str:
+    """An address of this machine as far as another one's: not the loopback's."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked:
+        try:
+            asked.connect(("192.0.2.1", 9))  # sends nothing, but chooses an address
+            address: str = asked.getsockname()[0]
+        except OSError:
+            address = "127.0.0.1"
+    if address.startswith("127."):
+        pytest.skip("this machine has no address but the loopback's")
+    return address
+
+
+CURIOUS = pytest.mark.parametrize(
     ("scheme", "script"),
     [
         ("postgresql", _rogue_postgresql),
         ("postgresql", _patient_postgresql),
         ("mysql", _rogue_mysql),
+        ("mysql+asyncmy", _rogue_mysql),
     ],
-    ids=["postgresql", "postgresql-patient", "mysql"],
+    ids=["postgresql", "postgresql-patient", "mysql", "mysql+asyncmy"],
 )
-@pytest.mark.parametrize("mode", ["disable", "prefer"])
-async def test_a_rogue_server(scheme: str, script: Script, mode: Any) -> None:
-    """A server that asks for the password in clear text does not get it."""
-    heard = bytearray()
-    over = asyncio.Event()
 
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+
+class Curious:
+    """A server that asks for the password in clear text, and keeps what it hears."""
+
+    def __init__(self, scheme: str, script: Script, *, refuses_tls: bool) -> None:
+        self.heard = bytearray()
+        self.over = asyncio.Event()
+        self._script = script
+        self._refuses = refuses_tls and scheme == "postgresql"
+
+    async def serve(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        """Serve one connection, until the client goes or has said its secret."""
         try:
-            if scheme == "postgresql" and mode == "prefer" and not heard:
-                heard.extend(await reader.readexactly(8))
+            if self._refuses:
+                self._refuses = False
+                self.heard.extend(await reader.readexactly(8))
                 writer.write(b"N")
                 return
-            await script(reader, writer)
-            while data := await reader.read(1000):
-                heard.extend(data)
-            over.set()
+            await self._script(reader, writer)
+            while b"very-secret" not in self.heard:
+                data = await reader.read(1000)
+                if not data:
+                    break
+                self.heard.extend(data)
+            self.over.set()
         except OSError:
-            over.set()
+            self.over.set()
         finally:
             writer.close()
 
-    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
-        port = server.sockets[0].getsockname()[1]
-        url = f"{scheme}://ann:very-secret@127.0.0.1:{port}/db"
-        with pytest.raises(asyncdb.AuthenticationFailed, match="clear text"):
-            await asyncdb.connect(url, tls=mode, connect_timeout=2)
-        async with asyncio.timeout(2):
-            await over.wait()
 
-    assert b"very-secret" not in heard
+@CURIOUS
+async def test_a_rogue_server(scheme: str, script: Script) -> None:
+    """On another machine one that asks for the password in clear does not get it."""
+    if scheme == "mysql+asyncmy":
+        pytest.importorskip("asyncmy")
+    rogue, host = Curious(scheme, script, refuses_tls=True), away()
+    async with await asyncio.start_server(rogue.serve, host, 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        url = f"{scheme}://ann:very-secret@{host}:{port}/db"
+        with pytest.raises(asyncdb.AuthenticationFailed, match="clear text") as caught:
+            await asyncdb.connect(url, tls="prefer", connect_timeout=2)
+        async with asyncio.timeout(2):
+            await rogue.over.wait()
+
+    assert b"very-secret" not in rogue.heard
+    assert 'tls="disable"' in str(caught.value)
+
+
+@CURIOUS
+@pytest.mark.parametrize("where", ["loopback", "socket", "away"])
+async def test_a_password_in_clear_text(
+    scheme: str, script: Script, where: str
+) -> None:
+    """It is sent to this machine, and where somebody wrote that TLS is not wanted."""
+    if scheme == "mysql+asyncmy":
+        pytest.importorskip("asyncmy")
+    server = Curious(scheme, script, refuses_tls=False)
+    options: dict[str, Any] = {"connect_timeout": 2}
+    if where == "socket":
+        with tempfile.TemporaryDirectory() as folder:  # tmp_path may be too long
+            path = f"{folder}/.s.PGSQL.5432"
+            options["unix_socket"] = folder if scheme == "postgresql" else path
+            async with await asyncio.start_unix_server(server.serve, path):
+                await _tell(f"{scheme}://ann:very-secret@/db", options, server)
+    else:
+        host = "127.0.0.1" if where == "loopback" else away()
+        if where == "away":
+            options["tls"] = "disable"
+        async with await asyncio.start_server(server.serve, host, 0) as listener:
+            port = listener.sockets[0].getsockname()[1]
+            url = f"{scheme}://ann:very-secret@{host}:{port}/db"
+            await _tell(url, options, server)
+
+    assert b"very-secret" in server.heard
+
+
+async def _tell(url: str, options: dict[str, Any], server: Curious) -> None:
+    with pytest.raises(asyncdb.ConnectionFailed):  # it only wanted to hear
+        await asyncdb.connect(url, **options)
+    async with asyncio.timeout(2):
+        await server.over.wait()

@@ -96,7 +96,7 @@ async def test_thread_hops(
 ) -> None:
     """On SQLite a statement is one hop to the thread, whatever it does."""
     hops = 0
-    real: Any = db._session._home.thread.queue  # type: ignore[attr-defined]
+    real: Any = db._session.inner._member.worker.queue  # type: ignore[attr-defined]
 
     class Counting:
         def put_nowait(self, job: Any) -> None:
@@ -104,7 +104,7 @@ async def test_thread_hops(
             hops += 1
             real.put_nowait(job)
 
-    monkeypatch.setattr(db._session._home.thread, "queue", Counting())  # type: ignore[attr-defined]
+    monkeypatch.setattr(db._session.inner._member.worker, "queue", Counting())  # type: ignore[attr-defined]
     rows = [[i] for i in range(1000)]
     for most, work in (
         (1, lambda: db.execute(f"CREATE TABLE {table} (a INTEGER)")),
@@ -125,7 +125,7 @@ async def test_rows_without_names(db: asyncdb.Connection) -> None:
     """Where rows are read into something else, none with names are made."""
     db.native.row_factory = sqlite3.Row  # changes nothing
     sql = "VALUES (1, 2), (3, 4)"
-    plain = await db._execute(sql, None, plain=True)
+    plain = await db.runner.execute(sql, None, plain=True)
     made: list[list[Any]] = []
     async with db.stream(sql, into=tuple[int, int]) as rows:
         fetch = rows._open().fetch

@@ -389,6 +389,41 @@ async def test_a_fit_one_behind_doubtful_ones(numbers: Numbers) -> None:
     assert doubtful[:2] == list(pool)  # in the order of before
 
 
+@pytest.mark.parametrize("count", [3, 10, 11, 14])
+async def test_a_few_doubtful_ones_are_looked_past(
+    numbers: Numbers, count: int
+) -> None:
+    """One is mended, few are looked past, and all others lie where they lay."""
+    pool = numbers.pool(20)
+    rest, fit, *doubtful = [await borrow(pool) for _ in range(count + 2)]
+    for number in (rest, fit, *doubtful):
+        pool.put(number)
+    numbers.unfit = dict.fromkeys(doubtful)
+    numbers.mending = asyncio.Event()
+    found = pool.take()
+    await settle()
+
+    assert 1 == numbers.done["mended"]
+    if count <= 10:
+        assert (fit, [rest, *doubtful[:-1]]) == (found, list(pool))
+    else:
+        assert (None, [rest, fit, *doubtful[:-1]]) == (found, list(pool))
+
+
+async def test_a_wait_that_is_broken_off_from_outside(numbers: Numbers) -> None:
+    """A waiter that is thrown out before it was served leaves the line, no more."""
+    pool = numbers.pool(1)
+    number = await borrow(pool)
+    waiting = pool.wait(None)
+    waiting.send(None)
+    with pytest.raises(asyncio.CancelledError):
+        waiting.throw(asyncio.CancelledError())
+
+    assert 0 == pool.waiting
+    pool.put(number)
+    assert number == pool.take()
+
+
 async def test_the_doubtful_are_on_their_way(numbers: Numbers) -> None:
     """Who has an idle one mended for it does not lack one."""
     pool = numbers.pool(3)

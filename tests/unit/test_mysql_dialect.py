@@ -372,7 +372,6 @@ def test_every_error_number_has_a_place() -> None:
         (1290, "... --read-only option ...", errors.ReadOnlyTransaction, ()),
         (1290, "... --secure-file-priv option ...", errors.InsufficientPrivilege, ()),
         (1180, "Got error 149 during COMMIT", errors.SerializationFailure, ()),
-        (1644, "secret", errors.DatabaseError, ()),
         (9999, "secret", errors.OperationalError, ()),
     ],
 )
@@ -380,7 +379,7 @@ def test_an_error_packet_is_told_apart(
     number: int, text: str, kind: type[errors.DatabaseError], names: Any
 ) -> None:
     """The number gives the class; constraint, table and columns come from the text."""
-    state = {1644: "45000", 1180: "HY000"}.get(number, "HY000")
+    state = "HY000"
     found = from_server(number, state, text)
     if isinstance(names, str):
         names = (None, None, (names,))
@@ -395,6 +394,38 @@ def test_an_error_packet_is_told_apart(
     )
     assert "secret" not in str(found)
     assert "Duplicate entry" not in str(found)
+
+
+@pytest.mark.parametrize(
+    ("number", "state", "kind"),
+    [
+        (1644, "45000", errors.RaisedException),
+        (1644, "45ABC", errors.RaisedException),
+        (1644, "HY000", errors.RaisedException),
+        (1644, "U0001", errors.RaisedException),
+        (1643, "02000", errors.RaisedException),
+        (1062, "45000", errors.RaisedException),
+        (1644, "23514", errors.CheckViolation),
+        (1644, "23505", errors.UniqueViolation),
+        (1644, "23000", errors.IntegrityError),
+        (1644, "22012", errors.DivisionByZero),
+        (1644, "40001", errors.SerializationFailure),
+        (1644, "42000", errors.ProgrammingError),
+        (1062, "23000", errors.UniqueViolation),
+    ],
+)
+def test_what_a_routine_signals(
+    number: int, state: str, kind: type[errors.DatabaseError]
+) -> None:
+    """Its author's text is the message, unless its SQLSTATE says what it is."""
+    text = "no more than\n5 a day"
+    found = from_server(number, state, text)
+
+    assert isinstance(found, errors.DatabaseError)
+    assert kind is type(found)
+    assert text == found.diag.message
+    assert (kind is errors.RaisedException) == (text == str(found))
+    assert (kind is errors.RaisedException) == ("a day" in str(found))
 
 
 def test_a_missing_savepoint_is_a_transaction_s_matter() -> None:

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import FrozenInstanceError, dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pytest
 
+import asyncdb
 from asyncdb.errors import URLError
-from asyncdb.options import ConnectOptions, ServerOptions, reading
+from asyncdb.options import (
+    ConnectOptions,
+    PoolOptions,
+    ServerOptions,
+    TransactionOptions,
+    reading,
+)
 from asyncdb.options.reading import option_names, read_options
 
 
@@ -28,6 +35,11 @@ class MyOptions(ServerOptions):
     hook: Callable[[], None] | None = None
     extra: Mapping[str, str] = field(default_factory=dict)
     made: int = field(default=1, init=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoOptions:
+    """Options, of which there are none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,6 +132,7 @@ def test_wrong_texts_are_refused(name: str, text: str, takes: str) -> None:
         ("pgbouncer", True, True),
         ("size", 3, 3),
         ("ratio", 3, 3.0),
+        ("ratio", 2**999, 2.0**999),
         ("connect_timeout", 0.25, 0.25),
         ("lock_timeout", None, None),
         ("tls", "require", "require"),
@@ -186,25 +199,42 @@ def test_what_is_not_given_has_its_default() -> None:
     assert read_options(MyOptions, {}, {}) == MyOptions()
 
 
+KNOWN = ", ".join(sorted(option_names(ServerOptions)))
+
+
 @pytest.mark.parametrize(
     ("name", "hint"),
-    [
-        ("conect_timeout", "; did you mean 'connect_timeout'?"),
-        ("sslmode", "; did you mean 'tls'?"),
-        ("timeout", "; did you mean 'connect_timeout'?"),
-        ("zzz", ""),
-    ],
+    [("conect_timeout", "; did you mean 'connect_timeout'?"), ("zzz", "")],
 )
 def test_unknown_names_are_refused(name: str, hint: str) -> None:
     """The error lists the names that there are, and the one that was perhaps meant."""
-    known = (
-        "close_timeout, connect_timeout, converters, lock_timeout, statement_timeout, "
-        "time_zone, tls, tls_ca, tls_cert, tls_key, unix_socket"
-    )
     for texts, keywords in (({name: "1"}, {}), ({}, {name: 1})):
         with pytest.raises(URLError) as caught:
             read_options(ServerOptions, texts, keywords)
-        assert str(caught.value) == f"unknown option {name!r}; known: {known}{hint}"
+        assert str(caught.value) == f"unknown option {name!r}; known: {KNOWN}{hint}"
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("sslmode", "; did you mean 'tls'?"),
+        ("timeout", "; did you mean 'connect_timeout'?"),
+        ("sslcrl", "; in a URL: asyncdb reads no list of revoked certificates"),
+    ],
+)
+def test_a_keyword_has_our_name(name: str, hint: str) -> None:
+    """A keyword by another library's name is refused, with ours."""
+    with pytest.raises(URLError) as caught:
+        read_options(ServerOptions, {}, {name: "require"})
+
+    wanted = f"unknown option {name!r}; known: {KNOWN}{hint}"
+    assert str(caught.value).startswith(wanted)
+
+
+def test_where_there_are_no_options_at_all() -> None:
+    """A class without fields is said to have none."""
+    with pytest.raises(URLError, match=r"unknown option 'a'; known: none$"):
+        read_options(NoOptions, {"a": "1"}, {})
 
 
 @pytest.mark.parametrize("name", ["S3cret", "x1", "a@h/d", "pässword", "a" * 41])
@@ -240,13 +270,16 @@ def test_a_class_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert read_options(ConnectOptions, {"lock_timeout": "3"}, {}).lock_timeout == 3
 
 
+KEYWORDS_ALONE = {"converters", "on_connect", "on_acquire", "on_release"}
+
+
 @pytest.mark.parametrize("kind", [ConnectOptions, ServerOptions])
 def test_the_page_has_every_option_with_its_default(kind: type[ConnectOptions]) -> None:
     """The tables of docs/reference/urls.md list each option and its default."""
     page = Path(__file__).parents[2].joinpath("docs/reference/urls.md").read_text()
     for option in fields(kind):
-        if option.name == "converters":  # a keyword: no text says it
-            assert "`converters`" in page
+        if option.name in KEYWORDS_ALONE:  # no text says them
+            assert f"`{option.name}`" in page
             continue
         assert f"\n| `{option.name}` | `{option.default!r}` | " in page
 
@@ -256,6 +289,10 @@ def test_the_page_has_every_option_with_its_default(kind: type[ConnectOptions]) 
     [
         ({"converters": 5}, "option 'converters' takes an object of the type"),
         ({"max_size": 5}, "option 'max_size' is for create_pool(), not for a single"),
+        (
+            {"connection_limit": 5},
+            "option 'connection_limit' (our 'max_size') is for create_pool(), not for",
+        ),
     ],
 )
 def test_keywords_in_the_wrong_place(given: dict[str, object], message: str) -> None:
@@ -264,3 +301,80 @@ def test_keywords_in_the_wrong_place(given: dict[str, object], message: str) -> 
         read_options(ConnectOptions, {}, given)
 
     assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [ConnectOptions, ServerOptions, PoolOptions, TransactionOptions, asyncdb.PoolStats],
+)
+def test_they_are_given_by_name_and_kept(kind: Any) -> None:
+    """Options and numbers are given by name alone, and nothing changes them later."""
+    names = [option.name for option in fields(kind)]
+    values = dict.fromkeys(names, {} if "converters" in names else 1)
+    with pytest.raises(TypeError, match="positional"):
+        kind(*values.values())
+    made = kind(**(values if kind is asyncdb.PoolStats else {}))
+    with pytest.raises(FrozenInstanceError):
+        setattr(made, names[0], 7)
+
+
+def test_the_pool_has_the_defaults_of_its_page() -> None:
+    """What docs/how-to/tune-the-pool.md promises is what a pool has."""
+    defaults = {option.name: option.default for option in fields(PoolOptions)}
+
+    assert {
+        "min_size": 1,
+        "max_size": 10,
+        "acquire_timeout": 30,
+        "max_waiting": None,
+        "max_lifetime": 3600,
+        "max_idle": 600,
+        "health_check_after_idle": 30,
+        "reset": "auto",
+        "leak_warning": None,
+        "on_acquire": None,
+        "on_release": None,
+    } == defaults
+
+
+def test_a_transaction_is_plain_unless_asked_otherwise() -> None:
+    """By default a transaction has the session's level and may write."""
+    plain = TransactionOptions()
+
+    assert (None, False, False) == (plain.isolation, plain.readonly, plain.deferrable)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choosy:
+    """An option that may be chosen away."""
+
+    level: Literal["low", None] = "low"  # noqa: PYI061  # as somebody else may write it
+
+
+def test_none_among_the_choices() -> None:
+    """`None` among the choices is taken like `| None`."""
+    assert read_options(Choosy, {"level": "none"}, {}).level is None
+    assert read_options(Choosy, {}, {"level": None}).level is None
+    with pytest.raises(URLError, match="takes 'low' or none"):
+        read_options(Choosy, {"level": "high"}, {})
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"int": (str, int)},
+        {int: [str, int]},
+        {int: (str,)},
+        {int: (str, int, str)},
+        {int: (str, 5)},
+        {int: (5, str)},
+        {int: {str: 1, int: 2}},
+        {int: None},
+    ],
+    ids=str,
+)
+def test_converters_are_pairs_of_functions(given: Any) -> None:
+    """Converters are types with a tuple of two functions each, and nothing else."""
+    with pytest.raises(TypeError, match=r"takes \{type:"):
+        ConnectOptions(converters=given)
+    assert ConnectOptions(converters={int: (str, int)}).converters

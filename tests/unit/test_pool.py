@@ -81,6 +81,29 @@ async def test_a_wrong_password_shows_at_once(ordered: Faults) -> None:
     assert ordered.opened == ordered.closed
 
 
+async def test_nobody_needs_a_connection_yet(ordered: Faults) -> None:
+    """With `min_size=0` a pool opens without one, and a loan says why there is none."""
+    down = asyncdb.ConnectionFailed("nobody there")
+    ordered.add("connect", down)
+    async with pool_of(2, min_size=0) as pool:
+        assert (0, 0, 0) == await statuses(pool)
+        assert ("fake", ()) == (pool.dialect.name, pool.dialect.server_version)
+        ordered.add("connect", down)
+        with pytest.raises(asyncdb.ConnectionFailed, match="nobody there"):
+            await pool.fetchval("SELECT 1")
+
+        assert 1 == await pool.fetchval("SELECT 1")
+        assert (2, 1) == (pool.stats().failures, pool.stats().created)
+
+    ordered.add("connect", asyncdb.AuthenticationFailed("no"))
+    with pytest.raises(asyncdb.AuthenticationFailed):
+        await asyncdb.create_pool(URL, min_size=0)
+    ordered.add("connect", down)
+    with pytest.raises(asyncdb.ConnectionFailed):
+        await asyncdb.create_pool(URL, min_size=1)
+    assert ordered.opened == ordered.closed
+
+
 async def test_options_come_from_url_and_keywords() -> None:
     """The pool's options and the driver's stand side by side in the URL."""
     url = f"{URL}&max_size=3&acquire_timeout=none&close_timeout=2"
@@ -157,7 +180,8 @@ async def test_an_acquire_timeout_says_what_is_wrong() -> None:
         with pytest.raises(asyncdb.PoolTimeout, match="1 of 1 open, 1 in use") as mine:
             await pool.acquire(timeout=0)
         with pytest.raises(asyncdb.PoolTimeout) as other:
-            await asyncio.create_task(pool._borrow(0))
+            await asyncio.create_task(pool._checkout.borrow(0))
+        assert (2, 0) == (pool.stats().timeouts, pool.stats().full)
     assert "waits for itself" in str(mine.value)
     assert "waits for itself" not in str(other.value)
 
@@ -171,6 +195,7 @@ async def test_too_many_waiting() -> None:
             with pytest.raises(asyncdb.PoolFull, match="1 tasks are waiting"):
                 await pool.fetchval("SELECT 1")
         assert 1 == await waiting
+        assert (0, 1) == (pool.stats().timeouts, pool.stats().full)
 
 
 async def test_growing_is_no_waiting() -> None:
@@ -306,6 +331,19 @@ async def test_only_what_was_touched_is_reset(sql: str, kept: bool) -> None:
         assert (1 if kept else 2) == pool.stats().closed["reset"]
 
 
+async def test_several_statements_count_as_touching() -> None:
+    """A text of several statements is reset after: its first words tell too little."""
+    async with pool_of(1) as pool:
+        with pytest.raises(asyncdb.MultipleStatements):
+            await pool.execute("SELECT 1; SELECT 2")
+        await settle()
+        assert {"reset": 1} == pool.stats().closed
+        await pool.execute("SELECT 1; -- and nothing more")
+        await settle()
+
+        assert {"reset": 1} == pool.stats().closed
+
+
 @pytest.mark.parametrize(("reset", "replaced"), [("always", 2), ("never", None)])
 async def test_reset_always_and_never(reset: str, replaced: int | None) -> None:
     """`reset` decides for all sessions, whatever was done in them."""
@@ -368,7 +406,7 @@ async def test_a_dead_idle_connection_is_not_lent(ordered: Faults) -> None:
     async with pool_of(2) as pool:
         await idle_pair(pool)
         *_, last = pool._kernel
-        last.session.terminate()
+        last.inner.terminate()
         before = ordered.passed.count("execute")
 
         assert 1 == await pool.fetchval("SELECT 1")
@@ -442,7 +480,7 @@ async def test_upkeep_of_the_idle() -> None:
     async with pool_of(4, min_size=1, max_idle=10, max_lifetime=100) as pool:
         async with pool.acquire(), pool.acquire(), pool.acquire():
             pass
-        next(iter(pool._kernel)).session.terminate()
+        next(iter(pool._kernel)).inner.terminate()
         pool._lifecycle.look_after()
         assert (2, 2, 0) == await statuses(pool)
         tick(pool, 11)
@@ -541,7 +579,7 @@ async def test_closing_does_not_wait_for_ever(
     """A borrower who does not come back is cut when the time is over."""
     pool = await asyncdb.create_pool(URL, max_size=1)
     db = await pool.acquire()
-    waiting = asyncio.create_task(pool._borrow(None))
+    waiting = asyncio.create_task(pool._checkout.borrow(None))
     await settle()
     await pool.close(timeout=0.01)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import AsyncIterator
 
 import pytest
@@ -76,6 +77,7 @@ async def test_transient_errors_are_repeated(
         asyncdb.UniqueViolation(),
         asyncdb.PoolTimeout(),
         asyncdb.TransactionError(),
+        asyncdb.ParameterError(),
         ZeroDivisionError(),
     ],
     ids=lambda error: type(error).__name__,
@@ -118,6 +120,17 @@ async def test_pauses_grow_at_random(
     await pool.retry(work, 7, attempts=9)
 
     assert [0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 2, 2] == pauses
+
+
+async def test_no_two_pause_alike(pool: asyncdb.Pool, pauses: list[float]) -> None:
+    """Those who met once are spread over the whole bound, so they do not meet again."""
+    random.seed(11)
+    for _ in range(40):
+        await pool.retry(Failing(asyncdb.DeadlockDetected()), 7)
+
+    assert 40 == len(set(pauses))
+    assert 0 <= min(pauses) < 0.0125
+    assert 0.0375 < max(pauses) <= 0.05
 
 
 async def test_a_lost_block_is_repeated(pool: asyncdb.Pool) -> None:

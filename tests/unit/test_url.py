@@ -5,7 +5,11 @@ from __future__ import annotations
 import copy
 import pickle
 import random
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 from hypothesis import given
@@ -65,6 +69,10 @@ FORMS: dict[str, dict[str, Any]] = {
     "mysql://[fe80::1%25eth0]/d": {"host": "fe80::1%eth0"},
     "mysql://10.0.0.1:3306": {"host": "10.0.0.1", "port": 3306},
     "mysql://b%C3%BCcher.example": {"host": "bücher.example"},
+    "mysql://h:/d": {"host": "h", "port": None, "hosts": (("h", None),)},
+    "mysql://[::1]:/d": {"host": "::1", "port": None},
+    "mysql://u:p@a:,b:2/d": {"hosts": (("a", None), ("b", 2))},
+    "postgresql://:/d": {"host": None, "port": None, "hosts": ()},
     "postgresql://:5433/d": {"host": None, "port": 5433, "hosts": (("", 5433),)},
     # sockets
     "postgresql://u@%2Frun%2Fpg:5433/d": {
@@ -132,6 +140,8 @@ REFUSED: list[tuple[Any, str]] = [
     ("mysql://u:a\x00b@h", "control character"),
     ("mysql://u:a%00b@h", "control character"),
     ("mysql://h/a%0Ab", "control character"),
+    ("mysql://h?a%0Ab=1", "control character"),
+    ("mysql://h?a=b%0A", "control character"),
     ("mysql://h?x=%7f", "control character"),
     ("mysql://u:\udcff@h", "not UTF-8"),
     ("mysql://u:%ff@h", "not UTF-8"),
@@ -148,7 +158,6 @@ REFUSED: list[tuple[Any, str]] = [
     ("mysql://u:secret/h", "/ as %2F, ? as %3F"),
     ("mysql://h?user=a@b", "@ as %40"),
     # ports
-    ("mysql://h:", "1 to 65535"),
     ("mysql://h:0", "1 to 65535"),
     ("mysql://h:65536", "1 to 65535"),
     ("mysql://h:99999999", "1 to 65535"),
@@ -300,6 +309,7 @@ def test_replace_changes_what_it_is_told(changes: Any, text: str) -> None:
         ("mysql://h", {"driver": ""}, "the driver"),
         ("mysql://h", {"user": 1}, "not a str"),
         ("mysql://h", {"password": "a\x00"}, "control character"),
+        ("mysql://h", {"options": {"a\x00": "1"}}, "control character"),
         ("mysql://h", {"database": "\udcff"}, "not UTF-8"),
         ("mysql://h", {"host": "a b"}, "a host"),
         ("mysql://h", {"host": "a:b"}, "a host"),
@@ -309,6 +319,7 @@ def test_replace_changes_what_it_is_told(changes: Any, text: str) -> None:
         ("mysql://h", {"port": "5"}, "1 to 65535"),
         ("mysql://h", {"hosts": [("a", 1), ("", 2)]}, "a host"),
         ("mysql://h", {"hosts": [("a", 1)], "port": 2}, "not both"),
+        ("mysql://h", {"hosts": [("a", 1)], "host": "b"}, "not both"),
         ("mysql://h,g", {"host": "x"}, "several hosts"),
         ("mysql://h,g", {"port": 1}, "several hosts"),
         ("mysql://h", {"options": {"a": 1}}, "not a str"),
@@ -359,6 +370,22 @@ SQLALCHEMY = {
     "sqlite://": "sqlite+aiosqlite:///:memory:",
     "sqlite:///a b#c.db": "sqlite+aiosqlite:///a b#c.db",
     "sqlite:////srv/x.db": "sqlite+aiosqlite:////srv/x.db",
+    # by the names of others
+    "postgres://h/d?sslmode=require": "postgresql+asyncpg://h/d?ssl=require",
+    "postgres://h/d?sslmode=require&channel_binding=require": (
+        "postgresql+asyncpg://h/d?ssl=verify-full"
+    ),
+    "mysql://h/d?ssl-mode=PREFERRED&charset=utf8mb4": "mysql+aiomysql://h/d",
+}
+# A path with an item of its own is written as SQLite's URI, which is no plain path.
+SQLALCHEMY_FILES = {
+    "sqlite:///x.db?mode=ro": "sqlite+aiosqlite:///file:x.db?mode=ro&uri=true",
+    "sqlite:////srv/x.db?immutable=true": (
+        "sqlite+aiosqlite:///file:/srv/x.db?immutable=true&uri=true"
+    ),
+    "sqlite:///file:x.db?mode=rw&uri=true": (
+        "sqlite+aiosqlite:///file:x.db?mode=rw&uri=true"
+    ),
 }
 
 
@@ -366,6 +393,36 @@ SQLALCHEMY = {
 def test_sqlalchemy_gets_a_url_that_it_understands(text: str) -> None:
     """The converted URL names the async dialect and carries what SQLAlchemy reads."""
     assert DatabaseURL(text).sqlalchemy == SQLALCHEMY[text]
+
+
+@pytest.mark.parametrize("text", SQLALCHEMY_FILES)
+async def test_sqlalchemy_opens_a_file_as_it_is_asked_to(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite's mode goes along: what was to be read only is so for SQLAlchemy, too."""
+    sqlalchemy = pytest.importorskip("sqlalchemy")
+    create_async_engine = pytest.importorskip(
+        "sqlalchemy.ext.asyncio"
+    ).create_async_engine
+    url = DatabaseURL(text.replace("/srv/", f"{tmp_path}/"))
+    assert SQLALCHEMY_FILES[text].replace("/srv/", f"{tmp_path}/") == url.sqlalchemy
+
+    monkeypatch.chdir(tmp_path)
+    with closing(sqlite3.connect("x.db")) as made:
+        made.execute("CREATE TABLE t (a)")
+    engine = create_async_engine(url.sqlalchemy)
+    try:
+        async with engine.begin() as connection:
+            found = await connection.execute(sqlalchemy.text("SELECT count(*) FROM t"))
+            assert 0 == found.scalar()
+            insert = sqlalchemy.text("INSERT INTO t VALUES (1)")
+            if "rw" in text:
+                await connection.execute(insert)
+            else:
+                with pytest.raises(sqlalchemy.exc.OperationalError):
+                    await connection.execute(insert)
+    finally:
+        await engine.dispose()
 
 
 @pytest.mark.parametrize("text", SQLALCHEMY)
@@ -396,6 +453,11 @@ def test_sqlalchemy_reads_the_same_parts(text: str) -> None:
         ("postgresql://h/d?tls=verify-ca&tls_ca=/ca.pem", "connect_args"),
         ("postgresql://h/a%3Fb", "differently"),
         ("sqlite:///a%25b", "differently"),
+        ("mysql://h/d?ssl-mode=REQUIRED", "connect_args"),
+        ("postgres://h/d?sslmode=verify-full&sslrootcert=/ca.pem", "connect_args"),
+        ("postgres://h/d?options=-c%20search_path%3Dapp", "cannot carry settings"),
+        ("mysql://h/d?setting.sql_safe_updates=1", "cannot carry settings"),
+        ("postgres://h/d?target_session_attrs=primary", "only 'any'"),
     ],
 )
 def test_sqlalchemy_never_gets_less_than_was_asked(text: str, words: str) -> None:
@@ -500,3 +562,22 @@ def test_no_message_shows_a_piece_of_the_password() -> None:
                 if any(character in _LETTERS for character in piece):
                     assert piece not in shown, shown
     assert refused > 10_000
+
+
+def test_very_many_hosts() -> None:
+    """However many hosts there are, each has its port, or there is one for all."""
+    names = [f"h{number}" for number in range(300)]
+    ports = [*range(1, 301)]
+    text = f"postgresql:///d?host={','.join(names)}&port="
+
+    listed = DatabaseURL(text + ",".join(map(str, ports)))
+    assert tuple(zip(names, ports, strict=True)) == listed.hosts
+    assert tuple((name, 7) for name in names) == DatabaseURL(text + "7").hosts
+    with pytest.raises(URLError, match="as many as host has hosts"):
+        DatabaseURL(text + ",".join(map(str, ports[:-1])))
+
+
+def test_a_stranger_decides_whether_it_is_equal() -> None:
+    """Compared with what is no URL, the other side is asked."""
+    assert DatabaseURL("sqlite://") == ANY
+    assert DatabaseURL("sqlite://") != "sqlite://"

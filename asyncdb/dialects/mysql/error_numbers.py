@@ -158,10 +158,49 @@ NAMES_ONLY = frozenset(
         *(1007, 1008, 1036, 1040, 1044, 1045, 1046, 1049, 1050, 1051, 1052, 1053, 1054),
         *(1055, 1060, 1061, 1065, 1109, 1110, 1111, 1114, 1130, 1140, 1142, 1143, 1146),
         *(1153, 1193, 1203, 1205, 1213, 1215, 1226, 1227, 1235, 1241, 1242, 1267, 1286),
-        *(1290, 1305, 1317, 1318, 1370, 1412, 1524, 1582, 1698, 1792, 1969, 3024, 3101),
-        *(3118, 3159, 3572, 4151),
+        *(1290, 1305, 1317, 1318, 1370, 1412, 1524, 1582, 1698, 1792, 1927, 1969, 3024),
+        *(3101, 3118, 3159, 3169, 3572, 4031, 4151),
     )
 )
+
+# What says more than the sentence of the class, where the server's words are not shown.
+MESSAGES: dict[int, str] = {
+    1021: "the server's disk is full",
+    1037: "the server is out of memory",
+    1038: "the server is out of memory for sorting (sort_buffer_size)",
+    1041: "the server is out of memory",
+    1043: "the server did not understand the log-in: is it MySQL or MariaDB?",
+    1047: (
+        "the node is not ready for statements: in a Galera cluster it has lost sight "
+        "of the others, or is still joining; use another node, or wait"
+    ),
+    1095: "the user may not end that session",
+    1104: "the statement would look at more rows than max_join_size allows",
+    1118: "a row of this table would be longer than the engine can hold",
+    1129: (
+        "the server refuses this machine after too many broken log-ins: an "
+        "administrator ends that by FLUSH HOSTS (max_connect_errors)"
+    ),
+    1148: "the server does not allow this command",
+    1206: "the transaction's locks do not fit the server's memory: make it smaller",
+    1251: "the server wants a way to log in that its driver does not know",
+    1265: "a value is none of those that the column takes, or does not fit its type",
+    1298: (
+        "the server does not know the time zone: load its tables of time zones, or "
+        "give an offset such as +02:00"
+    ),
+    1301: "a value would be longer than max_allowed_packet",
+    1436: "the statement is nested too deeply for the server's stack (thread_stack)",
+    1820: "the user's password has expired: set a new one first",
+    1862: "the user's password has expired: set a new one first",
+    2003: "nobody answers at the address: check host and port, and whether it is up",
+    2005: "the host's name is not known",
+    2014: "an answer came out of turn: the connection cannot be used any more",
+    2026: "the encrypted connection could not be made",
+    2059: "the server wants a way to log in that the driver does not know",
+    3100: "the cluster did not take the transaction: this node may be cut off from it",
+    3948: "the server does not allow LOAD DATA LOCAL",
+}
 
 # After these the whole transaction is gone, not only the statement.
 ENDS_TRANSACTION = frozenset([1205, 1206, 1213, 1180, 3100, 3101, 1020])

@@ -3,18 +3,24 @@
 Numbers: https://dev.mysql.com/doc/mysql-errors/en/ and
 https://mariadb.com/kb/en/mariadb-error-codes/. The text of an error may hold values
 (1062 shows the duplicate), so it becomes part of our message for those of `NAMES_ONLY`
-alone. From the others names are taken, by patterns that are anchored at the end of the
-text and greedy before it: a value that imitates a text cannot forge a name.
+alone, and where the author of a routine has written it. From the others names are
+taken, by patterns that are anchored at the end of the text and greedy before it: a
+value that imitates a text cannot forge a name.
 """
 
 from __future__ import annotations
 
 import re
+from typing import TypeAlias
 
 from asyncdb import errors
 from asyncdb.dialects import database_error
-from asyncdb.dialects.mysql.error_numbers import ERRORS, NAMES_ONLY
+from asyncdb.dialects.mysql.error_numbers import ERRORS, MESSAGES, NAMES_ONLY
 
+# Number, SQLSTATE and text of an error packet.
+Reason: TypeAlias = tuple[int | None, str | None, str]
+
+SYNTAX = 1064
 _DUPLICATE, _DUPLICATE_NAMED = 1062, 1586
 _FOREIGN_KEYS = frozenset([1451, 1452])
 _BAD_NULL, _NO_DEFAULT = 1048, 1364
@@ -26,12 +32,36 @@ _ERROR_DURING_COMMIT = 1180
 _OPTION_PREVENTS = 1290
 _ISOLATION_TOO_LATE = 1568
 _USER_LIMIT = 1226
+_SIGNALED = frozenset([1643, 1644])  # SIGNAL without a number of its own
+# Classes of SQLSTATE: for users, and for all that has none of its own.
+_USER_DEFINED, _UNSPECIFIC = "45", "HY"
 
+# What a routine may signal with a SQLSTATE of the standard, or one of PostgreSQL's.
+_STATES: dict[str, type[errors.DatabaseError]] = {
+    "23502": errors.NotNullViolation,
+    "23503": errors.ForeignKeyViolation,
+    "23505": errors.UniqueViolation,
+    "23514": errors.CheckViolation,
+    "23P01": errors.ExclusionViolation,
+    "22001": errors.StringTooLong,
+    "22003": errors.NumericOutOfRange,
+    "22007": errors.InvalidDatetime,
+    "22008": errors.InvalidDatetime,
+    "22012": errors.DivisionByZero,
+    "25006": errors.ReadOnlyTransaction,
+    "42501": errors.InsufficientPrivilege,
+    "42S01": errors.DuplicateTable,
+    "42S02": errors.UndefinedTable,
+    "42S22": errors.UndefinedColumn,
+    "40P01": errors.DeadlockDetected,
+}
 # By the first two characters of SQLSTATE, for numbers without a line in the table.
 _CLASSES: dict[str, type[errors.DatabaseError]] = {
     "08": errors.ConnectionLost,
     "0A": errors.NotSupportedError,
-    "21": errors.ProgrammingError,
+    **dict.fromkeys(
+        ["0K", "0Z", "20", "21", "24", "2F", "34", "39"], errors.ProgrammingError
+    ),
     "22": errors.DataError,
     "23": errors.IntegrityError,
     "25": errors.OperationalError,
@@ -40,9 +70,9 @@ _CLASSES: dict[str, type[errors.DatabaseError]] = {
     "40": errors.SerializationFailure,
     "42": errors.ProgrammingError,
     "44": errors.CheckViolation,  # WITH CHECK OPTION
-    "45": errors.DatabaseError,  # SIGNAL of somebody's routine
     "70": errors.QueryCanceled,
     "HY": errors.OperationalError,
+    "XA": errors.OperationalError,
 }
 
 _QUOTED = r"(?:`(?:[^`]|``)*`|\"(?:[^\"]|\"\")*\")"
@@ -70,31 +100,98 @@ _OF_CONNECTIONS = re.compile(r"the 'max_(?:user_connections|connections_per_hour
 _NAMED = re.compile(r"'(?P<name>[^']*)'")
 
 
-def from_server(number: int, sqlstate: str | None, text: str) -> errors.Error:
+def from_server(
+    number: int, sqlstate: str | None, text: str, place: str = ""
+) -> errors.Error:
     """Make the error for an error packet.
 
     Args:
         number: the error's number.
         sqlstate: its SQLSTATE, where the packet has one.
         text: its text, in English.
+        place: where in the user's text, as `asyncdb.sql.places` says it.
 
     Returns:
         An error that names constraint, table and columns as far as the text does.
     """
-    found = _special(number, text)
+    found = _signaled(number, sqlstate or "") or _special(number, text)
     if isinstance(found, errors.Error):
         return found
     kind = found or ERRORS.get(number) or _CLASSES.get((sqlstate or "")[:2])
     constraint, table, columns = _names(number, text)
-    return database_error(
+    error = database_error(
         kind or errors.DatabaseError,
-        detail=text.rstrip(".") if number in NAMES_ONLY else "",
+        detail=_words(number, text, place),
+        place=place,
         sqlstate=sqlstate,
         code=number,
         constraint=constraint,
         table=table,
         columns=columns,
+        diag=errors.Diagnostic(text or None),
     )
+    if kind is errors.RaisedException and text:
+        error.args = (text,)
+    return error
+
+
+def lost(
+    number: int | None = None, sqlstate: str | None = None, text: str = ""
+) -> errors.ConnectionLost:
+    """Make the error for a session that the server has ended, with its reason.
+
+    Args:
+        number: of the error packet that it sent last; `None` where it said nothing.
+        sqlstate: its SQLSTATE.
+        text: its text.
+    """
+    return database_error(
+        errors.ConnectionLost,
+        detail=_words(number, text, ""),
+        sqlstate=sqlstate,
+        code=number,
+        diag=errors.Diagnostic(text or None),
+    )
+
+
+def read_packet(packet: bytes) -> Reason:
+    """Read number, SQLSTATE and text of an error packet."""
+    number, rest = int.from_bytes(packet[1:3], "little"), packet[3:]
+    state = None
+    if rest[:1] == b"#":
+        state, rest = rest[1:6].decode("ascii", "replace"), rest[6:]
+    return number, state, rest.decode("utf-8", "replace")
+
+
+def reason_of(error: BaseException) -> Reason | None:
+    """Return the reason that `lost` was told; `None` for any other error."""
+    if not isinstance(error, errors.ConnectionLost):
+        return None
+    number = error.code if isinstance(error.code, int) else None
+    return number, error.sqlstate, error.diag.message or ""
+
+
+def _words(number: int | None, text: str, place: str) -> str:
+    """Return what an error says, "" for what its class does."""
+    if number == SYNTAX and place:
+        return "the server could not parse the statement"
+    if number in NAMES_ONLY:
+        said = text.rstrip(".")
+        if said and ERRORS.get(number) is errors.ConnectionLost:
+            return f"the server ended the connection: {said}"
+        return said
+    return MESSAGES.get(number or 0, "")
+
+
+def _signaled(number: int, sqlstate: str) -> type[errors.DatabaseError] | None:
+    """Return the class of what a routine of somebody's has raised by SIGNAL."""
+    if sqlstate[:2] == _USER_DEFINED:
+        return errors.RaisedException
+    if number not in _SIGNALED:
+        return None
+    if sqlstate[:2] == _UNSPECIFIC:
+        return errors.RaisedException
+    return _STATES.get(sqlstate) or _CLASSES.get(sqlstate[:2], errors.RaisedException)
 
 
 def _special(

@@ -14,29 +14,17 @@ from asyncdb.values.conversions import JSON_TEXT, time_of_day, zero_or_one
 # Four ways to read a text, by two switches of `sql_mode`: whether "..." is a name
 # (ANSI_QUOTES) or a string, and whether strings have backslash escapes (no
 # NO_BACKSLASH_ESCAPES). Quoted names never have them.
-LEXIS = Lexis(names='"`', hash_comments=True, dash_needs_blank=True, code_comments=True)
-LEXIS_BACKSLASH = Lexis(
+LEXIS = Lexis(
     names='"`',
-    backslash="'",
     hash_comments=True,
     dash_needs_blank=True,
     code_comments=True,
+    compounds=frozenset({"BEGIN", "CASE", "FOR", "IF", "LOOP", "REPEAT", "WHILE"}),
+    delimiter_lines=True,
 )
-LEXIS_QUOTES = Lexis(
-    strings="'\"",
-    names="`",
-    hash_comments=True,
-    dash_needs_blank=True,
-    code_comments=True,
-)
-LEXIS_QUOTES_BACKSLASH = Lexis(
-    strings="'\"",
-    names="`",
-    backslash="'\"",
-    hash_comments=True,
-    dash_needs_blank=True,
-    code_comments=True,
-)
+LEXIS_BACKSLASH = replace(LEXIS, backslash="'")
+LEXIS_QUOTES = replace(LEXIS, strings="'\"", names="`")
+LEXIS_QUOTES_BACKSLASH = replace(LEXIS_QUOTES, backslash="'\"")
 
 HARMLESS_VERBS = STANDARD_VERBS | {
     *("TABLE", "REPLACE", "TRUNCATE", "EXPLAIN", "DESCRIBE", "DESC", "SHOW"),
@@ -70,6 +58,7 @@ DIALECT = Dialect(
     # Not the double quote: that one opens a string in a session without ANSI_QUOTES,
     # in which even a backslash could end it. The backtick means one thing in all modes.
     identifier_quote="`",
+    max_identifier_length=64,
     encoders=ENCODERS,
     # A BOOL is a number and a TIME an interval; JSON may be text.
     decoders={bool: {int: zero_or_one}, time: {timedelta: time_of_day}, **JSON_TEXT},

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 from asyncdb.dialect import Dialect
 from asyncdb.dialects.mysql.facts import HARMLESS_VERBS, TOUCHING_WORDS, in_local_time
 from asyncdb.dialects.mysql.literals import text
 from asyncdb.options import ServerOptions
+from asyncdb.options.foreign import MYSQL, ForeignNames
+from asyncdb.options.settings import BY_ITEMS, Settings, check_settings
 from asyncdb.sql.statement import Statement
 
 # What makes the same SQL mean the same as on PostgreSQL and SQLite.
@@ -46,11 +49,36 @@ SESSION_QUERY = (
 _TOUCHING = TOUCHING_WORDS | {"SQL_MODE", "TIME_ZONE", "CHARACTER_SET_CLIENT"}
 
 
+_SETTING_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_NUMBER = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,20})?")
+_LOCKS = "write the option lock_timeout, in seconds"
+_STATEMENTS = "write the option statement_timeout, in seconds"
+_TEXTS = "the session is always in utf8mb4, and cannot be in anything else"
+OWNED_SETTINGS = {
+    "autocommit": "each statement commits by itself outside transaction()",
+    "sql_mode": "write the option sql_mode",
+    "time_zone": "write the option time_zone",
+    "innodb_lock_wait_timeout": _LOCKS,
+    "lock_wait_timeout": _LOCKS,
+    "max_statement_time": _STATEMENTS,
+    "max_execution_time": _STATEMENTS,
+    "lc_messages": "write the option lc_messages",
+    "character_set_client": _TEXTS,
+    "character_set_connection": _TEXTS,
+    "character_set_results": _TEXTS,
+    "collation_connection": _TEXTS,
+}
+
+
 @dataclass(frozen=True, kw_only=True)
 class MySQLOptions(ServerOptions):
     """What MySQL's and MariaDB's drivers understand.
 
     Args:
+        settings: the server's own variables for the session, such as
+            `{"group_concat_max_len": 1_000_000}`: what `SET SESSION` would take, with
+            the portable session and after each reset. In a URL:
+            `?setting.group_concat_max_len=1000000`; a text that is a number is one.
         sql_mode: `"portable"` for the modes that make SQL mean the same as elsewhere;
             another text is set as it is; `None` leaves the server's own.
         found_rows: UPDATE counts the rows it matched, not only those it changed.
@@ -62,11 +90,22 @@ class MySQLOptions(ServerOptions):
             before it reads the answers; off for proxies that cannot take that.
     """
 
+    foreign: ClassVar[ForeignNames] = MYSQL
+    settings: Settings = field(default_factory=dict, repr=False, metadata=BY_ITEMS)
     sql_mode: str | None = "portable"
     found_rows: bool = True
     lc_messages: str | None = "en_US"
     server_public_key: str | None = None
     pipeline: bool = True
+
+    def __post_init__(self) -> None:
+        """Look at the settings before a connection is open.
+
+        Raises:
+            URLError: a setting cannot be given so.
+        """
+        super().__post_init__()
+        check_settings(self.settings, _SETTING_NAME, OWNED_SETTINGS)
 
 
 def setup_statement(options: MySQLOptions, dialect: Dialect) -> str:
@@ -85,7 +124,7 @@ def setup_statement(options: MySQLOptions, dialect: Dialect) -> str:
     if options.sql_mode is not None:
         settings["sql_mode"] = text(_modes(options.sql_mode, dialect))
     if options.time_zone is not None:
-        zone = "+00:00" if options.time_zone in _UTC else options.time_zone
+        zone = "+00:00" if options.time_zone == "UTC" else options.time_zone
         settings["time_zone"] = text(zone)
     if options.lock_timeout is not None:
         # Whole seconds, at least one: 0 is "not at all" on MariaDB, an error on MySQL.
@@ -100,8 +139,17 @@ def setup_statement(options: MySQLOptions, dialect: Dialect) -> str:
             settings["max_execution_time"] = str(milliseconds)
     if options.lc_messages is not None:
         settings["lc_messages"] = text(options.lc_messages)
+    for name, value in options.settings.items():
+        # The prefix keeps a name from meaning more: PASSWORD = ... is a statement.
+        settings[f"@@session.{name}"] = _setting(value)
     pairs = ", ".join(f"{name} = {value}" for name, value in settings.items())
     return f"SET {pairs}, NAMES utf8mb4"
+
+
+def _setting(value: str | float) -> str:
+    if isinstance(value, str) and not _NUMBER.fullmatch(value):
+        return text(value)
+    return str(int(value) if isinstance(value, bool) else value)
 
 
 def _modes(wanted: str, dialect: Dialect) -> str:

@@ -80,6 +80,10 @@ class AiomysqlLine(_Native):  # type: ignore[misc]
             raise ConnectionResetError("the server closed the connection")
         return data
 
+    def unread(self) -> bytes:
+        """Return what has come and was not read."""
+        return b"" if self._reader is None else bytes(self._reader._buffer)
+
     def pace(self, *, slow: bool) -> None:
         """Leave it to asyncio, whose reader pauses the transport by itself."""
 

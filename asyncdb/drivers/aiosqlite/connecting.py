@@ -11,10 +11,21 @@ from typing import cast
 
 from asyncdb import errors
 from asyncdb.dialect import Dialect
-from asyncdb.dialects.sqlite import DIALECT, SQLiteOptions, from_code
+from asyncdb.dialects import database_error
+from asyncdb.dialects.sqlite import DIALECT, SQLiteOptions
+from asyncdb.dialects.sqlite_errors import from_code
 from asyncdb.driver import Driver, DriverConnection
+from asyncdb.driver.messages import MESSAGES
 from asyncdb.drivers.aiosqlite.connection import BUSY_SLICE, AiosqliteConnection, busy
-from asyncdb.drivers.aiosqlite.threads import Home, Job, Native, end_thread
+from asyncdb.drivers.aiosqlite.files import (
+    MEMORY,
+    explain,
+    find_path,
+    open_file,
+    refusal,
+)
+from asyncdb.drivers.aiosqlite.pragmas import set_pragmas
+from asyncdb.drivers.aiosqlite.threads import Job, Member, Native, end_thread
 from asyncdb.drivers.aiosqlite.writing import turn
 from asyncdb.options import ConnectOptions
 from asyncdb.url import DatabaseURL
@@ -25,7 +36,7 @@ _UNCODED: tuple[tuple[str, type[errors.Error], str], ...] = (
     (
         "You can only execute one statement",
         errors.MultipleStatements,
-        "more than one statement in one text; send them one by one",
+        MESSAGES[errors.MultipleStatements],
     ),
     (
         "Incorrect number of bindings",
@@ -65,32 +76,38 @@ class AiosqliteDriver(Driver):
     ) -> DriverConnection:
         """Open the file, or a new database in memory."""
         options = cast("SQLiteOptions", options)
-        opener = _Opener(url.database or ":memory:", options)
+        opener = _Opener(find_path(url.database, options), options)
         native = Native(opener, 64)
         # A forgotten connection must not keep the process from exiting; aiosqlite has
         # no public switch for it.
         native._thread.daemon = True
         # Nor does aiosqlite's own way to open get over a loop that ends meanwhile.
-        home = Home(native, asyncio.get_running_loop())
-        opening = Job(home, opener)
+        member = Member(native, asyncio.get_running_loop())
+        opening = Job(member, opener)
         native._thread.start()
-        home.thread.take(opening)
+        member.worker.take(opening)
         try:
             native._connection = await opening
         except BaseException:
             opener.abandon()
             native._running = False
-            home.thread.queue.put_nowait((None, end_thread))
+            member.worker.queue.put_nowait((None, end_thread))
             raise
         place = turn(opener.real_path) if opener.real_path else None
-        return AiosqliteConnection(home, options, place)
+        return AiosqliteConnection(member, options, place)
 
     def translate(self, error: BaseException) -> errors.Error | None:
         """Return asyncdb's error for sqlite3's."""
         code = getattr(error, "sqlite_errorcode", None)
         if code is not None:
             name = getattr(error, "sqlite_errorname", "")
-            return from_code(code, name, str(error))
+            return from_code(
+                code,
+                name,
+                str(error),
+                statement=getattr(error, "statement", None),
+                opening=getattr(error, "opening", ""),
+            )
         if isinstance(error, OverflowError):
             return errors.NumericOutOfRange("an integer is beyond 64 bits")
         if isinstance(error, UnicodeEncodeError):
@@ -105,7 +122,7 @@ class AiosqliteDriver(Driver):
             return None
         if "binding" in text or "type" in text:
             return errors.DataError("a parameter is of a type that SQLite cannot store")
-        return errors.OperationalError(f"SQLite failed ({type(error).__name__})")
+        return database_error(errors.OperationalError, diag=errors.Diagnostic(text))
 
 
 class _Opener:
@@ -124,19 +141,15 @@ class _Opener:
         self.real_path = ""  # of a file, once it is open
 
     def __call__(self) -> sqlite3.Connection:
-        raw = sqlite3.connect(
-            self._path,
-            timeout=BUSY_SLICE,
-            isolation_level=None,
-            check_same_thread=False,
-            cached_statements=256,
-        )
         try:
-            self._set_up(raw)
-        except BaseException:
-            raw.close()
+            raw = self._open()
+        except sqlite3.Error as error:
+            refused = refusal(error, self._path)
+            if refused is not None:
+                raise refused from error
+            error.opening = explain(error, self._path, self._options)  # type: ignore[attr-defined]
             raise
-        if self._path != ":memory:":
+        if self._path != MEMORY:
             self.real_path = os.path.realpath(self._path)
         with self._lock:
             if not self._abandoned:
@@ -144,6 +157,15 @@ class _Opener:
                 return raw
         raw.close()
         raise sqlite3.OperationalError("abandoned")
+
+    def _open(self) -> sqlite3.Connection:
+        raw = open_file(self._path, self._options, timeout=BUSY_SLICE)
+        try:
+            self._set_up(raw)
+        except BaseException:
+            raw.close()
+            raise
+        return raw
 
     def abandon(self) -> None:
         """Close what was opened, or what will be."""
@@ -154,8 +176,11 @@ class _Opener:
 
     def _set_up(self, raw: sqlite3.Connection) -> None:
         options = self._options
+        # First: a page's size, say, is fixed with the first write.
+        set_pragmas(raw, options.settings)
         raw.execute(f"PRAGMA foreign_keys={'ON' if options.foreign_keys else 'OFF'}")
-        if options.journal_mode is None or self._path == ":memory:":
+        unchanged = options.journal_mode is None or options.only_reads
+        if unchanged or self._path == MEMORY:
             return
         # Changing the mode of a file that another connection uses needs a lock.
         deadline = time.monotonic() + (options.lock_timeout or 0)

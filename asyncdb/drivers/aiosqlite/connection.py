@@ -30,7 +30,7 @@ from asyncdb.dialects.sqlite import DIALECT, LEXIS, SQLiteOptions
 from asyncdb.driver import DriverConnection, DriverCursor, Result
 from asyncdb.drivers.aiosqlite import jobs
 from asyncdb.drivers.aiosqlite.resetting import reset
-from asyncdb.drivers.aiosqlite.threads import CLOSED, Home, Job
+from asyncdb.drivers.aiosqlite.threads import CLOSED, Job, Member
 from asyncdb.drivers.aiosqlite.writing import Turn, writes
 from asyncdb.errors import TransactionError
 from asyncdb.options import TransactionOptions
@@ -62,19 +62,21 @@ def _runs_here(loop: asyncio.AbstractEventLoop) -> bool:
 class AiosqliteConnection(DriverConnection):
     """The session."""
 
-    def __init__(self, home: Home, options: SQLiteOptions, turn: Turn | None) -> None:
-        self._native = home.native
+    def __init__(
+        self, member: Member, options: SQLiteOptions, turn: Turn | None
+    ) -> None:
+        self._native = member.native
         # aiosqlite's own way in costs a coroutine more and cannot be interrupted.
-        self._raw: sqlite3.Connection = home.native._conn
-        self._home = home
-        self._crew = home.crew
-        self._crew.join(home)
+        self._raw: sqlite3.Connection = member.native._conn
+        self._member = member
+        self._crew = member.crew
+        self._crew.join(member)
         self._options = options
         self._turn = turn  # among those who write to the file; `None` in memory
         self._closed = False
         self._query_only = False
-        self._loop = home.loop
-        self._in_block = False  # the turn is kept until the transaction ends
+        self._loop = member.loop
+        self._keeps_turn = False  # the turn is kept until the transaction ends
         # What begins the transaction, and goes with its first statement.
         self._opening: tuple[str, ...] = ()
 
@@ -92,7 +94,7 @@ class AiosqliteConnection(DriverConnection):
         So a block that has not begun yet begins here, in the loop's own thread, as
         nobody can await a property: it finds the lock free or fails.
         """
-        self._crew.leave(self._home)
+        self._crew.leave(self._member)
         if self._opening and not self._closed:
             self._begin_here()
         return self._native
@@ -110,13 +112,13 @@ class AiosqliteConnection(DriverConnection):
 
     async def execute(self, statement: Statement, args: Sequence[Any]) -> Result:
         """Run a statement and give its whole result, in one hop."""
-        run = self._way(statement)
+        run = self._runner_for(statement)
         result: Result = await run(jobs.run, statement, args)
         return result
 
     async def execute_plain(self, statement: Statement, args: Sequence[Any]) -> Result:
         """Give tuples, which take a fifth less time than rows with names."""
-        run = self._way(statement)
+        run = self._runner_for(statement)
         result: Result = await run(jobs.run, statement, args, True)
         return result
 
@@ -124,7 +126,7 @@ class AiosqliteConnection(DriverConnection):
         self, statement: Statement, rows: Sequence[Sequence[Any]]
     ) -> int:
         """Run a statement for each row in one hop, in a transaction."""
-        run = self._first if self._opening else self._in_turn
+        run = self._with_begin if self._opening else self._in_turn
         count: int = await run(jobs.run_many, statement, rows)
         return count
 
@@ -145,19 +147,23 @@ class AiosqliteConnection(DriverConnection):
     ) -> DriverCursor:
         opened: list[sqlite3.Cursor] = []
         try:
-            await self._way(statement)(jobs.open_cursor, statement, args, opened, plain)
+            await self._runner_for(statement)(
+                jobs.open_cursor, statement, args, opened, plain
+            )
         except BaseException:
             if not self._closed:
                 await self.hop(jobs.close_all, opened, droppable=False)
             raise
         return AiosqliteCursor(self, opened[0])
 
-    def _way(self, statement: Statement) -> Callable[..., Coroutine[Any, Any, Any]]:
+    def _runner_for(
+        self, statement: Statement
+    ) -> Callable[..., Coroutine[Any, Any, Any]]:
         if self._opening:
-            return self._first
+            return self._with_begin
         return self._in_turn if writes(statement) else self._patiently
 
-    async def _first(self, function: Callable[..., Any], *args: Any) -> Any:
+    async def _with_begin(self, function: Callable[..., Any], *args: Any) -> Any:
         """Hop with the first statement of a transaction, behind its BEGIN."""
         opening, self._opening = self._opening, ()
         run = self._patiently if opening is _BEGIN_READING else self._in_turn
@@ -178,8 +184,8 @@ class AiosqliteConnection(DriverConnection):
         try:
             return await self._patiently(function, *args, deadline=deadline)
         finally:
-            self._in_block = self._has_begun()
-            if not self._in_block:
+            self._keeps_turn = self._has_begun()
+            if not self._keeps_turn:
                 turn.give()
 
     async def _patiently(
@@ -210,7 +216,7 @@ class AiosqliteConnection(DriverConnection):
         """
         if self._closed:  # by another task, while this one waited for its turn
             raise sqlite3.ProgrammingError(CLOSED)
-        job, turn = Job(self._home, function, args), self._turn
+        job, turn = Job(self._member, function, args), self._turn
         self._crew.give(job, shared=turn is not None and not turn.held)
         try:
             return await job
@@ -219,8 +225,8 @@ class AiosqliteConnection(DriverConnection):
                 await self._interrupt(job)
             raise
         finally:
-            if self._in_block and not self._has_begun():
-                self._leave_block()
+            if self._keeps_turn and not self._has_begun():
+                self._give_turn()
 
     async def _interrupt(self, job: Job) -> None:
         """Stop a job that runs and wait until it has stopped, or give up on it."""
@@ -247,9 +253,9 @@ class AiosqliteConnection(DriverConnection):
         """
         self._query_only = self._query_only or options.readonly
         self._opening = _BEGIN_READING if options.readonly else _BEGIN
-        if self._home.apart:  # `native`: its statements do not come through here
+        if self._member.has_left:  # `native`: its statements do not come through here
             try:
-                await self._first(jobs.script)
+                await self._with_begin(jobs.script)
             except BaseException:
                 await self.rollback()
                 raise
@@ -262,8 +268,8 @@ class AiosqliteConnection(DriverConnection):
             jobs.script(self._raw, *self._opening)
             self._opening = ()
         finally:
-            self._in_block = turn is not None and self._has_begun()
-            if turn is not None and not self._in_block:
+            self._keeps_turn = turn is not None and self._has_begun()
+            if turn is not None and not self._keeps_turn:
                 turn.give()
 
     async def commit(self) -> None:
@@ -302,7 +308,7 @@ class AiosqliteConnection(DriverConnection):
         """Close the file and end the thread, which may be in another task's job."""
         if not self._closed:
             self._closed = True
-            closing = Job(self._home, self._raw.close)
+            closing = Job(self._member, jobs.close, (self._raw,))
             self._end(closing)
             # Whoever is cancelled here need not wait: the thread ends by itself.
             await closing
@@ -311,15 +317,15 @@ class AiosqliteConnection(DriverConnection):
         """Stop the running statement; the thread closes the file behind it."""
         if not self._closed:
             self._closed = True
-            closing = Job(self._home, self._raw.close)
+            closing = Job(self._member, self._raw.close)
             if self._loop.is_running() and not _runs_here(self._loop):
                 # The garbage collector came by in another thread.
                 self._loop.call_soon_threadsafe(self._end, closing)
             else:
                 self._end(closing)
 
-    def _leave_block(self) -> None:
-        self._in_block = False
+    def _give_turn(self) -> None:
+        self._keeps_turn = False
         if self._turn is not None:
             self._turn.give()
 
@@ -327,26 +333,28 @@ class AiosqliteConnection(DriverConnection):
         """Clean up a session in memory; a file is opened again as fast."""
         if self._turn is not None:
             return False
-        await self.hop(
-            partial(reset, foreign_keys=self._options.foreign_keys), self._raw
+        options = self._options
+        clean = partial(
+            reset, foreign_keys=options.foreign_keys, settings=options.settings
         )
+        await self.hop(clean, self._raw)
         return True
 
     def _end(self, closing: Job) -> None:
         # Not aiosqlite's stop(), which would wake a loop that may be gone by then.
         self._native._running = False
         self._native._connection = None
-        self._crew.end(self._home, closing)
-        self._urge(closing)
-        self._leave_block()
+        self._crew.end(self._member, closing)
+        self._interrupt_until_closed(closing)
+        self._give_turn()
 
-    def _urge(self, closing: Job) -> None:
-        """Interrupt until the file is closed: what has not begun yet does not hear."""
-        if not closing.has_ended:
+    def _interrupt_until_closed(self, closing: Job) -> None:
+        """Interrupt what is ahead of closing: what has not begun yet does not hear."""
+        if not closing.has_begun:
             with contextlib.suppress(sqlite3.ProgrammingError):  # it is, by now
                 self._raw.interrupt()
             with contextlib.suppress(RuntimeError):  # the loop is gone
-                self._loop.call_later(BUSY_SLICE, self._urge, closing)
+                self._loop.call_later(BUSY_SLICE, self._interrupt_until_closed, closing)
 
 
 class AiosqliteCursor(DriverCursor):

@@ -47,8 +47,16 @@ def run(
                 count = _count(raw, statement, changes)
         made = count == 1 and raw.total_changes != changes and _inserts(statement)
         return Result(columns, rows, count, cursor.lastrowid if made else None)
+    except sqlite3.Error as error:
+        _note(error, statement)
+        raise
     finally:
         cursor.close()
+
+
+def _note(error: BaseException, statement: Statement) -> None:
+    """Note on an error what ran, so that its translation can say where in it."""
+    error.statement = statement  # type: ignore[attr-defined]
 
 
 def _count(raw: sqlite3.Connection, statement: Statement, before: int) -> int:
@@ -85,9 +93,10 @@ def run_many(
             count += _one_by_one(raw, statement, rows[done:] if done else rows)
         if own:
             raw.execute("COMMIT")
-    except BaseException:
+    except BaseException as error:
         if own and raw.in_transaction:
             raw.execute("ROLLBACK")
+        _note(error, statement)
         raise
     return count
 
@@ -143,7 +152,11 @@ def open_cursor(
     """Run a statement, and put its cursor where the caller finds it."""
     close_all(opened)  # of a try before
     opened[:] = [raw.cursor()]
-    opened[0].execute(statement.text, args)
+    try:
+        opened[0].execute(statement.text, args)
+    except sqlite3.Error as error:
+        _note(error, statement)
+        raise
     if opened[0].description is not None:
         names = tuple(column[0] for column in opened[0].description)
         opened[0].row_factory = None if plain else lite_row(names)
@@ -153,6 +166,14 @@ def close_all(cursors: list[sqlite3.Cursor]) -> None:
     """Close cursors."""
     for cursor in cursors:
         cursor.close()
+
+
+def close(raw: sqlite3.Connection) -> None:
+    """Close the file; the last one to do so brings the log (`-wal`) into it."""
+    with contextlib.suppress(sqlite3.Error):
+        # An interrupt is remembered until the next statement, and would end that, too.
+        raw.execute("SELECT 1").close()
+    raw.close()
 
 
 def script(raw: sqlite3.Connection, *texts: str) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 
+from asyncdb.drivers.aiosqlite.pragmas import set_pragmas
+from asyncdb.options.settings import Settings
+
 # What a session can be told, and what it is told at the beginning.
 _DEFAULTS = {
     "query_only": 0,
@@ -25,7 +28,7 @@ _DEFAULTS = {
 }
 
 
-def reset(raw: sqlite3.Connection, *, foreign_keys: bool) -> None:
+def reset(raw: sqlite3.Connection, *, foreign_keys: bool, settings: Settings) -> None:
     """Undo what statements have done to the session; runs in its thread.
 
     Functions and collations that were made by the library's own connection stay.
@@ -51,3 +54,4 @@ def reset(raw: sqlite3.Connection, *, foreign_keys: bool) -> None:
             quoted = name.replace('"', '""')
             raw.execute(f'DETACH "{quoted}"')
     raw.execute(f"PRAGMA foreign_keys={'ON' if foreign_keys else 'OFF'}")
+    set_pragmas(raw, settings)

@@ -27,10 +27,10 @@ from weakref import ReferenceType, WeakKeyDictionary, ref
 import aiosqlite
 from aiosqlite.core import _STOP_RUNNING_SENTINEL as END_OF_THREAD
 
-from asyncdb.drivers.aiosqlite.bell import bell
+from asyncdb.drivers.aiosqlite.waking import waker
 
 # Seconds that jobs wait for one that takes long.
-_PATIENCE = 0.001
+_STUCK_AFTER = 0.001
 
 
 class Native(aiosqlite.Connection):
@@ -43,52 +43,52 @@ class Native(aiosqlite.Connection):
         """Leave it to the owner."""
 
 
-class Thread:
+class Worker:
     """A thread, and what it has to do."""
 
-    __slots__ = ("jobs", "queue", "seen", "thread", "through")
+    __slots__ = ("finished", "finished_before", "pending", "queue", "thread")
 
     def __init__(self, native: Native) -> None:
         self.thread = native._thread
         self.queue = native._tx
         # Of the loop: how many jobs it was given and has not done, and how many it has.
-        self.jobs = 0
-        self.through = 0
-        self.seen = 0  # `through`, when it was looked at last
+        self.pending = 0
+        self.finished = 0
+        self.finished_before = 0  # `finished`, when it was looked at last
 
     def take(self, job: Job) -> None:
         """Queue a job."""
-        job.thread = self
-        self.jobs += 1
+        job.worker = self
+        self.pending += 1
         call = partial(job, job.moves) if job.moves else job
         self.queue.put_nowait((None, call))
 
 
-class Home:
+class Member:
     """A connection, as its jobs know it."""
 
     __slots__ = (
-        *("alone", "apart", "bell", "closing", "crew", "job", "loop"),
-        *("native", "thread"),
+        *("closing", "crew", "has_left", "job", "loop", "native", "running"),
+        *("waker", "worker"),
     )
 
     def __init__(self, native: Native, loop: asyncio.AbstractEventLoop) -> None:
         self.native = native
         self.loop = loop
-        self.bell = bell(loop)
+        self.waker = waker(loop)
         self.crew = _crew(loop)
-        self.thread = Thread(native)
+        self.worker = Worker(native)
         # Held while one of its jobs runs, in whatever thread.
-        self.alone = threading.Lock()
+        self.running = threading.Lock()
         self.job: Job | None = None  # the last
         self.closing: Job | None = None
         # It has left the crew: all has to happen in its own thread.
-        self.apart = False
+        self.has_left = False
 
-    def own(self, thread: Thread) -> None:
+    def adopt(self, worker: Worker) -> None:
         """Have another thread for its own."""
-        self.thread = thread
-        self.native._thread, self.native._tx = thread.thread, thread.queue
+        self.worker = worker
+        self.native._thread, self.native._tx = worker.thread, worker.queue
 
 
 class Job:
@@ -104,20 +104,20 @@ class Job:
     __slots__ = (
         *("_args", "_callbacks", "_cancelled", "_ended", "_error", "_function"),
         *("_asyncio_future_blocking", "_is_done", "_result"),
-        *("has_begun", "has_ended", "has_run", "home", "moves", "thread"),
+        *("has_begun", "has_ended", "has_run", "member", "moves", "worker"),
     )
 
     def __init__(
-        self, home: Home, function: Callable[..., Any], args: tuple[Any, ...] = ()
+        self, member: Member, function: Callable[..., Any], args: tuple[Any, ...] = ()
     ) -> None:
-        self.home = home
-        self.thread = home.thread  # which is to run it, or does
+        self.member = member
+        self.worker = member.worker  # which is to run it, or does
         self.moves = 0  # from one thread to another
         self._function = function
         self._args = args
-        # Or never will. Changed under the lock of its home.
+        # Or never will. Changed under the lock of its member.
         self.has_begun = self.has_run = False
-        # Of the thread, until it rings.
+        # Of the thread, until it wakes the loop.
         self._result: Any = None
         self._error: BaseException | None = None
         # Of the loop.
@@ -130,27 +130,27 @@ class Job:
 
     def __call__(self, moves: int = 0) -> None:
         """Run in a thread, unless it was taken back or given to another since."""
-        home = self.home
+        member = self.member
         if self.has_begun or self.moves != moves:
             return
-        with home.alone:
+        with member.running:
             if self.has_begun or self.moves != moves:  # type: ignore[redundant-expr]  # now it is sure
                 return
             self.has_begun = True
             try:
-                if home.closing is not None and home.closing is not self:
+                if member.closing is not None and member.closing is not self:
                     raise sqlite3.ProgrammingError(CLOSED)
                 self._result = self._function(*self._args)
             except BaseException as error:  # noqa: BLE001  # all are the caller's
                 self._error = error
             self.has_run = True
-        home.bell.ring(self)
+        member.waker.wake(self)
 
     def settle(self) -> None:
         """Go on with the task that waits, at once; called in the loop."""
-        thread = self.thread
-        thread.jobs -= 1
-        thread.through += 1
+        worker = self.worker
+        worker.pending -= 1
+        worker.finished += 1
         self.has_ended = True
         self._args = ()  # the thread remembers this job until its next one
         if not self._is_done:
@@ -164,27 +164,27 @@ class Job:
         elif self._ended is not None and not self._ended.done():
             self._ended.set_result(None)
 
-    def take_back(self, to: Thread | None = None) -> bool:
+    def take_back(self, to: Worker | None = None) -> bool:
         """Have it run by another thread, or not at all, if it has not begun yet."""
-        if self.has_begun or not self.home.alone.acquire(blocking=False):
+        if self.has_begun or not self.member.running.acquire(blocking=False):
             return False
         try:
             if self.has_begun:
                 return False
-            self.thread.jobs -= 1
+            self.worker.pending -= 1
             if to is None:
                 self.has_begun = self.has_run = True
             else:
                 self.moves += 1
                 to.take(self)
         finally:
-            self.home.alone.release()
+            self.member.running.release()
         return True
 
     def ended(self) -> asyncio.Future[None]:
         """Return what is done when the thread is, though it was cancelled."""
         if self._ended is None:
-            self._ended = self.home.loop.create_future()
+            self._ended = self.member.loop.create_future()
         return self._ended
 
     # -- what a task asks of what it awaits --------------------------------------------
@@ -200,7 +200,7 @@ class Job:
 
     def get_loop(self) -> asyncio.AbstractEventLoop:
         """Return where it was made."""
-        return self.home.loop
+        return self.member.loop
 
     def add_done_callback(
         self, call: Callable[[Job], object], *, context: Context | None = None
@@ -215,7 +215,7 @@ class Job:
         self._is_done = True
         self._cancelled = asyncio.CancelledError(*([] if msg is None else [msg]))
         for call, context in self._callbacks:
-            self.home.loop.call_soon(call, self, context=context)
+            self.member.loop.call_soon(call, self, context=context)
         return True
 
     def result(self) -> Any:
@@ -232,18 +232,18 @@ class Job:
 class Crew:
     """The threads of one event loop, used from that loop alone."""
 
-    __slots__ = ("__weakref__", "_crowded", "_homes", "_leader", "_timer", "_waiting")
+    __slots__ = ("__weakref__", "_crowded", "_leader", "_members", "_timer", "_waiting")
 
     def __init__(self) -> None:
-        self._homes: list[Home] = []
-        self._leader: Thread | None = None  # works for all
+        self._members: list[Member] = []
+        self._leader: Worker | None = None  # works for all
         self._crowded = False  # it had several jobs at once a moment ago
         self._waiting: list[Job] = []  # behind another job, when they were given
         self._timer: asyncio.TimerHandle | None = None
 
-    def join(self, home: Home) -> None:
+    def join(self, member: Member) -> None:
         """Have a connection and a thread more."""
-        self._homes.append(home)
+        self._members.append(member)
 
     def give(self, job: Job, *, shared: bool) -> None:
         """Have a job run.
@@ -252,88 +252,94 @@ class Crew:
             job: what is to run.
             shared: it may run behind others in a thread, and others behind it.
         """
-        home, thread = job.home, self._leader
-        home.job = job
-        if home.apart:
-            home.thread.take(job)
+        member, worker = job.member, self._leader
+        member.job = job
+        if member.has_left:
+            member.worker.take(job)
             return
-        if shared and thread is not None and (thread.jobs or self._crowded):
+        if shared and worker is not None and (worker.pending or self._crowded):
             # The same thread for the next crowd, too: to wake another takes longer.
-            self._crowded = thread.jobs > 0
+            self._crowded = worker.pending > 0
         else:
             # What a connection has in memory is nearest to its own thread.
-            thread = self._free(home.thread)
+            worker = self._idle_worker(member.worker)
             if shared:
-                self._leader = thread
-            elif thread is self._leader:
+                self._leader = worker
+            elif worker is self._leader:
                 self._leader = None
-        if thread.jobs:
+        if worker.pending:
             self._waiting.append(job)
             if self._timer is None:
-                thread.seen = thread.through
-                self._watch(home.loop)
-        thread.take(job)
+                worker.finished_before = worker.finished
+                self._look_later(member.loop)
+        worker.take(job)
 
-    def leave(self, home: Home) -> None:
+    def leave(self, member: Member) -> None:
         """Have a connection less, and its thread."""
-        if home.apart:
+        if member.has_left:
             return
-        job, free = home.job, self._free(home.thread)
+        job, free = member.job, self._idle_worker(member.worker)
         runs = job is not None and not job.has_run and not job.take_back(free)
-        owner = self._owner(job.thread) if job is not None and runs else None
+        owner = self._owner(job.worker) if job is not None and runs else None
         if owner is None:
-            owner = self._owner(free) or home
-        thread = owner.thread
-        owner.own(home.thread)
-        home.own(thread)
-        home.apart = True
-        self._homes.remove(home)
-        if self._leader is thread:
+            owner = self._owner(free) or member
+        worker = owner.worker
+        owner.adopt(member.worker)
+        member.adopt(worker)
+        member.has_left = True
+        self._members.remove(member)
+        if self._leader is worker:
             self._leader = None
-        self._move([job for job in self._waiting if job.thread is thread])
+        self._hand_over([job for job in self._waiting if job.worker is worker])
 
-    def end(self, home: Home, closing: Job) -> None:
+    def end(self, member: Member, closing: Job) -> None:
         """Have a connection closed, and its thread ended."""
-        home.closing = closing
-        self.leave(home)
-        home.thread.take(closing)
-        home.thread.queue.put_nowait((None, end_thread))
+        member.closing = closing
+        self.leave(member)
+        member.worker.take(closing)
+        member.worker.queue.put_nowait((None, end_thread))
 
-    def _free(self, first: Thread) -> Thread:
+    def _idle_worker(self, first: Worker) -> Worker:
         """Return a thread without jobs, the first choice if it is one."""
-        if first.jobs:
-            for home in self._homes:
-                if not home.thread.jobs:
-                    return home.thread
+        if first.pending:
+            for member in self._members:
+                if not member.worker.pending:
+                    return member.worker
         return first
 
-    def _owner(self, thread: Thread) -> Home | None:
-        return next((home for home in self._homes if home.thread is thread), None)
+    def _owner(self, worker: Worker) -> Member | None:
+        return next(
+            (member for member in self._members if member.worker is worker), None
+        )
 
     # -- what does not get on ----------------------------------------------------------
 
-    def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._timer = loop.call_later(_PATIENCE, self._look, loop)
+    def _look_later(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._timer = loop.call_later(_STUCK_AFTER, self._move_the_stuck, loop)
 
-    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _move_the_stuck(self, loop: asyncio.AbstractEventLoop) -> None:
         self._timer = None
         self._waiting = [job for job in self._waiting if not job.has_begun]
         if self._waiting:
-            threads = {job.thread for job in self._waiting}
-            stuck = {thread for thread in threads if thread.through == thread.seen}
-            self._move([job for job in self._waiting if job.thread in stuck])
-            for thread in threads:
-                thread.seen = thread.through
-            self._watch(loop)
+            workers = {job.worker for job in self._waiting}
+            stuck = {
+                worker
+                for worker in workers
+                if worker.finished == worker.finished_before
+            }
+            self._hand_over([job for job in self._waiting if job.worker in stuck])
+            for worker in workers:
+                worker.finished_before = worker.finished
+            self._look_later(loop)
 
-    def _move(self, jobs: list[Job]) -> None:
+    def _hand_over(self, jobs: list[Job]) -> None:
         """Have another thread take jobs over, and lead."""
-        for home in self._homes if jobs else ():
-            if not home.thread.jobs:
-                self._leader = home.thread
+        for member in self._members if jobs else ():
+            if not member.worker.pending:
+                self._leader = member.worker
                 for job in jobs:
-                    if not job.home.apart:
-                        job.take_back(home.thread)
+                    if not job.member.has_left:
+                        job.take_back(member.worker)
                 return
 
 
@@ -345,7 +351,7 @@ def end_thread() -> object:
     return END_OF_THREAD
 
 
-# As for bells: held here, a crew with jobs would keep its loop for ever.
+# As for wakers: held here, a crew with jobs would keep its loop for ever.
 _crews: WeakKeyDictionary[asyncio.AbstractEventLoop, ReferenceType[Crew]] = (
     WeakKeyDictionary()
 )

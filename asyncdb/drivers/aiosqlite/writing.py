@@ -139,11 +139,9 @@ def turn(path: str) -> Turn:
 
 
 def _too_late() -> LockTimeout:
-    error = database_error(
+    return database_error(
         LockTimeout,
         detail="another connection of this process is writing to the file, and did not "
         "end within lock_timeout",
         code="SQLITE_BUSY",
     )
-    assert isinstance(error, LockTimeout)  # noqa: S101  # what was asked for
-    return error

@@ -100,6 +100,14 @@ class AsyncmyLine(_Native):  # type: ignore[misc]
         with memoryview(received.buffer) as view:
             return bytes(view[start:end])
 
+    def unread(self) -> bytes:
+        """Return what has come and was not read."""
+        received = self._proto
+        if received is None:
+            return b""
+        with memoryview(received.buffer) as view:
+            return bytes(view[received.pos : received.length])
+
     def pace(self, *, slow: bool) -> None:
         """Pause the transport between reads."""
         self._slow = slow

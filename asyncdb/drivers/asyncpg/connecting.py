@@ -13,9 +13,10 @@ from asyncdb import errors
 from asyncdb.dialect import Dialect
 from asyncdb.dialects.postgresql import DIALECT, PostgreSQLOptions
 from asyncdb.driver import Driver, DriverConnection
-from asyncdb.driver.tls import tls_context, tls_mode
-from asyncdb.drivers.asyncpg.connection import AsyncpgConnection, PgRow
+from asyncdb.driver.tls import CLEAR_TEXT, tls_context, tls_mode
+from asyncdb.drivers.asyncpg.connection import AsyncpgConnection
 from asyncdb.drivers.asyncpg.leaving import PgNative
+from asyncdb.drivers.asyncpg.rows import PgRow
 from asyncdb.drivers.asyncpg.translation import translate, translate_connecting
 from asyncdb.drivers.asyncpg.watching import WatchedLoop
 from asyncdb.options import ConnectOptions
@@ -47,7 +48,7 @@ class AsyncpgDriver(Driver):
         try:
             native = await _open(url, options)
         except Exception as error:
-            found = translate_connecting(error)
+            found = translate_connecting(error, options)
             if found is None or found is error:
                 raise
             raise found from error
@@ -79,16 +80,14 @@ async def _open(url: DatabaseURL, options: PostgreSQLOptions) -> Any:
             refused = "rejected SSL upgrade" in str(error)
             if not refused or tls_mode(options, host) != "prefer":
                 raise
+    if options.tls == "disable":  # by hand: then even a password may be read
+        return await asyncpg.connect(**arguments, ssl=False)
     watched = WatchedLoop(asyncio.get_running_loop())
     try:
         return await asyncpg.connect(**arguments, ssl=False, loop=watched)
     except Exception as error:
         if watched.refused:
-            message = (
-                "the server asks for the password in clear text, and the line is not "
-                "encrypted; it was not sent"
-            )
-            raise errors.AuthenticationFailed(message) from error
+            raise errors.AuthenticationFailed(CLEAR_TEXT) from error
         raise
 
 
@@ -109,22 +108,34 @@ def _arguments(url: DatabaseURL, options: PostgreSQLOptions) -> dict[str, Any]:
         "statement_cache_size": 0 if options.pgbouncer else 100,
         "record_class": PgRow,
         "connection_class": PgNative,
-        "server_settings": {} if options.pgbouncer else _settings(options),
+        "server_settings": _settings(options),
     }
     return {name: value for name, value in arguments.items() if value is not None}
 
 
 def _settings(options: PostgreSQLOptions) -> dict[str, str]:
-    settings = {"standard_conforming_strings": "on"}
+    settings: dict[str, str] = {}
+    if options.application_name is not None:
+        settings["application_name"] = options.application_name
+    if options.pgbouncer:  # it knows this one alone
+        return settings
+    settings["standard_conforming_strings"] = "on"
     if options.time_zone is not None:
-        settings["TimeZone"] = options.time_zone
+        settings["TimeZone"] = _zone(options.time_zone)
     if options.lock_timeout is not None:
         settings["lock_timeout"] = _milliseconds(options.lock_timeout)
     if options.statement_timeout is not None:
         settings["statement_timeout"] = _milliseconds(options.statement_timeout)
-    if options.application_name is not None:
-        settings["application_name"] = options.application_name
+    for name, value in options.settings.items():
+        on = "on" if value else "off"
+        settings[name] = on if isinstance(value, bool) else str(value)
     return settings
+
+
+def _zone(zone: str) -> str:
+    """Write an offset as POSIX does: its name, and how far *west* it is."""
+    west = {"+": "-", "-": "+"}.get(zone[0])
+    return f"<{zone}>{west}{zone[1:]}" if west else zone
 
 
 def _milliseconds(seconds: float) -> str:

@@ -2,7 +2,8 @@
 
 Rules that come from asyncpg and PostgreSQL:
 
-* Each statement is prepared once and kept by us (LRU), with the names of its columns.
+* Each statement is prepared once and kept by us (LRU), with the names of its columns;
+  where PostgreSQL finds no type for a marker, in a form with one (`statements`).
   It is run by the protocol's own call, as `PreparedStatement.fetch` would after three
   more; that one gives the command tag, too.
 * asyncpg prepares with Flush, not Sync: between a first prepare and its execution the
@@ -16,7 +17,6 @@ Rules that come from asyncpg and PostgreSQL:
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -32,17 +32,18 @@ from asyncdb.dialects.postgresql import (
     PostgreSQLOptions,
 )
 from asyncdb.driver import DriverConnection, DriverCursor, Result
-from asyncdb.drivers.asyncpg.arguments import ENCODERS, aware, instants
+from asyncdb.drivers.asyncpg.arguments import ENCODERS
+from asyncdb.drivers.asyncpg.counting import count, returning
 from asyncdb.drivers.asyncpg.cursor import AsyncpgCursor
-from asyncdb.drivers.asyncpg.kept import Kept
+from asyncdb.drivers.asyncpg.loading import load
 from asyncdb.drivers.asyncpg.settling import Settling
-from asyncdb.drivers.asyncpg.translation import answered
-from asyncdb.errors import NotSupportedError, TransactionError
+from asyncdb.drivers.asyncpg.statements import Kept, KeptStatements
+from asyncdb.drivers.asyncpg.translation import annotate, answered
+from asyncdb.errors import ConnectionLost, NotSupportedError, TransactionError
 from asyncdb.options import TransactionOptions
-from asyncdb.sql import Statement
+from asyncdb.sql import Statement, prepare
 from asyncdb.sql import quote_identifier as quoted
-from asyncdb.sql.lexer import scan
-from asyncdb.values.rows import Row, tuple_row
+from asyncdb.values.rows import tuple_row
 
 # Raised by the server, before it runs anything, when a kept statement is stale.
 _STALE = (
@@ -53,18 +54,12 @@ _STALE = (
 _BY_WIRE = frozenset(["STDIN", "STDOUT"])
 _COPY = "COPY is not run as text: use load_rows(), or db.native.copy_..."
 
-# Everything but statements prepared by SQL, which the last one counts: DEALLOCATE ALL
-# would take ours too.
+# Back to what came at start-up (RESET ALL leaves the role out). Statements prepared by
+# SQL are counted by the last one: DEALLOCATE ALL would take ours too.
 _RESET = """\
-CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; UNLISTEN *;
+CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ROLE; RESET ALL; UNLISTEN *;
 SELECT pg_advisory_unlock_all(); DISCARD TEMP; DISCARD SEQUENCES;
 SELECT name FROM pg_prepared_statements WHERE from_sql"""
-
-
-class PgRow(Row, asyncpg.Record):  # type: ignore[misc]  # it has no types
-    """asyncpg's record as a Row."""
-
-    __slots__ = ()
 
 
 class AsyncpgConnection(DriverConnection):
@@ -74,15 +69,12 @@ class AsyncpgConnection(DriverConnection):
         self._native = native
         self._protocol: Any = native._protocol
         self._pgbouncer = options.pgbouncer
-        self._limit = 0 if self._pgbouncer else options.statement_cache_size
-        self._kept: OrderedDict[str, Kept] = OrderedDict()
-        self._settling = Settling(native, self._kept)
-        version = native.get_server_version()
-        self._dialect = replace(
-            DIALECT,
-            encoders=ENCODERS,
-            server_version=(version.major, version.minor),
-        )
+        limit = 0 if self._pgbouncer else options.statement_cache_size
+        self._statements = KeptStatements(native, limit)
+        self._kept = self._statements.kept
+        self._settling = Settling(native, self._statements)
+        known = native.get_server_version()[:2]
+        self._dialect = replace(DIALECT, encoders=ENCODERS, server_version=known)
 
     # -- facts ---------------------------------------------------------------------
 
@@ -119,13 +111,16 @@ class AsyncpgConnection(DriverConnection):
             raise NotSupportedError(_COPY)
         try:
             if kept is None:
-                kept = await self._prepare(text)
+                kept, fresh = await self._statements.find(statement, args, self.lexis)
             else:
                 self._kept.move_to_end(text)
-            if kept.instants:
-                args = aware(args, kept.instants)
             rows, tag, _ = await self._protocol.bind_execute(
-                kept.state, args, "", 0, True, None
+                kept.state,
+                kept.arguments(args) if kept.adapts else args,
+                "",
+                0,
+                True,
+                None,
             )
         except _STALE:
             self._kept.clear()
@@ -133,18 +128,23 @@ class AsyncpgConnection(DriverConnection):
                 raise
             return await self.execute(statement, args)
         except exceptions.DataError as error:
-            if fresh or answered(error):
+            if kept is None or answered(error):
                 await self._settling.settle(error, fresh=fresh)
                 raise
-            # It was not sent: a parameter may be of another type than it was.
-            await self._settling.forget()
-            return await self.execute(statement, args)
+            # It was not sent. The marker may have a type by its place alone ...
+            again = await self._retype(statement, args, kept, error, fresh=fresh)
+            if again is None and fresh:
+                raise
+            if again is None:  # ... or another one than it had.
+                await self._statements.forget()
+            return await self.execute(statement, args if again is None else again)
         except BaseException as error:
+            annotate(error, statement, self, kept)
             await self._settling.settle(error, fresh=fresh)
             raise
         columns = kept.columns
         if columns is None:
-            return Result(None, [], _count(tag.decode()))
+            return Result(None, [], count(tag.decode()))
         if kept.duplicates:
             # A Record would give the last of the columns that share a name.
             row = tuple_row(tuple(name for name, _ in columns))
@@ -155,7 +155,7 @@ class AsyncpgConnection(DriverConnection):
         self, statement: Statement, rows: Sequence[Sequence[Any]]
     ) -> int:
         """Run a statement for each row, pipelined; asyncpg makes it atomic."""
-        await self._many(statement.text, rows, counting=False)
+        await self._many(statement, rows, counting=False)
         # The protocol's tags are lost in the pipeline. A plain INSERT that succeeded
         # has inserted each row; of anything else the number is unknown.
         words = statement.words
@@ -163,42 +163,46 @@ class AsyncpgConnection(DriverConnection):
         return len(rows) if plain else -1
 
     async def _many(
-        self, text: str, rows: Sequence[Sequence[Any]], *, counting: bool
+        self, statement: Statement, rows: Sequence[Sequence[Any]], *, counting: bool
     ) -> int:
-        kept = self._kept.get(text)
-        fresh = kept is None
+        own, fresh, total = False, True, 0
+        kept: Kept | None = None
         try:
-            if kept is None:
-                kept = await self._prepare(text)
-            if kept.instants:
-                rows = [aware(row, kept.instants) for row in rows]
-            if counting:
-                return len(await kept.prepared.fetchmany(rows))
-            await kept.prepared.executemany(rows)
-        except _STALE:
-            self._kept.clear()
-            if fresh or self._native.is_in_transaction():
-                raise
-            return await self._many(text, rows, counting=counting)
+            parts, fresh = await self._statements.serve(statement, rows, self.lexis)
+            own = len(parts) > 1 and not self._native.is_in_transaction()
+            if own:
+                await self._native.execute("BEGIN")
+            for kept, part in parts:
+                sent = [*map(kept.arguments, part)] if kept.adapts else part
+                if counting:
+                    total += len(await kept.prepared.fetchmany(sent))
+                else:
+                    await kept.prepared.executemany(sent)
+            if own:
+                await self._native.execute("COMMIT")
         except BaseException as error:
-            if isinstance(error, exceptions.DataError):
-                self._kept.pop(text, None)  # as above, but some rows may have been sent
-            await self._settling.settle(error, fresh=fresh)
+            if own:
+                await self._settling.undo()
+            stale = isinstance(error, _STALE)
+            if stale or isinstance(error, exceptions.DataError):
+                self._kept.clear()  # as above, but some rows may have been sent
+            if stale and not fresh and not self._native.is_in_transaction():
+                return await self._many(statement, rows, counting=counting)
+            annotate(error, statement, self, kept)
+            if not own:
+                await self._settling.settle(error, fresh=True)
             raise
-        return -1
+        return total if counting else -1
 
     async def execute_many_exactly(
         self, statement: Statement, rows: Sequence[Sequence[Any]]
     ) -> int:
         """Count by having each row return something; tags are lost in pipelines."""
-        text = statement.text
         if statement.words.isdisjoint(("INSERT", "UPDATE", "DELETE", "MERGE")):
             return await self.execute_many(statement, rows)
         if "RETURNING" not in statement.words:
-            tokens = scan(text, LEXIS)
-            ends = [start for kind, start, _ in tokens if kind == "semicolon"]
-            text = f"{text[: ends[0]] if ends else text}\nRETURNING 1"
-        return await self._many(text, rows, counting=True)
+            statement = returning(statement)
+        return await self._many(statement, rows, counting=True)
 
     async def load_rows(
         self,
@@ -207,53 +211,62 @@ class AsyncpgConnection(DriverConnection):
         batches: AsyncIterator[Sequence[Sequence[Any]]],
     ) -> int:
         """Load rows by COPY, which is atomic by itself."""
-
-        async def records() -> AsyncIterator[Sequence[Any]]:
-            async for batch in batches:
-                for row in batch:
-                    yield aware(row, found) if found else row
-
         try:
             names = ", ".join(quoted(name, self._dialect) for name in columns)
             text = f"SELECT {names} FROM {quoted(table, self._dialect)}"
-            kept = self._kept.get(text) or await self._prepare(text)
-            found = instants([oid for _, oid in kept.columns or ()])
-            tag = await self._native.copy_records_to_table(
-                table[-1],
-                schema_name=table[-2] if len(table) > 1 else None,
-                columns=columns,
-                records=records(),
-            )
+            kept = self._kept.get(text)
+            if kept is None:
+                statement = prepare(text, "none", LEXIS, "dollar")
+                kept, _ = await self._statements.find(statement, (), LEXIS)
+            types = [oid for _, oid in kept.columns or ()]
+            return count(await load(self._native, table, columns, batches, types))
         except BaseException as error:
             await self._settling.settle(error, fresh=True)
             raise
-        return _count(tag)
 
     async def open_cursor(
         self, statement: Statement, args: Sequence[Any]
     ) -> DriverCursor:
         """Bind a portal, which lives in a transaction: the open one, or its own."""
         own = not self._native.is_in_transaction()
+        kept = self._kept.get(statement.text)
         try:
+            if kept is None:  # before BEGIN: another form may be wanted
+                kept, _ = await self._statements.find(statement, args, self.lexis)
             if own:
                 await self._native.execute("BEGIN")
-            kept = self._kept.get(statement.text) or await self._prepare(statement.text)
-            portal = await kept.prepared.cursor(*aware(args, kept.instants))
+            portal = await self._statements.bind_portal(
+                kept, statement, args, self.lexis
+            )
         except BaseException as error:
+            annotate(error, statement, self)
             if own:
                 await self._settling.undo()
             else:
                 await self._settling.settle(error, fresh=True)
             raise
-        return AsyncpgCursor(self._settling, kept, portal, own_transaction=own)
+        return AsyncpgCursor(self._settling, *portal, own_transaction=own)
 
-    async def _prepare(self, text: str) -> Kept:
-        kept = Kept(await self._native.prepare(text))
-        if self._limit:
-            self._kept[text] = kept
-            if len(self._kept) > self._limit:
-                self._kept.popitem(last=False)
-        return kept
+    async def _retype(
+        self,
+        statement: Statement,
+        args: Sequence[Any],
+        kept: Kept,
+        error: exceptions.DataError,
+        *,
+        fresh: bool,
+    ) -> Sequence[Any] | None:
+        """Look for a form that takes an argument which could not be encoded."""
+        try:
+            found = await self._statements.retype(
+                statement, args, self.lexis, kept, error
+            )
+        except BaseException as failure:
+            await self._settling.settle(failure, fresh=True)
+            raise
+        if found is None:
+            await self._settling.settle(error, fresh=fresh)
+        return found
 
     # -- transactions --------------------------------------------------------------
 
@@ -310,20 +323,18 @@ class AsyncpgConnection(DriverConnection):
         """Whether the session is over."""
         return bool(self._native.is_closed())
 
+    def last_words(self) -> ConnectionLost | None:
+        """Make the error for a session that the server has ended, with its reason."""
+        return self._settling.last_words()
+
     async def close(self) -> None:
         """Say goodbye and close."""
-        await self._native.close()
+        await self._settling.close()
 
     def terminate(self) -> None:
         """Cut the line, and stop what the server may still be doing."""
-        self._settling.cut()
+        self._settling.terminate()
 
     async def departed(self) -> None:
         """Wait until the server has closed its end of a line that was cut."""
         await self._settling.departed()
-
-
-def _count(tag: str | None) -> int:
-    """Read the number at the end of a command tag such as `INSERT 0 1`."""
-    number = (tag or "").rpartition(" ")[2]
-    return int(number) if number.isdigit() else -1

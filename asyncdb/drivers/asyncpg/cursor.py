@@ -7,8 +7,9 @@ from typing import Any
 from asyncpg.cursor import Cursor as Portal
 
 from asyncdb.driver import DriverCursor
-from asyncdb.drivers.asyncpg.kept import Kept
 from asyncdb.drivers.asyncpg.settling import Settling
+from asyncdb.drivers.asyncpg.statements import Kept
+from asyncdb.drivers.asyncpg.translation import annotate
 from asyncdb.values.rows import Row, tuple_row
 
 
@@ -40,6 +41,7 @@ class AsyncpgCursor(DriverCursor):
         try:
             rows: list[Row] = await self._portal.fetch(size)
         except BaseException as error:
+            annotate(error, kept=self._kept)
             await self._settling.settle(error)
             raise
         if self._kept.duplicates:

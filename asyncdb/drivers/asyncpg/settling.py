@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import MutableMapping
-from typing import Any
 
 import asyncpg
 from asyncpg import exceptions
 
+from asyncdb.drivers.asyncpg.last_words import LastWords
 from asyncdb.drivers.asyncpg.leaving import cut
-from asyncdb.drivers.asyncpg.translation import answered
+from asyncdb.drivers.asyncpg.statements import KeptStatements
+from asyncdb.drivers.asyncpg.translation import answered, lost
+from asyncdb.errors import ConnectionLost
 
 # Seconds for the server to answer after a failure before the line is cut.
 _SETTLE = 0.4
@@ -30,14 +31,14 @@ class Settling:
 
     Args:
         native: asyncpg's connection.
-        kept: what was learned of statements, which may have to be forgotten.
+        statements: what was learned of them may have to be forgotten.
     """
 
-    def __init__(
-        self, native: asyncpg.Connection, kept: MutableMapping[str, Any]
-    ) -> None:
+    def __init__(self, native: asyncpg.Connection, statements: KeptStatements) -> None:
         self.native = native
-        self._kept = kept
+        self._statements = statements
+        self._last_words = LastWords.of(native)
+        self._ended = False  # by us
         self._leaving: asyncio.Task[None] | None = None
 
     async def settle(self, error: BaseException, *, fresh: bool = False) -> None:
@@ -47,18 +48,21 @@ class Settling:
         whether a transaction is open.
         """
         if self.native.is_closed():
-            return
-        if isinstance(error, exceptions.OutdatedSchemaCacheError):
-            await self.forget()
+            self._tell_reason(error)
+        elif isinstance(error, exceptions.OutdatedSchemaCacheError):
+            await self._statements.forget()
         elif isinstance(error, _UNREADABLE):
             self.cut()
+            self._tell_reason(error)
         elif not answered(error) and (fresh or not isinstance(error, Exception)):
             await self.undo("SELECT")
 
-    async def forget(self) -> None:
-        """Learn anew what was learned of statements and types."""
-        self._kept.clear()
-        await self.native.reload_schema_state()
+    def _tell_reason(self, error: BaseException) -> None:
+        """Raise the reason why the server has ended the session, if it gave one."""
+        self._last_words.learn(error)
+        reason = self.last_words()
+        if reason is not None and reason.code and isinstance(error, Exception):
+            raise reason from error
 
     async def undo(self, text: str = "ROLLBACK") -> None:
         """Send one simple query, bounded; a server that does not answer is left."""
@@ -85,6 +89,22 @@ class Settling:
         await sent
 
     # -- the end -------------------------------------------------------------------
+
+    def last_words(self) -> ConnectionLost | None:
+        """Make the error for a session that the server has ended, with its reason."""
+        said = self._last_words.said
+        ours = self._ended or (said is None and self.native._aborted)
+        return None if ours else lost(*(said or (None, "")))
+
+    async def close(self) -> None:
+        """Say goodbye and close."""
+        self._ended = True
+        await self.native.close()
+
+    def terminate(self) -> None:
+        """End the session as `cut` does, because the core has decided so."""
+        self._ended = True
+        self.cut()
 
     def cut(self) -> None:
         """Cut the line, and stop what the server may still be doing."""

@@ -1,15 +1,18 @@
-"""A watch over the log-in on an unencrypted line: no password leaves it in clear text.
+"""A watch over the log-in on an unencrypted line: no password leaves in clear text.
 
 asyncpg answers whatever way of logging in the server asks for, `password` among them,
 and has no option to refuse one. But it takes the event loop to use. `WatchedLoop` is
 the running one, except that a connection made through it passes a `Watch` first, which
 reads the server's requests and cuts the line at the wrong one, before asyncpg has seen
-it. When the log-in is over the watch takes itself out of the way.
+it. When the log-in is over the watch takes itself out of the way. On a line that does
+not leave this machine, as to a PgBouncer beside the program, nobody listens: there the
+password is sent as it is asked for.
 """
 
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 from collections.abc import Callable
 from typing import Any
 
@@ -67,7 +70,7 @@ class Watch(asyncio.Protocol):
                 break
             if held[0] == _AUTHENTICATION:
                 asked = int.from_bytes(held[5:9], "big")
-                if asked == _CLEAR_TEXT:
+                if asked == _CLEAR_TEXT and not self._is_local():
                     self._refused()
                     self._transport.abort()
                     return
@@ -78,6 +81,10 @@ class Watch(asyncio.Protocol):
             self.protocol.data_received(held[:size])
             held = held[size:]
         self._held = held
+
+    def _is_local(self) -> bool:
+        peer = self._transport.get_extra_info("peername")
+        return bool(peer) and ipaddress.ip_address(peer[0]).is_loopback
 
 
 class WatchedLoop:

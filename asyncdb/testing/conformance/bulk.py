@@ -114,6 +114,22 @@ class Bulk(Chapter):
 
         assert [] == await ids(db, table)
 
+    async def test_the_row_that_does_not_fit_is_named(
+        self, db: asyncdb.Connection, table: str
+    ) -> None:
+        """Where one of many rows does not fit the error says which, counted from 1."""
+        sql = f"INSERT INTO {table} VALUES (?, ?, ?)"
+        for number in (1, 3):
+            rows: list[tuple[Any, ...]] = [(i, "a", i) for i in range(4)]
+            rows[number - 1] = (7,)
+            with pytest.raises(asyncdb.ParameterError, match=rf"\brow {number}: "):
+                await db.executemany(sql, rows)
+
+    async def test_many_of_what_is_not_a_text(self, db: asyncdb.Connection) -> None:
+        """`executemany` refuses a statement that is not a str, and says what it is."""
+        with pytest.raises(asyncdb.InterfaceError, match="takes a str, not a bytes"):
+            await db.executemany(b"SELECT ?", [[1]])  # type: ignore[arg-type]
+
     async def test_values_are_values(self, db: asyncdb.Connection, table: str) -> None:
         """What looks like SQL is stored as it is, also in bulk."""
         names = ["'); --", "\\", "VALUES (?, ?)", "ON DUPLICATE", ":x", "%s", ""]
@@ -171,7 +187,24 @@ class Bulk(Chapter):
             await db.load_rows(f"{table} (id) VALUES (1) --", ["id"], [[1]])
         with pytest.raises(asyncdb.UndefinedColumn):
             await db.load_rows(table, ["nope"], [[1]])
-        with pytest.raises(asyncdb.ParameterError):
-            await db.load_rows(table, [], [[1]])
+        none: list[list[str] | str] = [[], "id", ""]
+        for columns in none:
+            with pytest.raises(asyncdb.ParameterError, match="a list of names"):
+                await db.load_rows(table, columns, [[1]])
+
+        assert [] == await ids(db, table)
+
+    @pytest.mark.parametrize(
+        "row",
+        ["abc", b"abc", {"id": 1, "name": "a", "n": 1}, {1, 2, 3}, 5],
+        ids=lambda row: type(row).__name__,
+    )
+    async def test_load_rows_that_are_none(
+        self, db: asyncdb.Connection, table: str, row: Any
+    ) -> None:
+        """What is no list or tuple of values is no row, however long it is."""
+        kind = type(row).__name__
+        with pytest.raises(asyncdb.ParameterError, match=f"not a {kind}"):
+            await db.load_rows(table, ["id", "name", "n"], [(1, "a", 1), row])
 
         assert [] == await ids(db, table)

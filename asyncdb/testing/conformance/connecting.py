@@ -73,6 +73,49 @@ class Connecting(Chapter):
         with pytest.raises(asyncdb.URLError, match="lock_timeout"):
             asyncdb.connect(database_url, no_such_option=1)
 
+    async def test_a_name_of_others_in_a_url(self, database_url: str) -> None:
+        """A URL may call an option as other libraries do; a keyword may not."""
+        mark = "&" if "?" in database_url else "?"
+        async with asyncdb.connect(f"{database_url}{mark}command_timeout=60") as db:
+            assert 1 == await db.fetchval("SELECT 1")
+        with pytest.raises(asyncdb.URLError, match="did you mean 'statement_timeout'"):
+            asyncdb.connect(database_url, command_timeout=60)
+        with pytest.raises(
+            asyncdb.URLError, match=r"'command_timeout' .our 'statement"
+        ):
+            asyncdb.connect(f"{database_url}{mark}command_timeout=soon")
+
+    async def test_application_name(self, database_url: str) -> None:
+        """The name of the client goes through, where the driver takes one."""
+        try:
+            connecting = asyncdb.connect(database_url, application_name="kit's ü")
+        except asyncdb.URLError:
+            pytest.skip("the driver has no option application_name")
+        async with connecting as db:
+            assert 1 == await db.fetchval("SELECT 1")
+        with pytest.raises(asyncdb.URLError, match="at most 63 bytes"):
+            asyncdb.connect(database_url, application_name="x" * 64)
+
+    async def test_a_setting_that_there_is_not(self, database_url: str) -> None:
+        """A setting that the database does not know is an error that names it."""
+        name = "kit_no_such_setting"
+        try:
+            connecting = asyncdb.connect(database_url, settings={name: "s3cret"})
+        except asyncdb.URLError:
+            pytest.skip("the driver has no option settings")
+        with pytest.raises(asyncdb.ProgrammingError, match=name) as caught:
+            await connecting
+        assert "s3cret" not in str(caught.value)
+
+        mark = "&" if "?" in database_url else "?"
+        with pytest.raises(asyncdb.ProgrammingError, match=name):
+            await asyncdb.connect(f"{database_url}{mark}setting.{name}=1")
+
+    async def test_a_setting_that_is_none(self, database_url: str) -> None:
+        """A name that could be more than a name is refused before anything is sent."""
+        with pytest.raises(asyncdb.URLError, match="option 'settings'"):
+            asyncdb.connect(database_url, settings={"a = 1; DROP TABLE t; --": 1})
+
     async def test_repr_hides_password(self, db: asyncdb.Connection) -> None:
         """The repr shows the state, and never a password."""
         assert "idle" in repr(db)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import Any
 
 import pytest
@@ -47,6 +48,10 @@ class Failures(Chapter):
         assert SECRET not in str(error)
         assert SECRET not in repr(error)
         assert error.code is not None
+        said = str(error).lower()
+        documented = (kind.__doc__ or "").partition("\n")[0].rstrip(".").lower()
+        assert documented not in said  # it says what happened, not what the class is
+        assert asyncdb.Diagnostic() == pickle.loads(pickle.dumps(error)).diag  # noqa: S301  # our own bytes
         assert 1 == await db.fetchval("SELECT 1")  # the connection goes on
         return error
 
@@ -59,6 +64,7 @@ class Failures(Chapter):
             [SECRET],
         )
 
+        assert error.diag.message  # the database's own words, for those who ask
         assert f"{schema}_uq" == error.constraint or ("code",) == error.columns
         assert isinstance(error, asyncdb.IntegrityError)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
@@ -102,6 +103,47 @@ class Lists(Chapter):
         with pytest.raises(asyncdb.ParameterError):
             asyncdb.expand("abc")
 
+    @pytest.mark.parametrize("kind", [list, tuple, set, frozenset, iter, deque, dict])
+    async def test_list_without_expand(
+        self, db: asyncdb.Connection, people: str, kind: Any
+    ) -> None:
+        """A list for the marker of an IN is refused, and the word for it is told."""
+        select = f"SELECT id FROM {people} WHERE id"
+
+        def some() -> Any:
+            return {1: 0, 2: 0}.keys() if kind is dict else kind([1, 2])
+
+        async with db.transaction():
+            for sql, params in (
+                (f"{select} IN (?)", [some()]),
+                (f"{select} = ? or n NOT in ( /* ? */ ? )", [1, some()]),
+                (f"{select} IN (:ids) AND n = :n", {"n": 1, "ids": some()}),
+                (f"{select} NOT IN -- (\n (:ids\n)", {"ids": some()}),
+                (f"{select} IN ((?))", [some()]),
+                (Template(f"{select} IN (", Hole(some()), ")"), None),
+            ):
+                with pytest.raises(
+                    asyncdb.ParameterError, match=r"asyncdb\.expand\(\[\.\.\.\]\)"
+                ):
+                    await db.fetchall(sql, params)
+            with pytest.raises(asyncdb.ParameterError, match="expand"):
+                async with db.stream(f"{select} IN (?)", [some()]):
+                    pass
+            with pytest.raises(asyncdb.ParameterError, match=r"row 2.*expand"):
+                sql = f"DELETE FROM {people} WHERE id IN (?)"
+                await db.executemany(sql, [(1,), (some(),)])
+
+            # Nothing was sent: the block is as good as before, and nothing deleted.
+            assert [1, 2, 3] == await ids(db, people)
+
+    async def test_one_value_in_a_list(
+        self, db: asyncdb.Connection, people: str
+    ) -> None:
+        """One value, and lists elsewhere, are what they were."""
+        sql = f"SELECT id FROM {people} WHERE id IN (?) OR name IN ('IN (', ?) OR n = ?"
+
+        assert [(1,), (2,)] == await db.fetchall(f"{sql} ORDER BY id", [1, "Bob", 7])
+
     async def test_template(self, db: asyncdb.Connection, people: str) -> None:
         """A template binds its values and quotes its names."""
         table, hostile = Hole(people, "i"), Hole("' OR 1=1 --")
@@ -161,6 +203,29 @@ class Lists(Chapter):
 
         assert row is not None
         assert (name,) == row.keys()
+
+    async def test_longest_identifier(self, db: asyncdb.Connection, table: str) -> None:
+        """A name that the engine keeps is kept, a longer one refused, never cut."""
+        most = db.dialect.max_identifier_length
+        in_bytes = db.dialect.max_identifier_unit == "bytes"
+        wide = "ü" * (most // 2) + "x" * (most % 2) if in_bytes else "ü" * most
+        for name in ("x" * (most or 500), wide or "ü" * 500):
+            quoted = asyncdb.quote_identifier((name, name), db.dialect)
+            assert 2 == quoted.count(name)
+            row = await db.fetchone(Template("SELECT 1 AS ", Hole(name, "i")))
+            assert row is not None
+            assert (name,) == row.keys()
+            if not most:
+                continue
+            long = f"{name}y"
+            with pytest.raises(asyncdb.ParameterError, match=f"{most} at most"):
+                asyncdb.quote_identifier(("a", long), db.dialect)
+            with pytest.raises(asyncdb.ParameterError, match="shorten"):
+                await db.fetchall(Template("SELECT 1 AS ", Hole(long, "i")))
+            with pytest.raises(asyncdb.ParameterError, match="shorten"):
+                await db.load_rows(long, ["id"], [(1,)])
+            with pytest.raises(asyncdb.ParameterError, match="shorten"):
+                await db.load_rows(table, ["id", long], [(1, 2)])
 
     async def test_escape_like(self, db: asyncdb.Connection, table: str) -> None:
         """An escaped text is looked for as it is."""

@@ -49,6 +49,15 @@ class Pooling(Chapter):
         assert 6 == await pool.fetchval(f"SELECT count(*) FROM {pooled}")
         assert 0 == pool.stats().in_use
 
+    async def test_pool_says_where_it_is(
+        self, pool: asyncdb.Pool, database_url: str
+    ) -> None:
+        """A pool knows its URL and its database, and its repr hides the password."""
+        async with pool.acquire() as db:
+            assert asyncdb.DatabaseURL(database_url) == pool.url == db.url
+            assert pool.dialect.name == db.dialect.name
+            assert not pool.url.password or pool.url.password not in repr(pool)
+
     async def test_pool_transaction(self, pool: asyncdb.Pool, pooled: str) -> None:
         """A block of the pool commits at its end, and rolls back after an error."""
         async with pool.transaction() as db:

@@ -39,6 +39,19 @@ class Rows(Chapter):
         assert "Ann" in row
         assert "name" not in row
 
+    async def test_no_such_column(self, db: asyncdb.Connection, people: str) -> None:
+        """A name that no column has is refused, with those that there are."""
+        row = await db.fetchone(f"SELECT id, name FROM {people} WHERE id = 1")
+        assert row is not None
+        message = "the row has no column 'nope'; it has id, name"
+
+        with pytest.raises(KeyError, match=message):
+            row["nope"]
+        with pytest.raises(AttributeError, match=message):
+            row.nope  # noqa: B018  # it raises
+        with pytest.raises(IndexError):
+            row[2]
+
     async def test_equality(self, db: asyncdb.Connection, people: str) -> None:
         """Equal to, and hashed like, the tuple of its values; unequal to others."""
         one, same, other = [

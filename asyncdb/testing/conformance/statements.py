@@ -160,6 +160,45 @@ class Statements(Chapter):
         with pytest.raises(asyncdb.InterfaceError):
             await cur.execute("SELECT 1")
 
+    async def test_cursor_steps_over_what_it_gave(
+        self, db: asyncdb.Connection, people: str
+    ) -> None:
+        """Each row is given once, whichever fetch follows which."""
+        async with db.cursor() as cur:
+            await cur.execute(f"SELECT id FROM {people} ORDER BY id")
+            assert (2, 2) == (len(await cur.fetchmany(2)), cur.rownumber)
+            third = await cur.fetchone()
+            assert third == (3,)
+            assert 3 == cur.rownumber
+            assert ([], None) == (await cur.fetchmany(2), await cur.fetchval())
+            assert ([], 3) == (await cur.fetchall(), cur.rownumber)
+
+            await cur.execute(f"SELECT id, name FROM {people} ORDER BY id")
+            assert (0, 1, 1) == (cur.rownumber, await cur.fetchval(), cur.rownumber)
+            assert [(2, "Bob"), (3, "Cid")] == await cur.fetchmany(9)
+            assert await cur.fetchone() is None
+
+            await cur.execute(f"SELECT id FROM {people} ORDER BY id")
+            cur.arraysize = 2
+            assert [] == await cur.fetchmany(0)
+            assert [[(1,), (2,)], [(3,)]] == [
+                await cur.fetchmany(),
+                await cur.fetchall(),
+            ]
+
+    async def test_cursor_shows_its_state(
+        self, db: asyncdb.Connection, people: str
+    ) -> None:
+        """The repr of a cursor shows how far it is, and no value."""
+        cur = db.cursor()
+        assert "<asyncdb.Cursor empty>" == repr(cur)
+        await cur.execute(f"SELECT name FROM {people} WHERE id < ?", [3])
+        await cur.fetchone()
+
+        assert "<asyncdb.Cursor rowcount=2 at row 1>" == repr(cur)
+        await cur.close()
+        assert "<asyncdb.Cursor empty>" == repr(cur)
+
     async def test_empty_cursor_refuses(self, db: asyncdb.Connection) -> None:
         """A cursor without a result says so."""
         with pytest.raises(asyncdb.InterfaceError, match="execute"):

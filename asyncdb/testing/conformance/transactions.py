@@ -153,6 +153,8 @@ class Transactions(Chapter):
         self, db: asyncdb.Connection, people: str, isolation: asyncdb.Isolation
     ) -> None:
         """Levels that the dialect knows are taken; a savepoint has none of its own."""
+        if isolation not in db.dialect.supports_isolation:
+            pytest.skip("this database has no such level")
         async with db.transaction(isolation=isolation):
             assert [1, 2, 3] == await ids(db, people)
             with pytest.raises(asyncdb.TransactionError, match="outermost"):

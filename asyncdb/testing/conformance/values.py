@@ -148,6 +148,28 @@ class Values(Chapter):
         if isinstance(value, datetime) and value.tzinfo is not None:
             assert {UTC} == {getattr(one, "tzinfo", None) for one in found[:-1]}
 
+    @pytest.mark.parametrize("text", ["0", "1.10", "-99999999.99", "100", "0.05"])
+    async def test_decimal_column(self, db: asyncdb.Connection, text: str) -> None:
+        """A DECIMAL(p, s), where the engine has one, gives back an equal Decimal."""
+        value, name = Decimal(text), f"kit_{uuid4().hex[:12]}"
+        await db.execute(f"CREATE TABLE {name} (v DECIMAL(10, 2))")
+        try:
+            await db.execute(f"INSERT INTO {name} VALUES (?)", [value])
+            await db.executemany(f"INSERT INTO {name} VALUES (?)", [(value,)])
+            await db.load_rows(name, ["v"], [(value,)])
+
+            select = f"SELECT v FROM {name}"
+            found: list[Any] = await db.fetchall(select, into=Decimal)
+            found += [await db.fetchval(select, into=Decimal)]
+            async with db.stream(select, into=tuple[Decimal]) as rows:
+                found += [one async for (one,) in rows]
+            assert [value] * 7 == found
+            assert {Decimal} == {*map(type, found)}
+            equal = f"{select} WHERE v = ?"
+            assert 3 == len(await db.fetchall(equal, [value]))
+        finally:
+            await db.execute(f"DROP TABLE {name}")
+
     async def test_naive_is_utc(
         self, db: asyncdb.Connection, new_values: NewTable
     ) -> None:

@@ -16,6 +16,10 @@ def _case(
     return Case(kind=kind, code=code, sqlstate=state, **names)
 
 
+_SIGNAL = (
+    "CREATE TRIGGER {t}_tr BEFORE DELETE ON {t}_orders FOR EACH ROW"
+    " SIGNAL SQLSTATE '?' SET MESSAGE_TEXT = 'no more orders'"
+)
 _SAME: Table = {
     "not null": _case(asyncdb.NotNullViolation, 1048, "23000", columns=("email",)),
     "no value": _case(asyncdb.NotNullViolation, 1364, "HY000", columns=("email",)),
@@ -42,6 +46,26 @@ _SAME: Table = {
     "division": Case(instead="NULL", gives=None),
     "stored division": _case(asyncdb.DivisionByZero, 1365, "22012"),
     "strict": Case(),
+    "undecodable": _case(
+        asyncdb.InvalidDatetime,
+        before=(
+            "SET sql_mode = ''",
+            "UPDATE {t} SET born = '0000-00-00' WHERE id = 1",
+        ),
+        columns=("born",),
+    ),
+    "raised": _case(
+        asyncdb.RaisedException,
+        1644,
+        "45000",
+        before=(_SIGNAL.replace("?", "45000"),),
+    ),
+    "raised state": _case(
+        asyncdb.CheckViolation,
+        1644,
+        "23514",
+        before=(_SIGNAL.replace("?", "23514"),),
+    ),
     "table": _case(asyncdb.UndefinedTable, 1146, "42S02", table="{t}_nope"),
     "column": _case(asyncdb.UndefinedColumn, 1054, "42S22", columns=("nope",)),
     "function": _case(asyncdb.UndefinedFunction, 1305, "42000"),
@@ -110,7 +134,7 @@ _SAME: Table = {
     ),
     "shutting down": Case(),
     "lost": _case(asyncdb.ConnectionLost, ANY, scene=scenes.lost),
-    "lost idle": _case(asyncdb.ConnectionClosed, scene=scenes.lost_idle),
+    "lost idle": _case(asyncdb.ConnectionLost, scene=scenes.lost_idle),
     "closed": _case(asyncdb.ConnectionClosed, scene=scenes.closed),
     "parameters": _case(asyncdb.ParameterError),
     "parameter type": _case(asyncdb.DataError),
@@ -164,6 +188,7 @@ MARIADB: Table = {
     ),
     "nowait": _case(asyncdb.LockTimeout, 1205, "HY000", scene=scenes.nowait),
     "timeout": _case(asyncdb.StatementTimeout, 1969, "70100", scene=scenes.timeout),
+    "idle": _case(asyncdb.ConnectionLost, scene=scenes.idle_too_long),
 }
 
 MYSQL: Table = {
@@ -211,4 +236,5 @@ MYSQL: Table = {
     "serialization": Case(),
     "nowait": _case(asyncdb.LockTimeout, 3572, "HY000", scene=scenes.nowait),
     "timeout": _case(asyncdb.StatementTimeout, 3024, "HY000", scene=scenes.timeout),
+    "idle": _case(asyncdb.ConnectionLost, 4031, "HY000", scene=scenes.idle_too_long),
 }

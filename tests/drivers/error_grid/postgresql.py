@@ -13,6 +13,17 @@ def _case(kind: type[asyncdb.Error], state: str | None = None, **names: Any) -> 
     return Case(kind=kind, sqlstate=state, code=state, **names)
 
 
+_RAISE = (
+    """
+    CREATE FUNCTION {t}_f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        RAISE EXCEPTION 'no more %', 'orders' USING ERRCODE = '?', HINT = 's3cret';
+    END $$
+    """,
+    """
+    CREATE TRIGGER {t}_tr BEFORE DELETE ON {t}_orders FOR EACH STATEMENT
+    EXECUTE FUNCTION {t}_f()
+    """,
+)
 POSTGRESQL: Table = {
     "unique": _case(
         asyncdb.UniqueViolation, "23505", constraint="{t}_email_key", table="{t}"
@@ -81,6 +92,21 @@ POSTGRESQL: Table = {
     "number": _case(asyncdb.InvalidText, "22P02"),
     "forged column": _case(asyncdb.InvalidText, "22P02"),
     "strict": Case(),
+    "undecodable": Case(
+        kind=asyncdb.InvalidDatetime,
+        before=("UPDATE {t} SET born = '0044-03-15 BC' WHERE id = 1",),
+        columns=("born",),
+    ),
+    "raised": _case(
+        asyncdb.RaisedException,
+        "P0001",
+        before=tuple(text.replace("?", "P0001") for text in _RAISE),
+    ),
+    "raised state": _case(
+        asyncdb.CheckViolation,
+        "23514",
+        before=tuple(text.replace("?", "23514") for text in _RAISE),
+    ),
     "date": _case(asyncdb.InvalidDatetime, "22008"),
     "date text": _case(asyncdb.InvalidDatetime, "22007"),
     "table": _case(asyncdb.UndefinedTable, "42P01"),
@@ -151,8 +177,9 @@ POSTGRESQL: Table = {
     "shutting down": _case(
         asyncdb.ConnectionFailed, "57P03", scene=scenes.shutting_down
     ),
-    "lost": _case(asyncdb.ConnectionLost, "08003", scene=scenes.lost),
-    "lost idle": Case(kind=asyncdb.ConnectionClosed, scene=scenes.lost_idle),
+    "lost": _case(asyncdb.ConnectionLost, "57P01", scene=scenes.lost),
+    "lost idle": _case(asyncdb.ConnectionLost, "57P01", scene=scenes.lost_idle),
+    "idle": _case(asyncdb.ConnectionLost, "25P03", scene=scenes.idle_too_long),
     "closed": Case(kind=asyncdb.ConnectionClosed, scene=scenes.closed),
     "parameters": Case(kind=asyncdb.ParameterError),
     "parameter type": Case(kind=asyncdb.DataError),

@@ -333,6 +333,18 @@ async def lost_idle(w: World) -> None:
     await w.db.fetchval("SELECT 1")
 
 
+async def idle_too_long(w: World) -> None:
+    """Say nothing inside a block until the server gives the session up."""
+    postgresql = w.engine == "postgresql"
+    name = "idle_in_transaction_session_timeout" if postgresql else "wait_timeout"
+    await w.db.execute(f"SET {name} = {50 if postgresql else 1}")
+    async with w.db.transaction():
+        await w.db.execute(f"DELETE FROM {w.t}_orders")
+        while not w.db.is_closed:  # noqa: ASYNC110  # nobody tells
+            await asyncio.sleep(0.01)
+        await w.db.fetchval("SELECT 1")
+
+
 async def closed(w: World) -> None:
     """Use a connection after its end."""
     await w.db.close()

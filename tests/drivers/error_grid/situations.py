@@ -147,6 +147,22 @@ SITUATIONS: dict[str, Situation] = {
         kind=asyncdb.InvalidDatetime,
         sql="UPDATE {t} SET born = 's3cret-text' WHERE id = 1",
     ),
+    "undecodable": Situation(
+        title="a date that Python's type cannot hold, read",
+        kind=asyncdb.InvalidDatetime,
+        sql="SELECT born FROM {t} WHERE id = 1",
+    ),
+    # -- what the application itself says
+    "raised": Situation(
+        title="raised by a trigger or procedure of one's own",
+        kind=asyncdb.RaisedException,
+        sql="DELETE FROM {t}_orders",
+    ),
+    "raised state": Situation(
+        title="the same with a SQLSTATE of the standard",
+        kind=asyncdb.CheckViolation,
+        sql="DELETE FROM {t}_orders",
+    ),
     # -- the statement
     "table": Situation(
         title="no such table",
@@ -339,8 +355,13 @@ SITUATIONS: dict[str, Situation] = {
     ),
     "lost idle": Situation(
         title="the session was killed while it was idle",
-        kind=asyncdb.ConnectionClosed,
+        kind=asyncdb.ConnectionLost,
         scene=scenes.lost_idle,
+    ),
+    "idle": Situation(
+        title="the session was idle for too long, in a transaction",
+        kind=asyncdb.ConnectionLost,
+        scene=scenes.idle_too_long,
     ),
     "closed": Situation(
         title="the connection is closed",

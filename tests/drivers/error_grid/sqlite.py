@@ -95,6 +95,23 @@ SQLITE: Table = {
         then="SELECT born FROM {t} WHERE id = 1",
         gives="s3cret-text",
     ),
+    "undecodable": Case(
+        instead="text, which `into=` refuses",
+        before=("UPDATE {t} SET born = '0044-03-15 BC' WHERE id = 1",),
+        gives="0044-03-15 BC",
+    ),
+    "raised": Case(
+        kind=asyncdb.RaisedException,
+        before=(
+            """
+            CREATE TRIGGER {t}_tr BEFORE DELETE ON {t}_orders BEGIN
+                SELECT RAISE(ABORT, 'no more orders');
+            END
+            """,
+        ),
+        code="SQLITE_CONSTRAINT_TRIGGER",
+    ),
+    "raised state": Case(),
     "table": Case(kind=asyncdb.UndefinedTable, code=_ERROR),
     "column": Case(kind=asyncdb.UndefinedColumn, code=_ERROR),
     "function": Case(kind=asyncdb.UndefinedFunction, code=_ERROR),
@@ -169,6 +186,7 @@ SQLITE: Table = {
     "shutting down": Case(),
     "lost": Case(),
     "lost idle": Case(),
+    "idle": Case(),
     "closed": Case(kind=asyncdb.ConnectionClosed, scene=scenes.closed),
     "parameters": Case(kind=asyncdb.ParameterError),
     "parameter type": Case(kind=asyncdb.DataError),

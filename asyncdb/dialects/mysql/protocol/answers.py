@@ -19,6 +19,7 @@ from collections.abc import Callable
 from typing import Any
 
 from asyncdb.dialects.mysql.columns import Raw
+from asyncdb.dialects.mysql.errors import Reason, lost, read_packet
 from asyncdb.dialects.mysql.protocol.shapes import (
     NULL,
     SHAPES,
@@ -26,7 +27,7 @@ from asyncdb.dialects.mysql.protocol.shapes import (
     malformed,
     read_integer,
 )
-from asyncdb.errors import ConnectionLost, InternalError, NotSupportedError
+from asyncdb.errors import InternalError, NotSupportedError
 from asyncdb.values.rows import Row
 
 # Bits of the server's status.
@@ -189,9 +190,7 @@ class Answer:
         """Raise for a packet that is out of turn."""
         if packet[0] == _ERROR and sequence == 0:
             # A server that shuts down or ends an idle session says so unasked.
-            number = int.from_bytes(packet[1:3], "little")
-            message = f"the server had ended the connection (code {number})"
-            raise ConnectionLost(message, code=number)
+            raise lost(*read_packet(packet))
         message = f"packet {sequence} of an answer where {self._sequence} is due"
         raise InternalError(message)
 
@@ -364,6 +363,18 @@ class Answer:
         else:
             self._finish(int.from_bytes(packet[3:5], "little"))
         return True
+
+
+def farewell(data: bytes) -> Reason:
+    """Read why the server has ended a session.
+
+    Args:
+        data: what it sent unasked: an error packet, or nothing.
+    """
+    end = 4 + int.from_bytes(data[:3], "little")
+    if 4 < end <= len(data) and data[4] == _ERROR:
+        return read_packet(data[4:end])
+    return None, None, ""
 
 
 def server_values(answer: Answer) -> tuple[Any, ...]:

@@ -8,19 +8,22 @@ from asyncdb import errors
 from asyncdb.dialect import Dialect
 from asyncdb.dialects.mysql import DIALECT, MySQLOptions
 from asyncdb.dialects.mysql.facts import server_dialect
-from asyncdb.dialects.mysql.protocol.answers import Answer, server_values
+from asyncdb.dialects.mysql.protocol.answers import server_values
 from asyncdb.dialects.mysql.protocol.connection import MySQLConnection
 from asyncdb.dialects.mysql.protocol.library import Library
 from asyncdb.dialects.mysql.protocol.login import Target
 from asyncdb.dialects.mysql.protocol.translation import translate, translate_connecting
 from asyncdb.dialects.mysql.protocol.wire import Wire
 from asyncdb.dialects.mysql.session import SESSION_QUERY, Session, setup_statement
+from asyncdb.dialects.settings import refused_setting
 from asyncdb.driver import Driver, DriverConnection
 from asyncdb.driver.tls import tls_context, tls_mode
 from asyncdb.options import ConnectOptions
 from asyncdb.url import DatabaseURL
 
 _PORT = 3306
+# No such variable, not this value or type, not a session's, not this user's to set.
+_BAD_SETTING = frozenset([1193, 1227, 1229, 1231, 1232, 1238, 1621])
 
 
 class MySQLDriver(Driver):
@@ -84,24 +87,28 @@ def _target(url: DatabaseURL, options: MySQLOptions) -> Target:
         tls=context,
         tls_required=tls_mode(options, host) not in ("disable", "prefer"),
         found_rows=options.found_rows,
+        clear_text=options.tls == "disable",
         public_key=Path(key).read_bytes() if key else None,
+        program_name=options.application_name or "asyncdb",
     )
 
 
 async def _set_up(wire: Wire, options: MySQLOptions) -> Session:
     dialect = server_dialect(wire.version)
-    await _run(wire, setup_statement(options, dialect))
-    row = server_values(await _run(wire, SESSION_QUERY))
+    setup = await wire.ask(setup_statement(options, dialect))
+    if setup.error is not None:
+        error = wire.server_error(setup.error)
+        if options.settings and error.args[0] in _BAD_SETTING:
+            number, text = error.args
+            raise refused_setting(options.settings, text, number) from error
+        raise error
+    answer = await wire.ask(SESSION_QUERY)
+    if answer.error is not None:
+        raise wire.server_error(answer.error)
+    row = server_values(answer)
     session = Session(row, dialect)
     if session.charset != "utf8mb4":
         raise errors.ConnectionFailed(
             f"the session is in {session.charset}, and only utf8mb4 holds all text"
         )
     return session
-
-
-async def _run(wire: Wire, text: str) -> Answer:
-    answer = await wire.ask(text)
-    if answer.error is not None:
-        raise wire.server_error(answer.error)
-    return answer

@@ -13,6 +13,7 @@ from asyncdb.dialects.mysql.protocol.cursor import MySQLCursor
 from asyncdb.dialects.mysql.protocol.deadline import command_within, select_within
 from asyncdb.dialects.mysql.protocol.exchange import Exchange
 from asyncdb.dialects.mysql.protocol.library import Line
+from asyncdb.dialects.mysql.protocol.texts import locate, render
 from asyncdb.dialects.mysql.protocol.transactions import Transactions
 from asyncdb.dialects.mysql.protocol.wire import INIT_DB, QUERY, RESET, Wire
 from asyncdb.dialects.mysql.session import (
@@ -22,7 +23,7 @@ from asyncdb.dialects.mysql.session import (
     setup_statement,
 )
 from asyncdb.driver import DriverConnection, DriverCursor, Result
-from asyncdb.errors import MultipleStatements
+from asyncdb.errors import ConnectionLost
 from asyncdb.options import TransactionOptions
 from asyncdb.sql.statement import Statement
 
@@ -31,7 +32,6 @@ _COUNTED = frozenset(["INSERT", "REPLACE", "UPDATE", "DELETE", "WITH", "LOAD"])
 _INSERTS = frozenset(["INSERT", "REPLACE"])
 # Statements that open no transaction, and leave none open when they fail.
 _PLAIN = _COUNTED | {"SELECT"}
-_SYNTAX = 1064
 
 
 class MySQLConnection(DriverConnection):
@@ -103,11 +103,7 @@ class MySQLConnection(DriverConnection):
             else:
                 answer = await command_within(exchange, self._limit, text, plain=plain)
         except self._server_error as error:
-            if statement.multiple and error.args[0] == _SYNTAX:
-                message = "the text holds more than one statement; send them one by one"
-                raise MultipleStatements(
-                    message, code=_SYNTAX, sqlstate="42000"
-                ) from error
+            locate(error, statement, args, self.lexis)
             raise
         if self._transactions.autocommit_off and not self._wire.in_transaction:
             await self._transactions.restore_autocommit()
@@ -125,7 +121,11 @@ class MySQLConnection(DriverConnection):
         """Run a statement for each row."""
         self._exchange.session.note(statement)
         texts = (render(statement, row) for row in rows)
-        count = await self._batches.run(statement, rows, texts)
+        try:
+            count = await self._batches.run(statement, rows, texts)
+        except self._server_error as error:
+            locate(error, statement, rows[0], self.lexis)
+            raise
         return count if statement.verb in _COUNTED else -1
 
     async def open_cursor(
@@ -136,7 +136,11 @@ class MySQLConnection(DriverConnection):
             await self._refresh()
         self._exchange.session.note(statement)
         payload = self._exchange.encode(render(statement, args))
-        return await MySQLCursor.open(self._exchange, payload)
+        try:
+            return await MySQLCursor.open(self._exchange, payload)
+        except self._server_error as error:
+            locate(error, statement, args, self.lexis)
+            raise
 
     # -- transactions --------------------------------------------------------------
 
@@ -183,6 +187,10 @@ class MySQLConnection(DriverConnection):
         """Whether the session is over."""
         return self._line.is_gone
 
+    def last_words(self) -> ConnectionLost | None:
+        """Make the error for a session that the server has ended, with its reason."""
+        return self._exchange.last_words()
+
     async def close(self) -> None:
         """Say goodbye; in the middle of an answer, cut."""
         await self._exchange.close()
@@ -194,16 +202,6 @@ class MySQLConnection(DriverConnection):
     async def departed(self) -> None:
         """Wait until the server has let go of the session."""
         await self._exchange.departed()
-
-
-def render(statement: Statement, args: Sequence[str]) -> str:
-    """Return the text with its values."""
-    if not statement.keys:
-        return statement.text
-    parts = [""] * (2 * len(args) + 1)
-    parts[::2] = statement.pieces
-    parts[1::2] = args
-    return "".join(parts)
 
 
 def _counts(statement: Statement, answer: Answer) -> tuple[int, int | None]:

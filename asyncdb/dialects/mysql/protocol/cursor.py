@@ -75,10 +75,12 @@ class MySQLCursor(DriverCursor):
                 await self._exchange.stop_statement()
                 if not await self._drained(LIMIT):
                     raise TimeoutError("the rest of the result did not end")
+        except TimeoutError:
+            self._finished = True
+            self._exchange.terminate()
+            return  # as closed as can be
         except BaseException as error:
             await self._cut(error)
-            if isinstance(error, TimeoutError):
-                return  # as closed as can be
             raise
         self._finished = True
         self._exchange.end_stream(self._answer)

@@ -16,7 +16,8 @@ import asyncio
 import contextlib
 
 from asyncdb.dialects.mysql.error_numbers import ERRORS
-from asyncdb.dialects.mysql.protocol.answers import Answer
+from asyncdb.dialects.mysql.errors import Reason, lost, read_packet, reason_of
+from asyncdb.dialects.mysql.protocol.answers import Answer, farewell
 from asyncdb.dialects.mysql.protocol.killing import (
     Outcome,
     be_patient,
@@ -52,7 +53,10 @@ class Exchange:
         self._line = wire.line
         self._outstanding = False  # an answer is due
         self._is_streaming = False  # one is read in pieces, for as long as it takes
-        self._is_cut = False  # by us
+        self._is_cut = False  # the line, by us
+        # How the session ended: by us; or by the other side, and why if it said so.
+        self._is_ended = False
+        self._reason: Reason | None = None
         self._is_gone = False  # the server has let go of the session, as far as seen
         self._ending: asyncio.Future[Outcome] | None = None
 
@@ -79,25 +83,26 @@ class Exchange:
             raise
         self._outstanding = False
         if rest:  # the server ends the session, and the answer was still in time
-            self.abort()
+            self.hang_up(farewell(rest))
         return answers
 
     def ready(self) -> Wire:
         """Return the wire, ready for a command."""
         if self._line.is_gone:
-            self.abort()
-            raise ConnectionClosed("the connection to the server is closed")
+            self.hang_up()
+            raise self.last_words() or ConnectionClosed("the connection is closed")
         if self._is_streaming:
             raise ConnectionBusy("a result is still being read from this connection")
         return self.wire
 
     async def cut(self, error: BaseException) -> None:
         """End the session because of an error in the middle of an answer."""
-        self.abort()
         self._outstanding = self._is_streaming = False
         if isinstance(error, _GONE):
+            self.hang_up(reason_of(error))
             self._is_gone = True
         else:
+            self.abort()
             self._ending = end_session(self.wire, self.session.server)
             await be_patient(self._ending)
 
@@ -140,7 +145,7 @@ class Exchange:
         """Learn what an error has left of the transaction and of the session."""
         number = int.from_bytes(error[1:3], "little")
         if ERRORS.get(number) is ConnectionLost:
-            self.abort()
+            self.hang_up(read_packet(error))
         elif self.wire.in_transaction or not plain:
             with contextlib.suppress(*_GONE):
                 (answer,) = await self.ask(self.encode(_IDLE))
@@ -160,7 +165,7 @@ class Exchange:
         self._outstanding = self._is_streaming = False
         self.wire.end_answer(answer)
         if answer.rest:
-            self.abort()
+            self.hang_up(farewell(answer.rest))
 
     # -- the session -------------------------------------------------------------------
 
@@ -175,13 +180,30 @@ class Exchange:
     # -- the end -----------------------------------------------------------------------
 
     def abort(self) -> None:
-        """Cut the line; one that was gone before had been closed by the server."""
+        """End the session by cutting the line."""
+        self._is_ended = True
+        self._cut_line()
+
+    def hang_up(self, reason: Reason | None = None) -> None:
+        """Close a line that the other side has ended, and keep the reason."""
+        self._reason = self._reason or reason or farewell(self.wire.unread())
+        self._cut_line()
+
+    def last_words(self) -> ConnectionLost | None:
+        """Make the error for a session that the server has ended, with its reason."""
+        if self._is_ended:
+            return None
+        return lost(*self._reason or farewell(self.wire.unread()))
+
+    def _cut_line(self) -> None:
+        # One that was gone before had been closed by the server.
         if not self._is_cut:
             self._is_cut, self._is_gone = True, self._line.is_gone
             self._line.abort()
 
     async def close(self) -> None:
         """Say goodbye; in the middle of an answer, cut."""
+        self._is_ended = True
         if self._outstanding:
             self.terminate()
         else:

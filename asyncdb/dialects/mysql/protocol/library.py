@@ -48,6 +48,10 @@ class Line(Protocol):
         """
 
     @abstractmethod
+    def unread(self) -> bytes:
+        """Return what has come and was not read, without waiting."""
+
+    @abstractmethod
     def pace(self, *, slow: bool) -> None:
         """Take note that answers are read slowly, so that memory must be watched."""
 

@@ -12,6 +12,7 @@ import ssl
 from dataclasses import dataclass
 from typing import Any, Final
 
+from asyncdb.driver.tls import CLEAR_TEXT
 from asyncdb.errors import AuthenticationFailed, ConnectionFailed
 
 # Abilities of server and client, as exchanged at login.
@@ -42,7 +43,9 @@ class Target:
         tls: the context to use where TLS is wanted.
         tls_required: do without TLS never.
         found_rows: the session counts matched rows.
+        clear_text: a password in clear text may leave this machine unencrypted.
         public_key: the server's RSA key in PEM, for a password without TLS.
+        program_name: what the server shows its administrators of this client.
     """
 
     host: str | None
@@ -54,7 +57,9 @@ class Target:
     tls: ssl.SSLContext | None
     tls_required: bool
     found_rows: bool
+    clear_text: bool
     public_key: bytes | None
+    program_name: str
 
     def __repr__(self) -> str:
         return f"<Target {self.unix_socket or self.host}>"
@@ -74,8 +79,9 @@ class Login:
     def __init__(self, target: Target) -> None:
         self.target = target
         self.is_over = False
-        # Nobody can listen; it is this very machine that answers.
-        self._is_private = self._is_local = target.unix_socket is not None
+        self._is_encrypted = False
+        # It is this very machine that answers.
+        self._is_local = target.unix_socket is not None
         self.arguments: dict[str, Any] = {
             "host": target.host or "localhost",
             "port": target.port,
@@ -88,7 +94,7 @@ class Login:
             "autocommit": None,
             "client_flag": CLIENT_FOUND_ROWS if target.found_rows else 0,
             "ssl": target.tls,
-            "program_name": "asyncdb",
+            "program_name": target.program_name,
             "server_public_key": target.public_key,
         }
 
@@ -107,11 +113,10 @@ class Login:
             ConnectionFailed: see `tls_is_on`.
             AuthenticationFailed: see `check_method`.
         """
-        encrypted = tls_is_on(self.target, abilities)
-        self._is_private = self._is_private or encrypted
+        self._is_encrypted = tls_is_on(self.target, abilities)
         self._is_local = self._is_local or is_loopback(peer)
-        check_method(method, secure=self._is_private)
-        return encrypted
+        self._check(method)
+        return self._is_encrypted
 
     def heard(self, packet: bytes) -> None:
         """Look at a packet of the server's before the library does.
@@ -125,10 +130,14 @@ class Login:
             # Without an end it is no name, and without a name it is the oldest method.
             name, end, _ = packet[1:].partition(b"\0")
             method = name.decode("ascii", "replace") if end else ""
-            check_method(method, secure=self._is_private)
-        elif packet[:1] == _MORE and len(packet) > 2 and not self._is_private:
+            self._check(method)
+        elif packet[:1] == _MORE and len(packet) > 2 and not self._is_encrypted:
             # Two bytes are a step of the method; more is the key to encrypt with.
             check_key(local=self._is_local)
+
+    def _check(self, method: str) -> None:
+        safe = self._is_encrypted or self._is_local
+        check_method(method, secure=safe or self.target.clear_text)
 
 
 def tls_is_on(target: Target, abilities: int) -> bool:
@@ -155,16 +164,13 @@ def check_method(method: str, *, secure: bool) -> None:
 
     Args:
         method: what the server asks for; the libraries refuse those they do not know.
-        secure: nobody can listen.
+        secure: nobody can listen; or so the user has decided.
 
     Raises:
         AuthenticationFailed: the method is not to be used here.
     """
     if method in _CLEAR and not secure:
-        raise AuthenticationFailed(
-            "the server asks for the password in clear text, and the line is not "
-            "encrypted; it was not sent"
-        )
+        raise AuthenticationFailed(CLEAR_TEXT)
     if method == _OLD or not method:
         raise AuthenticationFailed(
             f"the server asks for {_OLD}, which gives the password away; it was "

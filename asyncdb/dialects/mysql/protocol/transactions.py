@@ -49,7 +49,7 @@ class Transactions:
         """Roll back; a session that is gone was rolled back by the server."""
         wire = self._exchange.wire
         if wire.is_gone:
-            self._exchange.abort()
+            self._exchange.hang_up()
             return
         try:
             await self._exchange.command("ROLLBACK")

@@ -145,6 +145,10 @@ class Wire:
         """Closed by us or by the other side, as far as the loop has heard."""
         return self.line.is_gone
 
+    def unread(self) -> bytes:
+        """Return what has come and was not read, without waiting."""
+        return self.line.unread()
+
     def abort(self) -> None:
         """Cut the line."""
         self.line.abort()

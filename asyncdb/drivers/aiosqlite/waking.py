@@ -24,66 +24,66 @@ class Done(Protocol):
         ...
 
 
-class Bell(Protocol):
+class Waker(Protocol):
     """Wakes one event loop."""
 
-    def ring(self, done: Done) -> None:
+    def wake(self, done: Done) -> None:
         """Have it settled in the loop, if there still is one; from any thread."""
         ...
 
 
-def bell(loop: asyncio.AbstractEventLoop) -> Bell:
-    """Return the bell of a running loop, which lasts as long as that loop."""
+def waker(loop: asyncio.AbstractEventLoop) -> Waker:
+    """Return the waker of a running loop, which lasts as long as that loop."""
     if sys.platform == "win32":  # its loops watch sockets alone, and tell so too late
-        return _Knocker(loop)
-    known = _bells.get(loop)
+        return _CallSoon(loop)
+    known = _wakers.get(loop)
     found = None if known is None else known()
     if found is None:
         try:
-            found = _Pile()
+            found = _Pipe()
             loop.add_reader(found.pipe[0], found.answer)
         except (
             NotImplementedError,  # how AbstractEventLoop says that it watches no files
             OSError,  # no file is left for the pipe
         ):
-            return _Knocker(loop)
-        _bells[loop] = ref(found)
+            return _CallSoon(loop)
+        _wakers[loop] = ref(found)
     return found
 
 
-class _Pile:
+class _Pipe:
     """What is done, and a pipe for the loop to watch."""
 
-    __slots__ = ("__weakref__", "_done", "_rung", "pipe")
+    __slots__ = ("__weakref__", "_done", "_woken", "pipe")
 
     def __init__(self) -> None:
         self._done: deque[Done] = deque()
-        self._rung = False
+        self._woken = False
         self.pipe: tuple[int, ...] = ()  # when there is no room for one
         self.pipe = os.pipe()
         for end in self.pipe:
             os.set_blocking(end, False)
 
-    def ring(self, done: Done) -> None:
+    def wake(self, done: Done) -> None:
         self._done.append(done)
-        # Two threads may both find it silent, and ring twice. The loop marks it silent
-        # before it looks at the pile, so that nothing is left lying there.
-        if not self._rung:
-            self._rung = True
+        # Two threads may both find it not woken, and wake it twice. The loop takes the
+        # mark away before it looks at the pile, so that nothing is left lying there.
+        if not self._woken:
+            self._woken = True
             os.write(self.pipe[1], b"!")
 
     def answer(self) -> None:
         with contextlib.suppress(BlockingIOError):
             os.read(self.pipe[0], 64)
-        self._rung = False
+        self._woken = False
         done = self._done
         try:
             # Not all that will come: tasks run meanwhile, and have more done.
             for _ in range(len(done)):
                 done.popleft().settle()
         finally:
-            if done and not self._rung:  # a task has ended the program
-                self._rung = True
+            if done and not self._woken:  # a task has ended the program
+                self._woken = True
                 os.write(self.pipe[1], b"!")
 
     def __del__(self) -> None:
@@ -92,19 +92,19 @@ class _Pile:
             os.close(end)
 
 
-class _Knocker:
+class _CallSoon:
     """The way that every loop has."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
 
-    def ring(self, done: Done) -> None:
+    def wake(self, done: Done) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is gone, and who waited too
             self._loop.call_soon_threadsafe(done.settle)
 
 
 # The loop itself holds its pile. Held here, one with jobs that nobody will settle any
 # more would stay for ever, as they know their loop.
-_bells: WeakKeyDictionary[asyncio.AbstractEventLoop, ReferenceType[_Pile]] = (
+_wakers: WeakKeyDictionary[asyncio.AbstractEventLoop, ReferenceType[_Pipe]] = (
     WeakKeyDictionary()
 )

@@ -1,4 +1,4 @@
-"""The bell by which SQLite's threads wake their loop."""
+"""How SQLite's threads wake their loop."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ from weakref import ref
 import pytest
 
 import asyncdb
-from asyncdb.drivers.aiosqlite.bell import Bell, bell
+from asyncdb.drivers.aiosqlite.waking import Waker, waker
 
 
 class Endless:
     """Is done again as soon as it is settled, for a while."""
 
-    def __init__(self, bell: Bell, times: int) -> None:
-        self._bell = bell
+    def __init__(self, waker: Waker, times: int) -> None:
+        self._waker = waker
         self.left = times
         self.over = asyncio.Event()
 
     def settle(self) -> None:
-        """Ring again."""
+        """Be done again."""
         self.left -= 1
         if self.left:
-            self._bell.ring(self)
+            self._waker.wake(self)
         else:
             self.over.set()
 
 
-async def test_the_loop_does_other_things_between_two_rings() -> None:
+async def test_the_loop_does_other_things_between_two_wakings() -> None:
     """Tasks whose statements are done at once keep nobody else from running."""
-    ours = bell(asyncio.get_running_loop())
+    ours = waker(asyncio.get_running_loop())
     done = Endless(ours, 100)
-    ours.ring(done)
+    ours.wake(done)
     for _ in range(10):
         await asyncio.sleep(0)
 
@@ -73,17 +73,17 @@ class NoReaders(asyncio.SelectorEventLoop):
         return asyncio.SelectorEventLoop._add_reader(self, *args)
 
 
-async def its_bell() -> Bell:
-    """Return the bell of the loop that runs this."""
-    return bell(asyncio.get_running_loop())
+async def its_waker() -> Waker:
+    """Return the waker of the loop that runs this."""
+    return waker(asyncio.get_running_loop())
 
 
 def test_what_is_done_after_its_loop_goes_with_it() -> None:
     """A job of a loop that is closed keeps neither that loop nor its pipe."""
     loop = asyncio.new_event_loop()
-    ours = loop.run_until_complete(its_bell())
+    ours = loop.run_until_complete(its_waker())
     loop.close()
-    ours.ring(Once(loop))
+    ours.wake(Once(loop))
     left = [ref(loop), ref(ours)]
     del loop, ours
     gc.collect()
@@ -99,24 +99,24 @@ async def test_no_file_is_left_for_a_pipe() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
     try:
-        ours = bell(loop)
+        ours = waker(loop)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    ours.ring(done)
+    ours.wake(done)
     await done.settled.wait()
 
-    assert ours is not bell(loop)
-    assert bell(loop) is bell(loop)
+    assert ours is not waker(loop)
+    assert waker(loop) is waker(loop)
 
 
 def test_a_task_that_ends_the_program_leaves_the_others_to_clean_up() -> None:
     """What lies behind it on the pile is settled when the loop runs again."""
     loop = asyncio.new_event_loop()
     try:
-        ours = loop.run_until_complete(its_bell())
+        ours = loop.run_until_complete(its_waker())
         done = Once(loop)
-        ours.ring(Ends(loop))
-        ours.ring(done)
+        ours.wake(Ends(loop))
+        ours.wake(done)
         with pytest.raises(KeyboardInterrupt):
             loop.run_forever()
         loop.run_until_complete(asyncio.wait_for(done.settled.wait(), 5))

@@ -1,0 +1,89 @@
+"""BEGIN, COMMIT and ROLLBACK on a driver's session, with certainty about their end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any
+
+from asyncdb import errors
+from asyncdb.connection.deadline import within
+
+if TYPE_CHECKING:
+    from asyncdb.driver import Driver, DriverConnection
+    from asyncdb.options import TransactionOptions
+
+logger = logging.getLogger("asyncdb")
+
+
+class TransactionControl:
+    """Begins and ends transactions, so that none is left open for nobody.
+
+    Args:
+        driver: names what its library raises.
+        limit: seconds for BEGIN and COMMIT; `None` for as long as they take.
+        patience: seconds for ROLLBACK, after which the line is cut.
+    """
+
+    __slots__ = ("_driver", "_limit", "_patience")
+
+    def __init__(self, driver: Driver, limit: float | None, patience: float) -> None:
+        self._driver = driver
+        self._limit = limit
+        self._patience = patience
+
+    async def begin(self, inner: DriverConnection, options: TransactionOptions) -> None:
+        """Open a transaction; a failure leaves none open."""
+        try:
+            await within(self._limit, inner.begin(options))
+        except BaseException:
+            if inner.in_transaction():  # it began all the same, and for nobody
+                await self.roll_back(inner)
+            raise
+
+    async def commit(self, inner: DriverConnection) -> None:
+        """Commit.
+
+        Raises:
+            CommitUnknown: COMMIT was sent and its answer never came.
+        """
+        try:
+            await within(self._limit, inner.commit())
+        except errors.StatementTimeout as error:  # ours: there was no answer
+            if not inner.is_closed() and inner.in_transaction():
+                raise
+            raise _unknown() from error
+        except Exception as error:
+            found = self._driver.translate(error)
+            if isinstance(found, errors.ConnectionLost) or inner.is_closed():
+                raise _unknown() from error
+            raise
+        except BaseException as error:
+            if not inner.is_closed() and inner.in_transaction():
+                raise  # certainly not committed
+            raise error from _unknown()
+
+    async def roll_back(self, inner: DriverConnection) -> None:
+        """Roll back in bounded time."""
+        await self.bounded(inner, inner.rollback())
+
+    async def bounded(
+        self, inner: DriverConnection, work: Coroutine[Any, Any, None]
+    ) -> None:
+        """Roll back by `work` in bounded time; a line that is cut rolls back too."""
+        try:
+            await within(self._patience, work)
+        except errors.StatementTimeout:
+            logger.warning("no answer to ROLLBACK; the connection is cut")
+            inner.terminate()
+        except asyncio.CancelledError:
+            inner.terminate()  # or the transaction would stay open
+            raise
+
+
+def _unknown() -> errors.CommitUnknown:
+    return errors.CommitUnknown(
+        "COMMIT was sent and its answer never came: it may or may not have happened; "
+        "look before you repeat it"
+    )

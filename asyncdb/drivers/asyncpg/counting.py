@@ -1,0 +1,30 @@
+"""How many rows a statement was about: read from its tag, or returned one by one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from asyncdb.dialects.postgresql import LEXIS
+from asyncdb.sql import Statement
+from asyncdb.sql.lexer import scan
+from asyncdb.sql.parameters import join
+
+
+def count(tag: str | None) -> int:
+    """Read the number at the end of a command tag.
+
+    Example:
+        >>> count("INSERT 0 1"), count("CREATE TABLE")
+        (1, -1)
+    """
+    number = (tag or "").rpartition(" ")[2]
+    return int(number) if number.isdigit() else -1
+
+
+def returning(statement: Statement) -> Statement:
+    """Return a statement that writes with something to return for each row."""
+    *pieces, last = statement.pieces
+    ends = [start for kind, start, _ in scan(last, LEXIS) if kind == "semicolon"]
+    pieces.append(f"{last[: ends[0]] if ends else last}\nRETURNING 1")
+    text = join(tuple(pieces), statement.keys, "dollar")
+    return replace(statement, text=text, pieces=tuple(pieces))

@@ -1,0 +1,74 @@
+"""What the server says when it ends an idle session, which asyncpg throws away.
+
+A server that shuts down, or ends a session that was idle too long, says so unasked.
+asyncpg expects nothing then, and of what it was told only the end of the line is left.
+So its protocol has a listener in front of it, which keeps such a message. That costs a
+call for each read of the socket, and nothing for each row.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from asyncpg.exceptions import PostgresError
+
+_FINAL = frozenset([b"FATAL", b"PANIC"])
+
+
+class LastWords:
+    """Stands between a transport and asyncpg's protocol."""
+
+    __slots__ = (
+        *("_said", "connection_lost", "data_received", "eof_received"),
+        *("pause_writing", "resume_writing"),
+    )
+
+    def __init__(self, protocol: Any) -> None:
+        receive = protocol.data_received
+        said: list[tuple[str, str]] = []
+
+        # Quicker than a method; and there is no cycle, for it knows only the list.
+        def data_received(data: bytes) -> None:
+            if data[0] == 69:  # "E": it begins like an error
+                said.extend(_final(data))
+            receive(data)
+
+        self._said = said
+        self.data_received = data_received
+        self.connection_lost = protocol.connection_lost
+        self.eof_received = protocol.eof_received
+        self.pause_writing = protocol.pause_writing
+        self.resume_writing = protocol.resume_writing
+
+    @classmethod
+    def of(cls, native: Any) -> LastWords:
+        """Listen to an open connection of asyncpg's."""
+        listener = cls(native._protocol)
+        native._transport.set_protocol(listener)
+        return listener
+
+    @property
+    def said(self) -> tuple[str, str] | None:
+        """SQLSTATE and message of the error with which the server ended the session."""
+        return self._said[-1] if self._said else None
+
+    def learn(self, error: BaseException) -> None:
+        """Take note of what asyncpg has kept as the cause of an error of its own."""
+        cause: Any = error.__cause__
+        if not self._said and isinstance(cause, PostgresError):
+            state = str(getattr(cause, "sqlstate", ""))
+            self._said.append((state, str(cause.args[0])))
+
+
+def _final(data: bytes) -> list[tuple[str, str]]:
+    """Read SQLSTATE and message of an error that ends the session, if it is one.
+
+    Its fields have a letter each and are ended by zeros:
+    https://www.postgresql.org/docs/current/protocol-error-fields.html
+    """
+    end = 1 + int.from_bytes(data[1:5], "big")
+    fields = {field[:1]: field[1:] for field in data[5:end].split(b"\0")}
+    if len(data) != end or fields.get(b"V") not in _FINAL:
+        return []
+    state, text = fields.get(b"C", b""), fields.get(b"M", b"")
+    return [(state.decode("ascii", "replace"), text.decode("utf-8", "replace"))]
