@@ -255,9 +255,7 @@ async def test_a_folder_that_is_not_there(tmp_path: Path, how: dict[str, Any]) -
     """No mode makes a folder, and none takes one for a file."""
     with pytest.raises(asyncdb.ConnectionFailed, match=r"the folder .*gone.? does not"):
         await asyncdb.connect(f"sqlite:///{tmp_path / 'gone' / 'a.db'}", **how)
-    with pytest.raises(
-        asyncdb.ConnectionFailed, match="is a folder, and not a"
-    ):
+    with pytest.raises(asyncdb.ConnectionFailed, match="is a folder, and not a"):
         await asyncdb.connect(f"sqlite:///{tmp_path}", **how)
 
 
