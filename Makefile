@@ -26,8 +26,8 @@ lint: .venv/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 types: .venv/dev
-	$(BIN)/mypy asyncdb tests/plugins $(wildcard tests/typing)
-	$(BIN)/pyright --pythonpath $(BIN)/python asyncdb tests/plugins $(wildcard tests/typing)
+	$(BIN)/mypy asyncdb tests/plugins tests/typing/reveal.py
+	$(BIN)/pyright --pythonpath $(BIN)/python asyncdb tests/plugins tests/typing/reveal.py
 floors: .venv/dev
 	$(BIN)/lint-imports --no-cache
 

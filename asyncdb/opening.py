@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Generator
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from asyncdb import errors
 from asyncdb.connection import Connection
@@ -21,6 +21,7 @@ from asyncdb.url import DatabaseURL
 if TYPE_CHECKING:
     from asyncdb.driver import Driver, DriverConnection
     from asyncdb.options import ConnectOptions
+    from asyncdb.options.keywords import ConnectKeywords, PoolKeywords
 
 
 class Connecting:
@@ -59,7 +60,7 @@ class Connecting:
         return Connection(session)
 
 
-def connect(url: str | DatabaseURL, **options: Any) -> Connecting:
+def connect(url: str | DatabaseURL, **options: Unpack[ConnectKeywords]) -> Connecting:
     """Open a connection to the database at `url`.
 
     Args:
@@ -87,7 +88,7 @@ def connect(url: str | DatabaseURL, **options: Any) -> Connecting:
         >>> asyncio.run(main())
         'hello'
     """
-    return Connecting(DatabaseURL(url), options)
+    return Connecting(DatabaseURL(url), {**options})
 
 
 class CreatingPool:
@@ -132,7 +133,9 @@ class CreatingPool:
         return await Pool(driver, url, options, options, opener)._open()
 
 
-def create_pool(url: str | DatabaseURL, **options: Any) -> CreatingPool:
+def create_pool(
+    url: str | DatabaseURL, **options: Unpack[PoolKeywords]
+) -> CreatingPool:
     """Open a pool of connections to the database at `url`.
 
     It opens `min_size` connections before it returns, and tries one at least, so that a
@@ -163,7 +166,7 @@ def create_pool(url: str | DatabaseURL, **options: Any) -> CreatingPool:
         >>> asyncio.run(main())
         'hello'
     """
-    return CreatingPool(DatabaseURL(url), options)
+    return CreatingPool(DatabaseURL(url), {**options})
 
 
 def _not_open(
@@ -193,8 +196,9 @@ async def open_session(
     failures: list[errors.Error] = []
     for one in url.each_host():
         inner: DriverConnection | None = None
+        scope = asyncio.timeout(options.connect_timeout)
         try:
-            async with asyncio.timeout(options.connect_timeout) as scope:
+            async with scope:
                 inner = await driver.connect(one, options)
                 return await _prepared(Session(driver, inner, url, options), options)
         except Exception as error:

@@ -123,8 +123,9 @@ class Checkout:
     ) -> bool:
         """Ask `on_acquire`; what it does not want is closed."""
         verdict: object = False
+        scope = asyncio.timeout(timeout)
         try:
-            async with asyncio.timeout(timeout) as scope:
+            async with scope:
                 verdict, touched = await run_hook("on_acquire", hook, lease.session)
             lease.session.touched = touched
         except TimeoutError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import inspect
 import re
 import shutil
@@ -329,3 +330,42 @@ def test_authors_come_in_by_one_door(file: str, also: str) -> None:
 def test_a_side_door_is_seen(line: str) -> None:
     """The check of the door bites: each way around it is found."""
     assert 1 == len(strange_imports(line))
+
+
+# Families that are three deep, and why: what is declared once for all is inherited.
+DEEPER = {
+    "ConnectOptions": "an engine's options are a server's, and those anybody's",
+    "Row": "a row by position, for libraries whose rows know no names",
+    "Chapter": "the kit is its chapters",
+}
+
+
+def depth(kind: type) -> int:
+    """How many classes of ours stand above each other in a class."""
+    ours = [base for base in kind.__bases__ if base.__module__.startswith("asyncdb")]
+    return 1 + max(map(depth, ours), default=0)
+
+
+def test_no_class_is_more_than_two_deep() -> None:
+    """A class has what it needs; what it is, it is by one other class at most."""
+    kinds: set[type] = set()
+    for path in SOURCES:
+        name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        found = vars(importlib.import_module(name.removesuffix(".__init__"))).values()
+        kinds |= {one for one in found if inspect.isclass(one)}
+    deep = {
+        kind
+        for kind in kinds
+        if kind.__module__.startswith("asyncdb")
+        and depth(kind) > 2
+        and not issubclass(kind, Exception)  # PEP 249's tree
+    }
+
+    families = {family: [k for k in deep if named(k, family)] for family in DEEPER}
+    assert all(families.values())
+    assert [] == sorted(map(str, deep.difference(*families.values())))
+
+
+def named(kind: type, family: str) -> bool:
+    """Whether a class is of a family."""
+    return family in {base.__name__ for base in kind.__mro__}

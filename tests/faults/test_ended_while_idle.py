@@ -195,7 +195,7 @@ async def test_ended_by_us(db: asyncdb.Connection) -> None:
     """What this side has closed, cut, or given back is closed, and not lost."""
     task = asyncio.ensure_future(db.fetchval("SELECT 1"))
     await asyncio.sleep(0)
-    db._session.terminate()
+    db._session.inner.terminate()
     await asyncio.wait([task])
     for _ in range(2):
         with pytest.raises(asyncdb.ConnectionClosed):

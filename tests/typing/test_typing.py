@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import re
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -9,8 +11,19 @@ from pathlib import Path
 
 import pytest
 
+from tests.plugins.keywords import FILE, render
+
 ROOT = Path(__file__).resolve().parents[2]
 REVEAL = "tests/typing/reveal.py"
+KEYWORDS = "tests/typing/keywords.py"
+CHECKERS = pytest.mark.parametrize(
+    "program",
+    [
+        ["mypy", "--strict", "--no-error-summary"],
+        ["pyright", "--pythonpath", sys.executable],
+    ],
+    ids=["mypy", "pyright"],
+)
 
 
 def check(program: list[str], folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
@@ -27,14 +40,7 @@ def check(program: list[str], folder: Path = ROOT) -> subprocess.CompletedProces
 
 
 @pytest.mark.timeout(240)
-@pytest.mark.parametrize(
-    "program",
-    [
-        ["mypy", "--strict", "--no-error-summary"],
-        ["pyright", "--pythonpath", sys.executable],
-    ],
-    ids=["mypy", "pyright"],
-)
+@CHECKERS
 def test_types_are_what_they_seem(program: list[str]) -> None:
     """Every verb reveals the right type, with and without `into`."""
     result = check([*program, REVEAL])
@@ -53,3 +59,24 @@ def test_the_checker_bites(tmp_path: Path) -> None:
 
     assert result.returncode == 1
     assert "assert-type" in result.stdout
+
+
+@pytest.mark.timeout(240)
+@CHECKERS
+def test_keywords_are_known(program: list[str]) -> None:
+    """A misspelt option, or a value of another type, is an error; others are none."""
+    lines = (ROOT / KEYWORDS).read_text().splitlines()
+    result = check([*program, KEYWORDS])
+    found = {int(n) for n in re.findall(r"keywords\.py:(\d+)", result.stdout)}
+
+    expected = {n for n, line in enumerate(lines, 1) if line.endswith("# wrong")}
+    assert expected == found, result.stdout
+
+
+def test_keywords_are_those_of_the_option_classes() -> None:
+    """The file for editors has each option, its type and its words, and no other."""
+
+    def told(text: str) -> list[str]:
+        return [" ".join(ast.unparse(node).split()) for node in ast.parse(text).body]
+
+    assert told(render()) == told(FILE.read_text())
