@@ -393,7 +393,7 @@ async def counts(db: Connection, sql: str, params: list[Any]) -> tuple[int, int 
 
 
 async def test_a_procedure_gives_its_first_rows(db: Connection, table: str) -> None:
-    """CALL: the first result with columns; the rest is read and left."""
+    """CALL: `fetchall` and a stream give the first result with columns."""
     await db.execute(f"CREATE TABLE {table} (a INT)")
     await db.execute(
         f"CREATE PROCEDURE p_{table}() BEGIN INSERT INTO {table} VALUES (1);"

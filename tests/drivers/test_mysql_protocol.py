@@ -113,12 +113,21 @@ def test_an_answer_may_be_cut_anywhere() -> None:
     whole = read(data)
 
     assert whole.done
-    assert [value for row in rows for value in row] == whole.values
+    assert [value for row in rows for value in row] == whole.earlier[0].values
+    assert [] == whole.values
     cuts = [*range(1, 450), *random.sample(range(450, len(data)), 50)]
     for cut in cuts:
-        assert whole.values == read(data[:cut], data[cut:]).values
+        assert told(whole) == told(read(data[:cut], data[cut:]))
     pieces = [data[i : i + 777] for i in range(0, len(data), 777)]
-    assert whole.values == read(*pieces).values
+    assert told(whole) == told(read(*pieces))
+
+
+def told(answer: Answer) -> list[object]:
+    """What an answer and those in it say."""
+    return [
+        (part.shape and part.shape.columns, part.values, part.affected, part.made)
+        for part in (*answer.earlier, answer)
+    ]
 
 
 def test_every_byte_alone() -> None:
@@ -130,7 +139,8 @@ def test_every_byte_alone() -> None:
         answer.feed(data[i : i + 1])
 
     assert answer.done
-    assert ([b"1", None], 3, 4) == (answer.values, answer.affected, answer.made)
+    assert [b"1", None] == answer.earlier[0].values
+    assert ([], 3, 4) == (answer.values, answer.affected, answer.made)
 
 
 @pytest.mark.parametrize("size", [FULL - 5, FULL - 4, FULL - 3, FULL, 2 * FULL - 4])
@@ -173,19 +183,38 @@ def test_an_error_may_end_the_rows() -> None:
     assert error(1242) == answer.error
 
 
-def test_the_first_result_with_columns_is_kept() -> None:
-    """A procedure's further results are read and left."""
-    payloads = [
-        ok(1, 0, MORE),
-        *result(["a"], [[b"1"]], MORE),
-        *result(["b", "c"], [[b"2", b"3"]] * 5, MORE),
-        ok(7, 0, 1),
-    ]
-    answer = read(packets(*payloads))
+PROCEDURE = packets(
+    ok(1, 0, MORE),
+    *result(["a"], [[b"1"]], MORE),
+    *result(["b", "c"], [[b"2", b"3"]] * 5, MORE),
+    ok(7, 0, 1),
+)
+
+
+def test_all_results_of_a_procedure_are_kept() -> None:
+    """Each result is put by when the next begins, and the answer is the last one."""
+    answer = read(PROCEDURE)
+
+    assert answer.done
+    assert [
+        (None, [], 1, 0),
+        ((("a", 253),), [b"1"], 0, 0),
+        ((("b", 253), ("c", 253)), [b"2", b"3"] * 5, 0, 0),
+        (None, [], 7, 0),
+    ] == told(answer)
+    assert 1 == answer.status
+
+
+def test_the_first_result_with_columns_is_streamed() -> None:
+    """Read in pieces, a procedure's further results are read and left."""
+    answer = Answer()
+    answer.is_stream = True
+    answer.feed(PROCEDURE)
 
     assert answer.done
     assert (("a", 253),) == (answer.shape and answer.shape.columns)
     assert ([b"1"], 7, 1) == (answer.values, answer.affected, answer.status)
+    assert [] == answer.earlier
 
 
 def test_a_shape_is_not_taken_for_a_longer_one() -> None:

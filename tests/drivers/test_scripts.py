@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 import asyncdb
@@ -157,3 +159,65 @@ async def test_ten_thousand_statements(db: asyncdb.Connection, table: str) -> No
         count += cur.rowcount
 
     assert 10_000 == count == await db.fetchval(f"SELECT count(*) FROM {table}")
+
+
+@engines("mariadb", "mysql", "mariadb+asyncmy", "mysql+asyncmy")
+async def test_all_results_of_a_procedure(db: asyncdb.Connection, table: str) -> None:
+    """Each SELECT of a procedure is a result, then come its counts, then the end."""
+    await db.executescript(f"""
+        CREATE TABLE {table} (id INT PRIMARY KEY, at TIMESTAMP NULL, name VARCHAR(9));
+        CREATE PROCEDURE {table}_p(IN n INT, OUT total INT) BEGIN
+            SELECT id, name FROM {table} ORDER BY id;
+            SELECT at FROM {table} WHERE id = n;
+            SELECT 1 WHERE 1 = 0;
+            SELECT count(*) INTO total FROM {table};
+            UPDATE {table} SET name = 'z' WHERE id <= n;
+        END
+    """)
+    noon = datetime(2024, 2, 29, 12, tzinfo=UTC)
+    rows = [[n, noon, f"n{n}"] for n in range(1, 4)]
+    await db.executemany(f"INSERT INTO {table} VALUES (?, ?, ?)", rows)
+    try:
+        cur = await db.execute(f"CALL {table}_p(?, @total)", [2])
+        assert [(1, "n1"), (2, "n2"), (3, "n3")] == await cur.fetchall()
+        assert cur.nextset()
+        assert [noon] == await cur.fetchall(into=datetime)
+        assert cur.nextset()
+        assert (0, []) == (cur.rowcount, await cur.fetchall())
+        assert cur.description is not None
+        assert cur.nextset()
+        assert cur.description is None
+        assert cur.rowcount in (2, 3)  # MariaDB adds what SELECT ... INTO found
+        assert cur.nextset() is None
+        assert 3 == await db.fetchval("SELECT @total")
+
+        async with db.stream(f"CALL {table}_p(1, @total)") as first:
+            assert 3 == len([row async for row in first])
+        assert 7 == await db.fetchval("SELECT 7")
+    finally:
+        await db.execute(f"DROP PROCEDURE {table}_p")
+
+
+@engines("mariadb", "mysql", "mariadb+asyncmy", "mysql+asyncmy")
+async def test_a_procedure_on_a_pool(database_url: str, table: str) -> None:
+    """A pool's cursor keeps all results, the connection is back; errors are errors."""
+    async with asyncdb.create_pool(database_url, max_size=1) as pool:
+        await pool.executescript(f"""
+            CREATE TABLE {table} (id INT);
+            CREATE PROCEDURE {table}_p() BEGIN SELECT 1; SELECT repeat('x', 70000); END;
+            CREATE PROCEDURE {table}_q() BEGIN SELECT 1; SELECT * FROM {table}_no; END
+        """)
+        try:
+            cur = await pool.execute(f"CALL {table}_p()")
+            assert 0 == pool.stats().in_use
+            found = [await cur.fetchval()]
+            while cur.nextset():
+                found.append(await cur.fetchval() if cur.description else "end")
+            assert [1, "x" * 70000, "end"] == found
+            with pytest.raises(asyncdb.UndefinedTable):
+                await pool.execute(f"CALL {table}_q()")
+            assert 7 == await pool.fetchval("SELECT 7")
+        finally:
+            await pool.executescript(
+                f"DROP PROCEDURE {table}_p; DROP PROCEDURE {table}_q"
+            )

@@ -13,7 +13,7 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from asyncmy.protocol import parse_rows_from_buffer
 
@@ -76,6 +76,11 @@ class CompiledAnswer(Answer):
         """Keep no rows from here on."""
         self._made, self._start = [], 0
         super().discard()
+
+    def _put_by(self) -> Answer:
+        part = cast("CompiledAnswer", super()._put_by())
+        part._made, self._made = self._made, []
+        return part
 
     # -- steps -----------------------------------------------------------------------
 

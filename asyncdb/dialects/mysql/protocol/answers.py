@@ -10,7 +10,9 @@ Rules:
 
 An answer is one or more results, each an OK packet, or column definitions and rows
 (https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_command_phase.html).
-Kept are the rows of the first result that has columns, and what the last OK said.
+A procedure gives one for each SELECT in it, and one more: those that were complete
+when another began are in `earlier`. Of an answer that is read in pieces only the first
+result with columns is kept.
 """
 
 from __future__ import annotations
@@ -51,7 +53,9 @@ class Answer:
         missing: how many bytes the packet that is incomplete lacks, at least.
         rest: bytes after the end of the answer.
         error: the error packet that ended it.
-        shape: of the first result that has columns.
+        earlier: the results before the last one, each like an answer of its own.
+        is_stream: it is read in pieces: what follows its first rows is passed over.
+        shape: of the result's columns.
         values: raw values of its rows, which `take` empties.
         status: the server's status bits, as last told.
         affected: rows that the last statement matched, changed or inserted.
@@ -69,7 +73,9 @@ class Answer:
         "_width",
         "affected",
         "done",
+        "earlier",
         "error",
+        "is_stream",
         "made",
         "missing",
         "shape",
@@ -84,13 +90,14 @@ class Answer:
         self._discarding = False
         self._position = 0
         self._sequence = first & 255  # of the next packet
-        # Unbound: a bound method would make a cycle of each answer.
-        self._step: Callable[[Any], bool] = Answer._head
+        self._step: Callable[[Any], bool] = Answer._head  # unbound, or it is a cycle
         self._taken = 0  # values given out, which are still in `values`
         self._utc = utc
         self._width = 0
         self.affected = 0
         self.done = False
+        self.earlier: list[Answer] = []
+        self.is_stream = False
         self.error: bytes | None = None
         self.made = 0
         self.missing = 4
@@ -230,9 +237,21 @@ class Answer:
         """End a result."""
         self.status = status
         if status & MORE_RESULTS:
+            if not self.is_stream and not self._discarding:
+                self.earlier.append(self._put_by())
             self._step = Answer._head
         else:
             self.done = True
+
+    def _put_by(self) -> Answer:
+        """Put a result by that is complete, for the next one begins."""
+        part = type(self)()
+        part.affected, part.made = self.affected, self.made
+        self.affected = self.made = 0
+        part.shape, self.shape = self.shape, None
+        part.values, self.values = self.values, []
+        part.done = True
+        return part
 
     def _columns(self) -> bool:
         data, size = self._data, len(self._data)
@@ -366,11 +385,7 @@ class Answer:
 
 
 def farewell(data: bytes) -> Reason:
-    """Read why the server has ended a session.
-
-    Args:
-        data: what it sent unasked: an error packet, or nothing.
-    """
+    """Read why the server has ended a session, in what it sent unasked, if anything."""
     end = 4 + int.from_bytes(data[:3], "little")
     if 4 < end <= len(data) and data[4] == _ERROR:
         return read_packet(data[4:end])

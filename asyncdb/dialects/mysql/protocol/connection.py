@@ -107,13 +107,18 @@ class MySQLConnection(DriverConnection):
             raise
         if self._transactions.autocommit_off and not self._wire.in_transaction:
             await self._transactions.restore_autocommit()
-        shape = answer.shape
-        if shape is None:
-            return Result(None, [], *_counts(statement, answer))
-        if shape.has_timestamps and not session.sure:
-            await self._refresh()  # what they mean depends on the session's time zone
-        rows = answer.take(None, utc=session.utc)
-        return Result(shape.columns, rows, len(rows))
+        found: Result | None = None
+        for part in (answer, *reversed(answer.earlier)):
+            shape = part.shape
+            if shape is None:
+                found = Result(None, [], *_counts(statement, part), found)
+                continue
+            if shape.has_timestamps and not session.sure:
+                await self._refresh()  # what they mean depends on the time zone
+            rows = part.take(None, utc=session.utc)
+            found = Result(shape.columns, rows, len(rows), None, found)
+        assert found is not None  # noqa: S101  # there is one result at least
+        return found
 
     async def execute_many(
         self, statement: Statement, rows: Sequence[Sequence[Any]]
@@ -207,6 +212,8 @@ class MySQLConnection(DriverConnection):
 def _counts(statement: Statement, answer: Answer) -> tuple[int, int | None]:
     """Read `rowcount` and `lastrowid` out of an OK packet."""
     verb = statement.verb
+    if verb == "CALL":
+        return answer.affected, None  # the server's own number, of its last statement
     if verb not in _COUNTED:
         return -1, None
     made = answer.made if verb in _INSERTS else 0

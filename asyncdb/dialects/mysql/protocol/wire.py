@@ -100,7 +100,9 @@ class Wire:
     def begin_answer(self, payload: bytes, *, utc: bool) -> Answer:
         """Make what parses an answer that is read in pieces, slowly."""
         self.line.pace(slow=True)
-        return self._make_answer(b"", len(payload) // _MAX_PAYLOAD + 1, utc=utc)
+        answer = self._make_answer(b"", len(payload) // _MAX_PAYLOAD + 1, utc=utc)
+        answer.is_stream = True
+        return answer
 
     def end_answer(self, answer: Answer) -> None:
         """Take note that an answer read in pieces was read to its end."""
