@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from pymysql.constants import CLIENT
 
 import asyncdb
-from asyncdb.dialects.mysql.protocol import login
+from asyncdb.dialects.mysql.protocol import cursor, login
 from asyncdb.dialects.mysql.protocol.answers import Answer
 from tests.plugins.scale import eventually
 
@@ -618,6 +618,38 @@ async def test_a_cancelled_session_is_killed(fake: Fake) -> None:
                 await db.execute("SELECT SLEEP(100)")
 
     assert [3] == [n for n in (sent.count(b"KILL 7") for sent in results) if n]
+
+
+async def test_a_rest_that_does_not_end_ends_the_session(
+    fake: Fake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A result left early whose rest nobody stops: its session is closed and killed."""
+    monkeypatch.setattr(cursor, "LIMIT", 0.05)
+
+    async def endless(peer: Peer) -> bytes:
+        await peer.serve()
+        await peer.command()
+        peer.send(packets(*result(["a"], [[b"1"], [b"2"]])[:-1]))
+        return await peer.everything()
+
+    async def helper(peer: Peer) -> bytes:
+        return await ends_session(peer, lambda: b"KILL 7" in peer.received)
+
+    async with (
+        fake(endless, helper, helper) as (url, results),
+        asyncdb.connect(url) as db,
+    ):
+        async with db.stream("SELECT a FROM t", batch=1) as rows:
+            async for row in rows:
+                assert ("1",) == row
+                break
+        assert db.is_closed
+        with pytest.raises(asyncdb.ConnectionClosed):
+            await db.execute("SELECT 1")
+
+    first, second = (sent for sent in results if b"KILL" in sent)
+    assert b"KILL QUERY 7" in first
+    assert b"KILL 7" in second
 
 
 async def test_a_slot_is_free_when_its_session_is_gone(fake: Fake) -> None:
