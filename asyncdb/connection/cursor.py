@@ -16,7 +16,7 @@ from asyncdb.values.rows import Row
 if TYPE_CHECKING:
     from typing import Self
 
-T = TypeVar("T")
+T = TypeVar("T", default=Row)
 # PEP 249: name, type code, display size, internal size, precision, scale, null ok.
 Description: TypeAlias = tuple[tuple[str, Any, None, None, None, None, None], ...]
 
@@ -147,24 +147,20 @@ class Cursor:
         self._result, self._position = following, 0
         return True
 
-    @overload
-    async def fetchone(self) -> Row | None: ...
-    @overload
-    async def fetchone(self, *, into: TypeForm[T]) -> T | None: ...
-    async def fetchone(self, *, into: Any = None) -> Any:
+    async def fetchone(
+        self,
+        *,
+        into: TypeForm[T] = Row,  # type: ignore[assignment]  # its default
+    ) -> T | None:
         """Return the next row, `None` after the last; see `Executor.fetchone`."""
-        found = self._next(1)
-        return next(iter(found if into is None else self._read(into, found)), None)
+        return next(iter(self._read(into, self._next(1))), None)
 
-    @overload
-    async def fetchmany(self, size: int | None = None) -> list[Row]: ...
-    @overload
     async def fetchmany(
-        self, size: int | None = None, *, into: TypeForm[T]
-    ) -> list[T]: ...
-    async def fetchmany(
-        self, size: int | None = None, *, into: Any = None
-    ) -> list[Any]:
+        self,
+        size: int | None = None,
+        *,
+        into: TypeForm[T] = Row,  # type: ignore[assignment]  # its default
+    ) -> list[T]:
         """Return the next rows.
 
         Args:
@@ -174,17 +170,15 @@ class Cursor:
         Returns:
             The rows; an empty list after the last.
         """
-        found = self._next(self.arraysize if size is None else size)
-        return found if into is None else self._read(into, found)
+        return self._read(into, self._next(self.arraysize if size is None else size))
 
-    @overload
-    async def fetchall(self) -> list[Row]: ...
-    @overload
-    async def fetchall(self, *, into: TypeForm[T]) -> list[T]: ...
-    async def fetchall(self, *, into: Any = None) -> list[Any]:
+    async def fetchall(
+        self,
+        *,
+        into: TypeForm[T] = Row,  # type: ignore[assignment]  # its default
+    ) -> list[T]:
         """Return all rows that are left; see `Executor.fetchall`."""
-        found = self._next(None)
-        return found if into is None else self._read(into, found)
+        return self._read(into, self._next(None))
 
     @overload
     async def fetchval(self) -> Any: ...
@@ -206,7 +200,7 @@ class Cursor:
         return found
 
     def _read(self, into: Any, rows: list[Row]) -> list[Any]:
-        return read_rows(self._held(), into, rows)
+        return read_rows(self._held(), into, rows) if is_typed(into) else rows
 
     @property
     def description(self) -> Description | None:
@@ -275,6 +269,11 @@ class Cursor:
             )
             raise InterfaceError(message)
         return self._runner
+
+
+def is_typed(into: object) -> bool:
+    """Tell whether rows are to become something else than rows."""
+    return into is not Row and into is not None
 
 
 def read_rows(result: Result, into: Any, rows: list[Row]) -> list[Any]:

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any, Generic, overload
 from typing_extensions import TypeForm
 
 from asyncdb.connection.chunks import Rows
-from asyncdb.connection.cursor import Cursor, T, read_rows, read_value
+from asyncdb.connection.cursor import Cursor, T, is_typed, read_rows, read_value
 from asyncdb.connection.runner import B_co, Params, Runner, S_contra, Seconds
 from asyncdb.connection.stream import Stream
 from asyncdb.options import Isolation, TransactionOptions
 from asyncdb.sql import Template
+from asyncdb.values.rows import Row
 
 if TYPE_CHECKING:
     from asyncdb.dialect import Dialect
-    from asyncdb.values.rows import Row
 
 
 class Executor(Generic[S_contra, B_co]):
@@ -191,31 +191,14 @@ class Executor(Generic[S_contra, B_co]):
         """
         return await self._runner.load_rows(table, columns, rows)
 
-    @overload
     async def fetchone(
         self,
         sql: S_contra | Template,
         params: Params = None,
         *,
+        into: TypeForm[T] = Row,  # type: ignore[assignment]  # its default
         timeout: Seconds = None,
-    ) -> Row | None: ...
-    @overload
-    async def fetchone(
-        self,
-        sql: S_contra | Template,
-        params: Params = None,
-        *,
-        into: TypeForm[T],
-        timeout: Seconds = None,
-    ) -> T | None: ...
-    async def fetchone(
-        self,
-        sql: S_contra | Template,
-        params: Params = None,
-        *,
-        into: Any = None,
-        timeout: Seconds = None,
-    ) -> Any:
+    ) -> T | None:
         """Run a statement and return its first row.
 
         Args:
@@ -235,43 +218,22 @@ class Executor(Generic[S_contra, B_co]):
             >>> asyncio.run(main())
             Row(a=1, b=2)
         """
-        plain = into is not None
+        plain = is_typed(into)
         result = await self._runner.execute(sql, params, timeout, plain=plain)
-        found = (
-            result.rows[:1]
-            if into is None
-            else read_rows(result, into, result.rows[:1])
-        )
+        found: list[Any] = result.rows[:1]
+        if plain:
+            found = read_rows(result, into, found)
         return found[0] if found else None
 
-    @overload
     async def fetchmany(
         self,
         sql: S_contra | Template,
         params: Params = None,
         *,
+        into: TypeForm[T] = Row,  # type: ignore[assignment]  # its default
         size: int = 100,
         timeout: Seconds = None,
-    ) -> list[Row]: ...
-    @overload
-    async def fetchmany(
-        self,
-        sql: S_contra | Template,
-        params: Params = None,
-        *,
-        into: TypeForm[T],
-        size: int = 100,
-        timeout: Seconds = None,
-    ) -> list[T]: ...
-    async def fetchmany(
-        self,
-        sql: S_contra | Template,
-        params: Params = None,
-        *,
-        into: Any = None,
-        size: int = 100,
-        timeout: Seconds = None,
-    ) -> list[Any]:
+    ) -> list[T]:
         """Run a statement and return its first rows; the rest is not read.
 
         Args:
@@ -296,31 +258,14 @@ class Executor(Generic[S_contra, B_co]):
         async with opened as rows:
             return await rows.fetchmany()
 
-    @overload
     async def fetchall(
         self,
         sql: S_contra | Template,
         params: Params = None,
         *,
+        into: TypeForm[T] = Row,  # type: ignore[assignment]  # its default
         timeout: Seconds = None,
-    ) -> list[Row]: ...
-    @overload
-    async def fetchall(
-        self,
-        sql: S_contra | Template,
-        params: Params = None,
-        *,
-        into: TypeForm[T],
-        timeout: Seconds = None,
-    ) -> list[T]: ...
-    async def fetchall(
-        self,
-        sql: S_contra | Template,
-        params: Params = None,
-        *,
-        into: Any = None,
-        timeout: Seconds = None,
-    ) -> list[Any]:
+    ) -> list[T]:
         """Run a statement and return all its rows.
 
         With `into`, columns are matched to fields by name, and annotations say what a
@@ -359,9 +304,10 @@ class Executor(Generic[S_contra, B_co]):
             >>> asyncio.run(main())
             [User(id=7, active=True)]
         """
-        plain = into is not None
+        plain = is_typed(into)
         result = await self._runner.execute(sql, params, timeout, plain=plain)
-        return result.rows if into is None else read_rows(result, into, result.rows)
+        found: list[Any] = result.rows
+        return read_rows(result, into, found) if plain else found
 
     @overload
     async def fetchval(
@@ -412,34 +358,15 @@ class Executor(Generic[S_contra, B_co]):
             return result.rows[0][0] if result.rows else None
         return read_value(result, into, result.rows[0])
 
-    @overload
     def stream(
         self,
         sql: S_contra | Template,
         params: Params = None,
         *,
+        into: TypeForm[T] = Row,  # type: ignore[assignment]  # its default
         batch: int = 1000,
         timeout: Seconds = None,
-    ) -> Stream: ...
-    @overload
-    def stream(
-        self,
-        sql: S_contra | Template,
-        params: Params = None,
-        *,
-        into: TypeForm[T],
-        batch: int = 1000,
-        timeout: Seconds = None,
-    ) -> Stream[T]: ...
-    def stream(
-        self,
-        sql: S_contra | Template,
-        params: Params = None,
-        *,
-        into: Any = None,
-        batch: int = 1000,
-        timeout: Seconds = None,
-    ) -> Stream[Any]:
+    ) -> Stream[T]:
         """Read a result in batches, in constant memory.
 
         On PostgreSQL a transaction is held for the life of the block when none is

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic
 
 from typing_extensions import TypeForm, TypeVar
 
-from asyncdb.connection.cursor import Description
+from asyncdb.connection.cursor import Description, is_typed
 from asyncdb.connection.runner import OpenStream, Params, Runner, Seconds
 from asyncdb.errors import InterfaceError
 from asyncdb.values.rows import Row
@@ -56,7 +56,7 @@ class Stream(Generic[RowT]):
         self._sql = sql
         self._params = params
         self._batch = batch
-        self._into = into
+        self._into = into if is_typed(into) else None
         self._timeout = timeout  # for each answer
         self._opened: OpenStream | None = None
 
