@@ -54,7 +54,7 @@ async def test_a_driver_that_does_not_tell(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr("asyncdb.testing.fake.FakeConnection", Mute)
     with faults() as ordered:
         async with asyncdb.connect("fake://") as db:
-            assert not isinstance(db._session, SupportsLastWords)
+            assert not isinstance(db._session.inner, SupportsLastWords)
             ordered.add("execute", LostError())
             with pytest.raises(asyncdb.ConnectionLost):
                 await db.fetchval("SELECT 1")
