@@ -12,11 +12,13 @@ from asyncdb.driver.contract import (
     SupportsPlainRows,
     SupportsReset,
 )
+from asyncdb.options import Notice
 
 __all__ = [
     "Driver",
     "DriverConnection",
     "DriverCursor",
+    "Notice",
     "Result",
     "SupportsExactCount",
     "SupportsLoad",

@@ -11,11 +11,14 @@ from asyncdb.options.declared import (
     TLSMode,
     TransactionOptions,
 )
+from asyncdb.options.notices import Notice, NoticeListener
 
 __all__ = [
     "ConnectOptions",
     "Converters",
     "Isolation",
+    "Notice",
+    "NoticeListener",
     "PoolOptions",
     "ServerOptions",
     "TLSMode",

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from inspect import iscoroutinefunction
 from typing import Any, Literal, TypeAlias
+
+from asyncdb.options.notices import NoticeListener
 
 Isolation = Literal[
     "read uncommitted", "read committed", "repeatable read", "serializable"
@@ -33,6 +36,10 @@ class ConnectOptions:
             makes of a parameter one of the portable set, `decode` is called by `into=`
             where an annotation says `Point`. What the parameter of `decode` is
             annotated with is read first, so that it gets the same on every engine.
+        on_notice: a function that is called with each `Notice` that the server sends
+            beside its answers; without it they go to the logger `asyncdb.server`. What
+            it raises is logged. On MySQL and MariaDB a statement that left warnings
+            costs a round trip then, to ask for them.
     """
 
     connect_timeout: float = 10.0
@@ -40,13 +47,18 @@ class ConnectOptions:
     statement_timeout: float | None = None
     lock_timeout: float | None = 5.0
     converters: Converters = field(default_factory=dict, repr=False)
+    on_notice: NoticeListener | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        """Look at the converters before a connection is open that would have to close.
+        """Look at what is called before a connection is open that would have to close.
 
         Raises:
-            TypeError: they are not types with a pair of functions each.
+            TypeError: the converters are not types with a pair of functions each, or
+                `on_notice` is async.
         """
+        if iscoroutinefunction(self.on_notice):
+            message = "on_notice is called, not awaited: it takes a plain function"
+            raise TypeError(message)
         given: Mapping[Any, Any] = self.converters
         for kind, pair in given.items():
             fits = isinstance(kind, type) and isinstance(pair, tuple)

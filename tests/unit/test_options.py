@@ -198,7 +198,8 @@ def test_what_is_not_given_has_its_default() -> None:
 def test_unknown_names_are_refused(name: str, hint: str) -> None:
     """The error lists the names that there are, and the one that was perhaps meant."""
     known = (
-        "close_timeout, connect_timeout, converters, lock_timeout, statement_timeout, "
+        "close_timeout, connect_timeout, converters, lock_timeout, on_notice, "
+        "statement_timeout, "
         "time_zone, tls, tls_ca, tls_cert, tls_key, unix_socket"
     )
     for texts, keywords in (({name: "1"}, {}), ({}, {name: 1})):
@@ -245,8 +246,8 @@ def test_the_page_has_every_option_with_its_default(kind: type[ConnectOptions]) 
     """The tables of docs/reference/urls.md list each option and its default."""
     page = Path(__file__).parents[2].joinpath("docs/reference/urls.md").read_text()
     for option in fields(kind):
-        if option.name == "converters":  # a keyword: no text says it
-            assert "`converters`" in page
+        if option.name in ("converters", "on_notice"):  # no text says them
+            assert f"`{option.name}`" in page
             continue
         assert f"\n| `{option.name}` | `{option.default!r}` | " in page
 

@@ -36,6 +36,7 @@ from asyncdb.dialects.postgresql import (
 from asyncdb.driver import DriverConnection, DriverCursor, Result
 from asyncdb.drivers.asyncpg.arguments import ENCODERS, aware, instants
 from asyncdb.drivers.asyncpg.cursor import AsyncpgCursor
+from asyncdb.drivers.asyncpg.notices import forget_listeners
 from asyncdb.drivers.asyncpg.translation import answered
 from asyncdb.errors import NotSupportedError, TransactionError
 from asyncdb.options import TransactionOptions
@@ -376,8 +377,7 @@ class AsyncpgConnection(DriverConnection):
         if self._pgbouncer:
             return True
         # asyncpg's own reset forgets roles and temporary tables.
-        self._native._listeners.clear()
-        self._native._log_listeners.clear()
+        forget_listeners(self._native)
         tag: str = await self._native.execute(_RESET)
         return tag == "SELECT 0"
 

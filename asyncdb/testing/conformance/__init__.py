@@ -17,6 +17,7 @@ from asyncdb.testing.conformance.connecting import Connecting
 from asyncdb.testing.conformance.failures import Failures
 from asyncdb.testing.conformance.guarding import Guarding
 from asyncdb.testing.conformance.lists import Lists
+from asyncdb.testing.conformance.notices import Notices
 from asyncdb.testing.conformance.parameters import Parameters
 from asyncdb.testing.conformance.pooling import Pooling
 from asyncdb.testing.conformance.rows import Rows
@@ -47,6 +48,7 @@ class Conformance(
     Guarding,
     Pooling,
     Session,
+    Notices,
     Values,
     Typed,
 ):

@@ -51,6 +51,7 @@ class Answer:
         shape: of the first result that has columns.
         values: raw values of its rows, which `take` empties.
         status: the server's status bits, as last told.
+        warnings: how many the last statement left.
         affected: rows that the last statement matched, changed or inserted.
         made: the key of the one row that it made, 0 for none.
     """
@@ -71,6 +72,7 @@ class Answer:
         "shape",
         "status",
         "values",
+        "warnings",
     )
 
     def __init__(self, data: bytes = b"", first: int = 1) -> None:
@@ -90,6 +92,7 @@ class Answer:
         self.shape: Shape | None = None
         self.status: int | None = None
         self.values: Raw = []
+        self.warnings = 0
         if data:
             self.feed(data)
 
@@ -215,15 +218,17 @@ class Answer:
         # one. Of several the key is the first or the last: no statement made just that.
         if self.affected != 1 and len(packet) > position + 4:
             self.made = 0
-        self._finish(int.from_bytes(packet[position : position + 2], "little"))
+        both = int.from_bytes(packet[position : position + 4], "little")
+        self._finish(both & 0xFFFF, both >> 16)
 
     def _fail(self, packet: bytes) -> None:
         self.error = packet
         self.done = True
 
-    def _finish(self, status: int) -> None:
+    def _finish(self, status: int, warnings: int) -> None:
         """End a result."""
         self.status = status
+        self.warnings = warnings
         if status & MORE_RESULTS:
             self._step = Answer._head
         else:
@@ -356,7 +361,8 @@ class Answer:
         if packet[0] == _ERROR:
             self._fail(packet)
         else:
-            self._finish(int.from_bytes(packet[3:5], "little"))
+            both = int.from_bytes(packet[1:5], "little")
+            self._finish(both >> 16, both & 0xFFFF)
         return True
 
 

@@ -50,23 +50,32 @@ async def run(
     if parts is not None:
         texts = multi_row(parts, rows, connection.session.max_packet)
     elif pipeline and len(rows) > 1:
-        return await _pipelined(connection, texts)
+        return await _pipelined(connection, statement, texts)
     first, second = next(texts, None), next(texts, None)
     if first is None:
         return 0
     if second is None:
-        return _count(await connection.command(first))
-    return await _one_by_one(connection, chain((first, second), texts))
+        return await _run(connection, statement, first)
+    return await _one_by_one(connection, statement, chain((first, second), texts))
 
 
-async def _one_by_one(connection: MySQLConnection, texts: Iterator[str]) -> int:
+async def _run(connection: MySQLConnection, statement: Statement, text: str) -> int:
+    answer = await connection.command(text)
+    if answer.warnings:
+        await connection.hear(statement)
+    return _count(answer)
+
+
+async def _one_by_one(
+    connection: MySQLConnection, statement: Statement, texts: Iterator[str]
+) -> int:
     own = not connection.in_transaction()
     if own:
         await connection.begin(TransactionOptions())
     count = 0
     try:
         for text in texts:
-            count += _count(await connection.command(text))
+            count += await _run(connection, statement, text)
     except Exception:
         if own:
             await connection.rollback()
@@ -76,7 +85,9 @@ async def _one_by_one(connection: MySQLConnection, texts: Iterator[str]) -> int:
     return count
 
 
-async def _pipelined(connection: MySQLConnection, texts: Iterator[str]) -> int:
+async def _pipelined(
+    connection: MySQLConnection, statement: Statement, texts: Iterator[str]
+) -> int:
     own = not connection.in_transaction()
     if not connection.autocommit_off:
         await connection.command("SET autocommit = 0")
@@ -89,6 +100,8 @@ async def _pipelined(connection: MySQLConnection, texts: Iterator[str]) -> int:
             if errors:
                 await _give_up(connection, errors)
                 raise connection.wire.server_error(errors[0])
+            if answers[-1].warnings:  # of those before it the server knows no more
+                await connection.hear(statement)
             count += sum(map(_count, answers))
     except Exception:
         if own:

@@ -24,6 +24,7 @@ from asyncdb.dialects.mysql.protocol.answers import Answer, server_values
 from asyncdb.dialects.mysql.protocol.cursor import MySQLCursor
 from asyncdb.dialects.mysql.protocol.deadline import command_within, select_within
 from asyncdb.dialects.mysql.protocol.killing import kill_later, stop
+from asyncdb.dialects.mysql.protocol.notices import ask_for_warnings
 from asyncdb.dialects.mysql.protocol.wire import (
     INIT_DB,
     QUERY,
@@ -217,6 +218,8 @@ class MySQLConnection(DriverConnection):
                     message, code=_SYNTAX, sqlstate="42000"
                 ) from error
             raise
+        if answer.warnings:
+            await self.hear(statement)
         if self.autocommit_off and not self.wire.in_transaction:
             await self.restore_autocommit()
         shape = answer.shape
@@ -226,6 +229,10 @@ class MySQLConnection(DriverConnection):
             await self._refresh()  # what they mean depends on the session's time zone
         rows = answer.take(None, utc=self.session.utc)
         return Result(shape.columns, rows, len(rows))
+
+    async def hear(self, statement: Statement) -> None:
+        """Pass on the warnings that a statement has left, where somebody wants them."""
+        await ask_for_warnings(self, statement, self._options.on_notice)
 
     async def execute_many(
         self, statement: Statement, rows: Sequence[Sequence[Any]]
@@ -248,7 +255,7 @@ class MySQLConnection(DriverConnection):
         payload = self.encode(render(statement, args))
         wire = self.ready()
         answer = wire.make_answer(packet_count(payload), utc=self.session.utc)
-        cursor = MySQLCursor(self, answer)
+        cursor = MySQLCursor(self, answer, statement)
         wire.pace(slow=True)
         self._outstanding = True
         try:

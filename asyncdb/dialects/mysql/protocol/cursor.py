@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from asyncdb.dialects.mysql.protocol.answers import Answer
 from asyncdb.dialects.mysql.protocol.killing import LIMIT, kill
 from asyncdb.driver import DriverCursor
+from asyncdb.sql.statement import Statement
 from asyncdb.values.rows import Row
 
 if TYPE_CHECKING:
@@ -23,10 +24,14 @@ class MySQLCursor(DriverCursor):
     Args:
         connection: the session, on which the statement is sent.
         answer: its answer, of which nothing has come yet.
+        statement: that statement.
     """
 
-    def __init__(self, connection: MySQLConnection, answer: Answer) -> None:
+    def __init__(
+        self, connection: MySQLConnection, answer: Answer, statement: Statement
+    ) -> None:
         self._connection = connection
+        self._statement = statement
         self._wire = connection.wire
         self.answer = answer
         self._finished = False
@@ -67,6 +72,8 @@ class MySQLCursor(DriverCursor):
         if self.answer.error is not None:
             await self._connection.settle(self.answer.error)
             raise self._wire.server_error(self.answer.error)
+        if self.answer.warnings:
+            await self._connection.hear(self._statement)
 
     async def close(self) -> None:
         """Leave the result."""
