@@ -235,7 +235,7 @@ class Listening:
             try:
                 return await self._connect()
             except _PASSING as error:
-                logger.debug("listening on %s: %s", self._url, error)
+                logger.warning("listening on %s: no connection: %s", self._url, error)
             await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311  # no secret
             pause = min(2 * pause, _LONGEST)
 

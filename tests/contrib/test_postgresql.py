@@ -12,7 +12,7 @@ import pytest_asyncio
 import asyncdb
 from asyncdb.contrib.postgresql import Listening, Missed, Notification, listen, notify
 from tests.plugins.databases import engines
-from tests.plugins.proxy import MakeProxy
+from tests.plugins.proxy import MakeProxy, Side
 from tests.plugins.scale import eventually
 from tests.plugins.servers import Server
 
@@ -187,6 +187,27 @@ async def test_lost_with_a_full_queue(pool: asyncdb.Pool, name: str) -> None:
     assert Missed(None) == heard[1]
     with pytest.raises(StopAsyncIteration):
         await anext(messages)
+
+
+async def test_what_waiting_cannot_mend(
+    pool: asyncdb.Pool, postgresql_url: str, name: str, make_proxy: MakeProxy
+) -> None:
+    """Where the server refuses to be listened to, the iterator raises its error."""
+    word = b"LISTEN"
+
+    def edit(_: Side, data: bytes) -> bytes:
+        return data.replace(b"LISTEN", word)
+
+    proxy = await make_proxy(postgresql_url, edit)
+    async with listen(proxy.url, name, queue_size=1) as messages:
+        await notify(pool, name, "before")
+        waiting = asyncio.create_task(following(messages, 2))
+        word = b"LISTEM"
+        proxy.cut()
+        with pytest.raises(asyncdb.SQLSyntaxError):
+            await waiting
+        with pytest.raises(asyncdb.SQLSyntaxError):
+            await anext(messages)
 
 
 @pytest.mark.parametrize("lost", [False, True])

@@ -52,5 +52,5 @@ async def ask_for_warnings(
         logger.debug("could not ask for warnings: %s", type(error).__name__)
         return
     for level, code, message in rows:
-        severity = _SEVERITIES.get(level, level.upper())
+        severity = _SEVERITIES.get(level) or str(level).upper()
         tell(Notice(severity=severity, code=code, message=message), listener)
