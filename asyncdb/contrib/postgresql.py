@@ -176,9 +176,24 @@ class Listening:
     # -- the connection ----------------------------------------------------------------
 
     async def _connect(self) -> tuple[asyncdb.Connection, asyncio.Event]:
+        """Open a connection that listens, to the first host that lets it.
+
+        A standby takes connections and refuses LISTEN: then the next host may do.
+        """
+        *others, last = self._url.each_host()
+        for url in others:
+            try:
+                return await self._connect_to(url)
+            except _PASSING as error:
+                logger.debug("listening on %s: no connection: %s", url, error)
+        return await self._connect_to(last)
+
+    async def _connect_to(
+        self, url: asyncdb.DatabaseURL
+    ) -> tuple[asyncdb.Connection, asyncio.Event]:
         """Open a connection that listens, and an event of its loss."""
         lost = asyncio.Event()
-        db = await asyncdb.connect(self._url, **self._options)
+        db = await asyncdb.connect(url, **self._options)
         try:
             if db.dialect.name != "postgresql":
                 message = f"{db.dialect.name} has no LISTEN"

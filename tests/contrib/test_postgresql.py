@@ -189,6 +189,23 @@ async def test_lost_with_a_full_queue(pool: asyncdb.Pool, name: str) -> None:
         await anext(messages)
 
 
+async def test_several_hosts(
+    pool: asyncdb.Pool, postgresql_url: str, name: str, make_proxy: MakeProxy
+) -> None:
+    """A host that cannot be listened to is passed over for the next one."""
+    proxy = await make_proxy(postgresql_url)
+    await proxy.refuse()
+    dead, alive = map(asyncdb.DatabaseURL, (proxy.url, postgresql_url))
+    both = alive.replace(hosts=[*dead.hosts, *alive.hosts])
+    async with listen(both, name) as messages:
+        await notify(pool, name, "heard")
+        assert ["heard"] == [m.payload for m in await following(messages)]  # type: ignore[union-attr]
+
+    with pytest.raises(asyncdb.ConnectionFailed):
+        async with listen(alive.replace(hosts=[*dead.hosts, *dead.hosts]), name):
+            pass
+
+
 async def test_what_waiting_cannot_mend(
     pool: asyncdb.Pool, postgresql_url: str, name: str, make_proxy: MakeProxy
 ) -> None:
