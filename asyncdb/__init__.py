@@ -19,7 +19,7 @@ from asyncdb.connection.retry import retry
 from asyncdb.dialect import Dialect
 from asyncdb.errors import *  # noqa: F403  # the whole tree, by its __all__
 from asyncdb.opening import connect, create_pool
-from asyncdb.options import Isolation
+from asyncdb.options import Isolation, Notice
 from asyncdb.pool import Pool
 from asyncdb.pool.stats import PoolStats
 from asyncdb.sql import escape_like, expand, quote_identifier
@@ -35,6 +35,7 @@ __all__ = [
     "Dialect",
     "Executor",
     "Isolation",
+    "Notice",
     "Pool",
     "PoolStats",
     "Row",

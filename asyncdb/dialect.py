@@ -127,6 +127,10 @@ class Dialect:
             in the session in whatever statement they stand.
         touching_mark: the same for a character, anywhere in the text (MySQL's `@`).
         supports_statement_timeout: the server keeps `statement_timeout` itself.
+        supports_notices: the server says things beside its answers, which `on_notice`
+            gets.
+        supports_skip_locked: SELECT ... FOR UPDATE SKIP LOCKED leaves out the rows that
+            somebody else has locked.
         bends_bad_values: a value that does not fit a column is stored changed
             or as it is (SQLite without STRICT tables) instead of refused.
         typed_columns: an untyped read gives a column's declared type back.
@@ -168,5 +172,7 @@ class Dialect:
     touching_words: frozenset[str] = field(default=STANDARD_WORDS, repr=False)
     touching_mark: str = ""
     supports_statement_timeout: bool = False
+    supports_notices: bool = False
+    supports_skip_locked: bool = False
     bends_bad_values: bool = False
     typed_columns: bool = True

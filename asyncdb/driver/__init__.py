@@ -37,7 +37,13 @@ from asyncdb.driver.contract import (
 )
 from asyncdb.driver.naming import database_error
 from asyncdb.driver.tls import NO_TLS, tls_context, tls_mode
-from asyncdb.options import ConnectOptions, Isolation, ServerOptions, TransactionOptions
+from asyncdb.options import (
+    ConnectOptions,
+    Isolation,
+    Notice,
+    ServerOptions,
+    TransactionOptions,
+)
 from asyncdb.sql.statement import Statement
 from asyncdb.url import DatabaseURL
 from asyncdb.values.rows import PositionedRow, Row, row_class, tuple_row
@@ -54,6 +60,7 @@ __all__ = [
     "DriverCursor",
     "Isolation",
     "Lexis",
+    "Notice",
     "Placeholder",
     "PositionedRow",
     "Result",

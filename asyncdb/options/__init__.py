@@ -12,12 +12,15 @@ from asyncdb.options.declared import (
     TLSMode,
     TransactionOptions,
 )
+from asyncdb.options.notices import Notice, NoticeListener
 
 __all__ = [
     "ConnectOptions",
     "Converters",
     "Hook",
     "Isolation",
+    "Notice",
+    "NoticeListener",
     "PoolOptions",
     "ServerOptions",
     "TLSMode",

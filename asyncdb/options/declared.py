@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from inspect import iscoroutinefunction
 from typing import Any, ClassVar, Literal, TypeAlias
 
 from asyncdb.errors import URLError
 from asyncdb.options.foreign import GENERAL, SERVERS, ForeignNames
+from asyncdb.options.notices import NoticeListener
 from asyncdb.options.zones import read_zone
 
 Isolation = Literal[
@@ -43,6 +45,10 @@ class ConnectOptions:
             gets it, inside `connect_timeout`, and again where a pool's reset has undone
             what it did. If it raises, the connection is closed and the error is the
             caller's. See docs/how-to/prepare-connections.md.
+        on_notice: a function that is called with each `Notice` that the server sends
+            beside its answers; without it they go to the logger `asyncdb.server`. What
+            it raises is logged. On MySQL and MariaDB a statement that left warnings
+            costs a round trip then, to ask for them.
 
     Attributes:
         foreign: what a URL may call the options as well, and what it means by that.
@@ -55,13 +61,18 @@ class ConnectOptions:
     lock_timeout: float | None = 5.0
     converters: Converters = field(default_factory=dict, repr=False)
     on_connect: Hook | None = field(default=None, repr=False)
+    on_notice: NoticeListener | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        """Look at the converters before a connection is open that would have to close.
+        """Look at what is called before a connection is open that would have to close.
 
         Raises:
-            TypeError: they are not types with a pair of functions each.
+            TypeError: the converters are not types with a pair of functions each, or
+                `on_notice` is async.
         """
+        if iscoroutinefunction(self.on_notice):
+            message = "on_notice is called, not awaited: it takes a plain function"
+            raise TypeError(message)
         given: Mapping[Any, Any] = self.converters
         for kind, pair in given.items():
             fits = isinstance(kind, type) and isinstance(pair, tuple)

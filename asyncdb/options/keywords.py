@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Literal, TypedDict
 
 from asyncdb.options.declared import Converters, Hook, TLSMode
+from asyncdb.options.notices import NoticeListener
 from asyncdb.options.settings import Settings
 
 
@@ -40,6 +41,12 @@ class ConnectKeywords(TypedDict, total=False):
     `connect_timeout`, and again where a pool's reset has undone what it did. If it
     raises, the connection is closed and the error is the caller's. See
     docs/how-to/prepare-connections.md."""
+
+    on_notice: NoticeListener | None
+    """A function that is called with each `Notice` that the server sends beside its
+    answers; without it they go to the logger `asyncdb.server`. What it raises is
+    logged. On MySQL and MariaDB a statement that left warnings costs a round trip then,
+    to ask for them."""
 
     unix_socket: str | None
     """Path of a socket (PostgreSQL: of its folder) instead of a host."""

@@ -11,6 +11,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+# Lines that an example may have, where 60 do not do, and why.
+LONGER = {"job_queue": 170}  # it is a program to copy, with all that goes wrong
 
 
 def run(example: Path, url: str, folder: Path) -> str:
@@ -47,4 +49,6 @@ def test_example(example: Path, database_url: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
 def test_example_is_short(example: Path) -> None:
     """An example is read in one look."""
-    assert len(example.read_text().splitlines()) <= 60
+    most = LONGER.get(example.stem, 60)
+
+    assert len(example.read_text().splitlines()) <= most

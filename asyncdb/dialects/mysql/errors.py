@@ -276,3 +276,11 @@ def _plain(name: str) -> str:
     """Take the quotes off a name."""
     quote = name[0]
     return name[1:-1].replace(quote * 2, quote)
+
+
+def farewell(data: bytes) -> Reason:
+    """Read why the server has ended a session, in what it sent unasked, if anything."""
+    end = 4 + int.from_bytes(data[:3], "little")
+    if 4 < end <= len(data) and data[4] == 0xFF:
+        return read_packet(data[4:end])
+    return None, None, ""

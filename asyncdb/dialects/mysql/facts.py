@@ -73,6 +73,7 @@ DIALECT = Dialect(
         ["read uncommitted", "read committed", "repeatable read", "serializable"]
     ),
     supports_statement_timeout=True,
+    supports_notices=True,
     harmless_verbs=HARMLESS_VERBS,
     touching_words=TOUCHING_WORDS,
     touching_mark="@",  # a user variable, which any statement may set
@@ -85,6 +86,9 @@ MARIADB = replace(
     upsert_value="VALUES({column})",
     supports_returning=True,
 )
+
+# Since when SELECT ... FOR UPDATE takes SKIP LOCKED.
+_MYSQL_SKIPS, _MARIADB_SKIPS = (8, 0, 1), (10, 6)
 
 # MariaDB 10 and 11 say 5.5.5 first, for the sake of old replicas.
 _VERSION = re.compile(
@@ -122,7 +126,7 @@ def server_dialect(version: str) -> Dialect:
         version: the version in the server's greeting.
 
     Returns:
-        `DIALECT` or `MARIADB` with the version as numbers.
+        `DIALECT` or `MARIADB` with the version as numbers, and what it brought.
 
     Example:
         >>> dialect = server_dialect("5.5.5-10.11.6-MariaDB-log")
@@ -132,7 +136,8 @@ def server_dialect(version: str) -> Dialect:
     match = _VERSION.match(version)
     numbers = tuple(int(n) for n in match[1].split(".")) if match else ()
     kind = MARIADB if "mariadb" in version.lower() else DIALECT
-    return replace(kind, server_version=numbers)
+    skips = numbers >= (_MARIADB_SKIPS if kind is MARIADB else _MYSQL_SKIPS)
+    return replace(kind, server_version=numbers, supports_skip_locked=skips)
 
 
 def in_local_time(dialect: Dialect) -> Dialect:

@@ -16,6 +16,7 @@ from asyncdb.driver import Driver, DriverConnection
 from asyncdb.driver.tls import CLEAR_TEXT, tls_context, tls_mode
 from asyncdb.drivers.asyncpg.connection import AsyncpgConnection
 from asyncdb.drivers.asyncpg.leaving import PgNative
+from asyncdb.drivers.asyncpg.notices import Hearing
 from asyncdb.drivers.asyncpg.rows import PgRow
 from asyncdb.drivers.asyncpg.translation import translate, translate_connecting
 from asyncdb.drivers.asyncpg.watching import WatchedLoop
@@ -52,6 +53,7 @@ class AsyncpgDriver(Driver):
             if found is None or found is error:
                 raise
             raise found from error
+        native.add_log_listener(Hearing(options.on_notice))
         try:
             for kind, version in (("json", b""), ("jsonb", b"\x01")):
                 await _speak_json(native, kind, version)

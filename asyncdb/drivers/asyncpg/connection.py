@@ -36,6 +36,7 @@ from asyncdb.drivers.asyncpg.arguments import ENCODERS
 from asyncdb.drivers.asyncpg.counting import count, returning
 from asyncdb.drivers.asyncpg.cursor import AsyncpgCursor
 from asyncdb.drivers.asyncpg.loading import load
+from asyncdb.drivers.asyncpg.notices import forget_listeners
 from asyncdb.drivers.asyncpg.settling import Settling
 from asyncdb.drivers.asyncpg.statements import Kept, KeptStatements
 from asyncdb.drivers.asyncpg.translation import annotate, answered
@@ -314,8 +315,7 @@ class AsyncpgConnection(DriverConnection):
         if self._pgbouncer:
             return True
         # asyncpg's own reset forgets roles and temporary tables.
-        self._native._listeners.clear()
-        self._native._log_listeners.clear()
+        forget_listeners(self._native)
         tag: str = await self._native.execute(_RESET)
         return tag == "SELECT 0"
 

@@ -19,6 +19,7 @@ from asyncdb.testing.conformance.failures import Failures
 from asyncdb.testing.conformance.guarding import Guarding
 from asyncdb.testing.conformance.hooks import Hooks
 from asyncdb.testing.conformance.lists import Lists
+from asyncdb.testing.conformance.notices import Notices
 from asyncdb.testing.conformance.parameters import Parameters
 from asyncdb.testing.conformance.pooling import Pooling
 from asyncdb.testing.conformance.rows import Rows
@@ -53,6 +54,7 @@ class Conformance(
     Hooks,
     Session,
     ConnectOptions,
+    Notices,
     Values,
     Typed,
 ):

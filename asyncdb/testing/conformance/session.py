@@ -66,6 +66,27 @@ class Session(Chapter):
 
         assert caught.value.is_transient
 
+    async def test_locked_rows_are_skipped(
+        self, db: asyncdb.Connection, people: str, database_url: str
+    ) -> None:
+        """SKIP LOCKED leaves out what somebody has locked, or is no SQL of the engine.
+
+        A row taken by its key, so that nothing but the row is locked.
+        """
+        lock = f"SELECT id FROM {people} WHERE id = ? FOR UPDATE SKIP LOCKED"
+        if not db.dialect.supports_skip_locked:
+            with pytest.raises(asyncdb.SQLSyntaxError):
+                await db.fetchall(lock, [1])
+            return
+        async with (
+            asyncdb.connect(database_url) as other,
+            db.transaction(),
+            other.transaction(),
+        ):
+            assert (1,) == await db.fetchone(lock, [1])
+            assert None is await other.fetchone(lock, [1])
+            assert (2,) == await other.fetchone(lock, [2])
+
     async def test_lock_is_waited_for(
         self, db: asyncdb.Connection, people: str, database_url: str
     ) -> None:

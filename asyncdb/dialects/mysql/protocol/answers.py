@@ -21,7 +21,7 @@ from collections.abc import Callable
 from typing import Any
 
 from asyncdb.dialects.mysql.columns import Raw
-from asyncdb.dialects.mysql.errors import Reason, lost, read_packet
+from asyncdb.dialects.mysql.errors import lost, read_packet
 from asyncdb.dialects.mysql.protocol.shapes import (
     NULL,
     SHAPES,
@@ -58,6 +58,7 @@ class Answer:
         shape: of the result's columns.
         values: raw values of its rows, which `take` empties.
         status: the server's status bits, as last told.
+        warnings: how many the last statement left.
         affected: rows that the last statement matched, changed or inserted.
         made: the key of the one row that it made, 0 for none.
     """
@@ -81,6 +82,7 @@ class Answer:
         "shape",
         "status",
         "values",
+        "warnings",
     )
 
     def __init__(
@@ -104,6 +106,7 @@ class Answer:
         self.shape: Shape | None = None
         self.status: int | None = None
         self.values: Raw = []
+        self.warnings = 0
         if data:
             self.feed(data)
 
@@ -227,15 +230,17 @@ class Answer:
         # one. Of several the key is the first or the last: no statement made just that.
         if self.affected != 1 and len(packet) > position + 4:
             self.made = 0
-        self._finish(int.from_bytes(packet[position : position + 2], "little"))
+        both = int.from_bytes(packet[position : position + 4], "little")
+        self._finish(both & 0xFFFF, both >> 16)
 
     def _fail(self, packet: bytes) -> None:
         self.error = packet
         self.done = True
 
-    def _finish(self, status: int) -> None:
+    def _finish(self, status: int, warnings: int) -> None:
         """End a result."""
         self.status = status
+        self.warnings = warnings
         if status & MORE_RESULTS:
             if not self.is_stream and not self._discarding:
                 self.earlier.append(self._put_by())
@@ -380,16 +385,9 @@ class Answer:
         if packet[0] == _ERROR:
             self._fail(packet)
         else:
-            self._finish(int.from_bytes(packet[3:5], "little"))
+            both = int.from_bytes(packet[1:5], "little")
+            self._finish(both >> 16, both & 0xFFFF)
         return True
-
-
-def farewell(data: bytes) -> Reason:
-    """Read why the server has ended a session, in what it sent unasked, if anything."""
-    end = 4 + int.from_bytes(data[:3], "little")
-    if 4 < end <= len(data) and data[4] == _ERROR:
-        return read_packet(data[4:end])
-    return None, None, ""
 
 
 def server_values(answer: Answer) -> tuple[Any, ...]:

@@ -17,6 +17,7 @@ from asyncdb.dialects.mysql.facts import lexis_for
 from asyncdb.dialects.mysql.multirow import multi_row
 from asyncdb.dialects.mysql.protocol.answers import Answer
 from asyncdb.dialects.mysql.protocol.exchange import Exchange
+from asyncdb.dialects.mysql.protocol.notices import Warnings
 from asyncdb.dialects.mysql.protocol.transactions import Transactions
 from asyncdb.options import TransactionOptions
 from asyncdb.sql.inserts import take_apart
@@ -31,12 +32,19 @@ class Batches:
     Args:
         exchange: the session's.
         transactions: the session's.
+        warnings: the session's.
         pipeline: whether statements may be sent before answers are read.
     """
 
     def __init__(
-        self, exchange: Exchange, transactions: Transactions, *, pipeline: bool
+        self,
+        exchange: Exchange,
+        transactions: Transactions,
+        warnings: Warnings,
+        *,
+        pipeline: bool,
     ) -> None:
+        self._warnings = warnings
         self._exchange = exchange
         self._transactions = transactions
         self._pipeline = pipeline
@@ -62,22 +70,28 @@ class Batches:
         if parts is not None:
             texts = multi_row(parts, rows, session.max_packet)
         elif self._pipeline and len(rows) > 1:
-            return await self._pipelined(texts)
+            return await self._pipelined(statement, texts)
         first, second = next(texts, None), next(texts, None)
         if first is None:
             return 0
         if second is None:
-            return _count(await self._exchange.command(first))
-        return await self._one_by_one(chain((first, second), texts))
+            return await self._one(statement, first)
+        return await self._one_by_one(statement, chain((first, second), texts))
 
-    async def _one_by_one(self, texts: Iterator[str]) -> int:
+    async def _one(self, statement: Statement, text: str) -> int:
+        answer = await self._exchange.command(text)
+        if answer.warnings:
+            await self._warnings.ask(statement)
+        return _count(answer)
+
+    async def _one_by_one(self, statement: Statement, texts: Iterator[str]) -> int:
         own = not self._exchange.in_transaction()
         if own:
             await self._transactions.begin(TransactionOptions())
         count = 0
         try:
             for text in texts:
-                count += _count(await self._exchange.command(text))
+                count += await self._one(statement, text)
         except Exception:
             if own:
                 await self._transactions.rollback()
@@ -86,7 +100,7 @@ class Batches:
             await self._transactions.commit()
         return count
 
-    async def _pipelined(self, texts: Iterator[str]) -> int:
+    async def _pipelined(self, statement: Statement, texts: Iterator[str]) -> int:
         own = not self._exchange.in_transaction()
         await self._transactions.switch_autocommit_off()
         count = 0
@@ -97,6 +111,8 @@ class Batches:
                 if errors:
                     await self._give_up(errors)
                     raise self._exchange.wire.server_error(errors[0])
+                if answers[-1].warnings:  # of those before it the server knows no more
+                    await self._warnings.ask(statement)
                 count += sum(map(_count, answers))
         except Exception:
             if own:

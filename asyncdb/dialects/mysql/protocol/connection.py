@@ -13,6 +13,7 @@ from asyncdb.dialects.mysql.protocol.cursor import MySQLCursor
 from asyncdb.dialects.mysql.protocol.deadline import command_within, select_within
 from asyncdb.dialects.mysql.protocol.exchange import Exchange
 from asyncdb.dialects.mysql.protocol.library import Line
+from asyncdb.dialects.mysql.protocol.notices import Warnings
 from asyncdb.dialects.mysql.protocol.texts import locate, render
 from asyncdb.dialects.mysql.protocol.transactions import Transactions
 from asyncdb.dialects.mysql.protocol.wire import INIT_DB, QUERY, RESET, Wire
@@ -48,8 +49,12 @@ class MySQLConnection(DriverConnection):
         self._wire = wire
         self._line = wire.line
         self._transactions = Transactions(self._exchange)
+        self._warnings = Warnings(self._exchange, options.on_notice)
         self._batches = Batches(
-            self._exchange, self._transactions, pipeline=options.pipeline
+            self._exchange,
+            self._transactions,
+            self._warnings,
+            pipeline=options.pipeline,
         )
         self._options = options
         # MariaDB limits all statements itself, MySQL none but SELECT.
@@ -105,6 +110,8 @@ class MySQLConnection(DriverConnection):
         except self._server_error as error:
             locate(error, statement, args, self.lexis)
             raise
+        if answer.warnings:
+            await self._warnings.ask(statement)
         if self._transactions.autocommit_off and not self._wire.in_transaction:
             await self._transactions.restore_autocommit()
         found: Result | None = None
@@ -142,7 +149,9 @@ class MySQLConnection(DriverConnection):
         self._exchange.session.note(statement)
         payload = self._exchange.encode(render(statement, args))
         try:
-            return await MySQLCursor.open(self._exchange, payload)
+            return await MySQLCursor.open(
+                self._exchange, payload, statement, self._warnings
+            )
         except self._server_error as error:
             locate(error, statement, args, self.lexis)
             raise

@@ -8,7 +8,9 @@ from typing import Any, Self
 from asyncdb.dialects.mysql.protocol.answers import Answer
 from asyncdb.dialects.mysql.protocol.exchange import Exchange
 from asyncdb.dialects.mysql.protocol.killing import LIMIT
+from asyncdb.dialects.mysql.protocol.notices import Warnings
 from asyncdb.driver import DriverCursor
+from asyncdb.sql.statement import Statement
 from asyncdb.values.rows import Row
 
 # A rest that comes within this many seconds is read: that takes less than a KILL.
@@ -21,19 +23,35 @@ class MySQLCursor(DriverCursor):
     Args:
         exchange: the session's.
         answer: the answer, of which nothing has come yet.
+        statement: what is answered.
+        warnings: the session's.
     """
 
-    def __init__(self, exchange: Exchange, answer: Answer) -> None:
+    def __init__(
+        self,
+        exchange: Exchange,
+        answer: Answer,
+        statement: Statement,
+        warnings: Warnings,
+    ) -> None:
         self._exchange = exchange
+        self._statement = statement
+        self._warnings = warnings
         self._wire = exchange.wire
         self._answer = answer
         self._finished = False
 
     @classmethod
-    async def open(cls, exchange: Exchange, payload: bytes) -> Self:
+    async def open(
+        cls,
+        exchange: Exchange,
+        payload: bytes,
+        statement: Statement,
+        warnings: Warnings,
+    ) -> Self:
         """Send a command, and read up to the first rows of its answer."""
         answer = exchange.begin_stream(payload)
-        cursor = cls(exchange, answer)
+        cursor = cls(exchange, answer, statement, warnings)
         try:
             exchange.wire.send(payload)
             while answer.shape is None and not answer.done:
@@ -107,6 +125,8 @@ class MySQLCursor(DriverCursor):
         if self._answer.error is not None:
             await self._exchange.settle(self._answer.error)
             raise self._wire.server_error(self._answer.error)
+        if self._answer.warnings:
+            await self._warnings.ask(self._statement)
 
     async def _cut(self, error: BaseException) -> None:
         self._finished = True

@@ -16,8 +16,8 @@ import asyncio
 import contextlib
 
 from asyncdb.dialects.mysql.error_numbers import ERRORS
-from asyncdb.dialects.mysql.errors import Reason, lost, read_packet, reason_of
-from asyncdb.dialects.mysql.protocol.answers import Answer, farewell
+from asyncdb.dialects.mysql.errors import Reason, farewell, lost, read_packet, reason_of
+from asyncdb.dialects.mysql.protocol.answers import Answer
 from asyncdb.dialects.mysql.protocol.killing import (
     Outcome,
     be_patient,
