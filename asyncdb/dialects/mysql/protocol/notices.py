@@ -4,7 +4,8 @@ Rules:
 
 1. Nothing is asked where the count is 0, or nobody wants to know.
 2. They are asked for before anything else is sent, for the next statement forgets them.
-3. The statement has succeeded: whatever becomes of the question is no error of it. A
+3. They quote values: a listener gets the text, a log line its code alone.
+4. The statement has succeeded: whatever becomes of the question is no error of it. A
    connection that is lost meanwhile says so at its next use.
 """
 
@@ -50,10 +51,12 @@ class Warnings:
         try:
             answer = await self._exchange.command("SHOW WARNINGS", plain=True)
             rows = answer.take(None, utc=True)
-        except Exception as error:  # noqa: BLE001  # see rule 3
+        except Exception as error:  # noqa: BLE001  # see rule 4
             logger.debug("could not ask for warnings: %s", type(error).__name__)
             return
-        for level, code, message in rows:
+        for level, code, text in rows:
             severity = _SEVERITIES.get(level) or str(level).upper()
+            said = f"code {code}; on_notice= hears its text, which may quote values"
+            message = said if self._listener is None else text
             notice = Notice(severity=severity, code=code, message=message)
             tell(notice, self._listener)
