@@ -52,7 +52,8 @@ class OpenStream(Protocol):
 class Runner(Protocol[S_contra, B_co]):
     """What carries out the statements of an `Executor`: its `runner`.
 
-    A connection's is its session, a pool's whichever connection is free. Who wraps an
+    A connection's is its session (`asyncdb.connection.session.Session`), a pool's takes
+    whichever connection is free (`asyncdb.pool.runner.PoolRunner`). Who wraps an
     executor (see `asyncdb.contrib.sqlalchemy`) writes one that prepares statements and
     results, and hands them to the runner of what is wrapped; the verbs, with their
     overloads, are inherited.

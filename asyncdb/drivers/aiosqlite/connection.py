@@ -308,7 +308,9 @@ class AiosqliteConnection(DriverConnection):
         """Close the file and end the thread, which may be in another task's job."""
         if not self._closed:
             self._closed = True
-            closing = Job(self._member, jobs.close, (self._raw,))
+            turn = self._turn
+            alone = contextlib.nullcontext() if turn is None else turn.closing
+            closing = Job(self._member, jobs.close, (self._raw, alone))
             self._end(closing)
             # Whoever is cancelled here need not wait: the thread ends by itself.
             await closing

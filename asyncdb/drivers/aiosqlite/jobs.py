@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from functools import lru_cache
 from itertools import chain
 from typing import Any
@@ -168,12 +169,18 @@ def close_all(cursors: list[sqlite3.Cursor]) -> None:
         cursor.close()
 
 
-def close(raw: sqlite3.Connection) -> None:
-    """Close the file; the last one to do so brings the log (`-wal`) into it."""
+def close(raw: sqlite3.Connection, alone: AbstractContextManager[Any]) -> None:
+    """Close the file; the last one to do so brings the log (`-wal`) into it.
+
+    Args:
+        raw: sqlite3's connection.
+        alone: held while it closes, by one after the other.
+    """
     with contextlib.suppress(sqlite3.Error):
         # An interrupt is remembered until the next statement, and would end that, too.
         raw.execute("SELECT 1").close()
-    raw.close()
+    with alone:
+        raw.close()
 
 
 def script(raw: sqlite3.Connection, *texts: str) -> None:

@@ -12,6 +12,7 @@ BEGIN IMMEDIATE to its end, however that comes.
 from __future__ import annotations
 
 import asyncio
+from threading import Lock
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
@@ -43,9 +44,12 @@ def writes(statement: Statement) -> bool:
 class Queue:
     """The line for one file, in one event loop."""
 
-    __slots__ = ("__weakref__", "_line", "_taken")
+    __slots__ = ("__weakref__", "_line", "_taken", "closing")
 
     def __init__(self) -> None:
+        # Of the threads: of two that close at once each takes the other for somebody
+        # who goes on, and neither brings the log into the file.
+        self.closing = Lock()
         # A turn handed over is taken: from the moment `leave()` served a waiter,
         # before that one's task runs.
         self._taken = False
@@ -111,6 +115,11 @@ class Turn:
         self.held = self.held or self._queue.enter_now()
         if not self.held:
             raise _too_late()
+
+    @property
+    def closing(self) -> Lock:
+        """What a thread holds while it closes the file."""
+        return self._queue.closing
 
     def give(self) -> None:
         """Let the next one have its turn, if this one has it."""
