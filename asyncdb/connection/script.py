@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from asyncdb import errors
+from asyncdb.connection.deadline import within
 from asyncdb.driver import Result
 from asyncdb.options import TransactionOptions
 
@@ -27,6 +28,7 @@ class Script:
         control: begins and ends its transaction.
         check: refuses a statement that has no place where the session is.
         transaction: run it in one transaction, where the engine can.
+        limit: seconds for each statement; `None` for as long as it takes.
     """
 
     def __init__(
@@ -37,12 +39,14 @@ class Script:
         check: Callable[[Statement], None],
         *,
         transaction: bool,
+        limit: float | None,
     ) -> None:
         self._text = text
         self._binder = binder
         self._control = control
         self._check = check
         self._transaction = transaction
+        self._limit = limit
         self._pieces: list[Piece] = []
         self._at: Piece | None = None  # the statement that is running
 
@@ -64,7 +68,8 @@ class Script:
             first = last = Result(None, [], -1)
             for piece, statement in zip(self._pieces, statements, strict=True):
                 self._at = piece
-                last.following = await inner.execute(statement, ())
+                work = inner.execute(statement, ())
+                last.following = await within(self._limit, work)
                 last = last.following
             self._at = None
             if not own and not is_inside and inner.in_transaction():

@@ -214,7 +214,12 @@ class Session:
             message = f"executescript() takes a str, not a {type(text).__name__}"
             raise errors.InterfaceError(message)
         script = Script(
-            text, self._binder, self._control, self._check, transaction=transaction
+            text,
+            self._binder,
+            self._control,
+            self._check,
+            transaction=transaction,
+            limit=self._limit,
         )
         try:
             first: Result = await self._use.run(

@@ -107,6 +107,20 @@ async def test_statement_timeout(
         await assert_usable(db)
 
 
+async def test_a_script(database_url: str, observer: asyncdb.Connection) -> None:
+    """`statement_timeout` holds for each statement of a script, `timeout=` for all."""
+    options: dict[str, Any] = {"statement_timeout": LIMIT}
+    async with asyncdb.connect(database_url, **options) as db:
+        slow = await Slow.on(db, observer)
+        error = await late(db.executescript(f"SELECT 1; {slow.sql}"), SLACK + 0.5)
+        assert "statement 2 of 2" in str(error)
+        await assert_usable(db)
+    async with asyncdb.connect(database_url) as db:
+        slow = await Slow.on(db, observer)
+        await late(db.executescript(f"SELECT 1; {slow.sql}", timeout=LIMIT))
+        await assert_usable(db)
+
+
 async def test_the_shorter_one_wins(
     database_url: str, observer: asyncdb.Connection
 ) -> None:

@@ -126,7 +126,7 @@ def cut(native: Any) -> asyncio.Task[None] | None:
     try:
         if not native.is_closed():
             return Departure(native).task
-    except (RuntimeError, OSError, NotImplementedError):
+    except (RuntimeError, OSError, NotImplementedError):  # the loop watches no files
         _log.debug("a session is not seen out: its loop or its socket is gone")
     native.terminate()
     return None
