@@ -56,7 +56,7 @@ class Runner(Protocol[S_contra, B_co]):
     whichever connection is free (`asyncdb.pool.runner.PoolRunner`). Who wraps an
     executor (see `asyncdb.contrib.sqlalchemy`) writes one that prepares statements and
     results, and hands them to the runner of what is wrapped; the verbs, with their
-    overloads, are inherited.
+    types, are inherited.
 
     Example:
         >>> import asyncio, asyncdb
