@@ -36,7 +36,9 @@ def resets(monkeypatch: pytest.MonkeyPatch) -> list[FakeConnection]:
         done.append(session)
         return True
 
-    monkeypatch.setattr(FakeConnection, "reset", reset, raising=False)
+    # A class of its own: `isinstance` remembers what FakeConnection once had.
+    kind = type("Resetting", (FakeConnection,), {"reset": reset})
+    monkeypatch.setattr("asyncdb.testing.fake.FakeConnection", kind)
     return done
 
 
