@@ -64,6 +64,13 @@ class SessionBatch:
         """
         try:
             await self._use.run(self._run, None, seconds)
+        except errors.DatabaseError as error:
+            at = len(self._outcomes)  # the first without an answer
+            if error.sql is None and at < len(self._steps):
+                sql = self._steps[at].sql
+                error.sql = sql if isinstance(sql, str) else None
+                self._named(error, at + 1)
+            raise
         finally:
             for step in self._steps:
                 if step.result is not None:
