@@ -19,7 +19,14 @@ from asyncdb.connection.retry import retry
 from asyncdb.dialect import Dialect
 from asyncdb.errors import *  # noqa: F403  # the whole tree, by its __all__
 from asyncdb.opening import connect, create_pool
-from asyncdb.options import Isolation, Notice
+from asyncdb.options import (
+    Event,
+    Isolation,
+    Notice,
+    Observer,
+    StatementEvent,
+    TransactionEvent,
+)
 from asyncdb.pool import Pool
 from asyncdb.pool.stats import PoolStats
 from asyncdb.sql import escape_like, expand, quote_identifier
@@ -33,14 +40,18 @@ __all__ = [
     "Cursor",
     "DatabaseURL",
     "Dialect",
+    "Event",
     "Executor",
     "Isolation",
     "Notice",
+    "Observer",
     "Pool",
     "PoolStats",
     "Row",
+    "StatementEvent",
     "Stream",
     "Transaction",
+    "TransactionEvent",
     "connect",
     "create_pool",
     "escape_like",

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Generator
+import weakref
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import nullcontext
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Unpack
 
 from asyncdb import errors
 from asyncdb.connection import Connection
+from asyncdb.connection.observed import ObservedSession
 from asyncdb.connection.preparing import run_hook
 from asyncdb.connection.session import Session
+from asyncdb.connection.watch import Watch, watch_for
 from asyncdb.driver.registry import find_driver
 from asyncdb.options import PoolOptions
 from asyncdb.options.reading import read_options
@@ -126,11 +130,14 @@ class CreatingPool:
 
     async def _open(self) -> Pool:
         driver, url, options = self._driver, self._url, self._options
+        found: Callable[[], Pool | None] = _no_pool
 
         def opener() -> Awaitable[Session]:
-            return open_session(driver, url, options)
+            return open_session(driver, url, options, found)
 
-        return await Pool(driver, url, options, options, opener)._open()
+        pool = Pool(driver, url, options, options, opener)
+        found = weakref.ref(pool)  # what it has does not have it
+        return await pool._open()
 
 
 def create_pool(
@@ -189,18 +196,32 @@ def _with_pool_options(kind: Any) -> Any:
     return dataclass(frozen=True, kw_only=True)(both)
 
 
+def _no_pool() -> None:
+    return None
+
+
 async def open_session(
-    driver: Driver, url: DatabaseURL, options: ConnectOptions
+    driver: Driver,
+    url: DatabaseURL,
+    options: ConnectOptions,
+    pool: Callable[[], Pool | None] = _no_pool,
 ) -> Session:
     """Try the hosts in turn, each for `connect_timeout` seconds at most."""
+    named = partial(_named, driver=driver, options=options)
     failures: list[errors.Error] = []
     for one in url.each_host():
         inner: DriverConnection | None = None
         scope = asyncio.timeout(options.connect_timeout)
+        watch = watch_for(options, one, pool)
+        running = watch.connect(driver.dialect, named) if watch else nullcontext()
         try:
-            async with scope:
-                inner = await driver.connect(one, options)
-                return await _prepared(Session(driver, inner, url, options), options)
+            with running as event:
+                async with scope:
+                    inner = await driver.connect(one, options)
+                    session = _session_over(driver, inner, url, options, watch)
+                    if event is not None:
+                        event.dialect = inner.dialect
+                    return await _prepared(session, options)
         except Exception as error:
             if inner is not None and scope.expired():
                 raise _hook_too_slow(options) from error
@@ -219,6 +240,19 @@ async def open_session(
         for number, failure in enumerate(failures, 1):
             failures[-1].add_note(f"host {number} of {len(failures)}: {failure}")
     raise failures[-1]
+
+
+def _session_over(
+    driver: Driver,
+    inner: DriverConnection,
+    url: DatabaseURL,
+    options: ConnectOptions,
+    watch: Watch | None,
+) -> Session:
+    """Make the session, observed if anybody wants to hear of it."""
+    if watch is None:
+        return Session(driver, inner, url, options)
+    return ObservedSession(driver, inner, url, options, watch)
 
 
 def _named(

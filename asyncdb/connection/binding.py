@@ -117,6 +117,15 @@ class Binder:
             await self._learn()
         return read_template(sql, self.dialect, self._lexis)
 
+    def show(self, sql: object) -> str:
+        """Return the text of a statement without values, whatever is wrong with it."""
+        if not isinstance(sql, Template):
+            return sql if isinstance(sql, str) else ""
+        try:
+            return read_template(sql, self.dialect, self._lexis)[0]
+        except errors.Error:
+            return "?".join(sql.strings)
+
     async def _learn(self) -> None:
         """Be sure how the session quotes, before a text with a backslash is read.
 

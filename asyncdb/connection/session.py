@@ -32,8 +32,10 @@ from asyncdb.sql import touches
 from asyncdb.values import Decoding
 
 if TYPE_CHECKING:
+    from typing import Self
+
     from asyncdb.connection.chunks import Rows
-    from asyncdb.connection.runner import Params, Seconds, Text
+    from asyncdb.connection.runner import OpenStream, Params, Seconds, Text
     from asyncdb.dialect import Dialect
     from asyncdb.driver import Driver, DriverConnection, DriverCursor
     from asyncdb.options import ConnectOptions, TransactionOptions
@@ -104,9 +106,9 @@ class Session:
         """Be what the pool's own verbs use: looked at, and never forgotten."""
         self.touched = self.warns = False
 
-    def lend(self, lease: object) -> Session:
+    def lend(self, lease: object) -> Self:
         """Make the session of one loan or hook, over the same one of the driver."""
-        lent = Session.__new__(Session)
+        lent = type(self).__new__(type(self))
         lent.url = self.url
         lent._driver = self._driver
         lent._options = self._options
@@ -236,7 +238,7 @@ class Session:
 
     async def open_stream(
         self, sql: Text, params: Params, timeout: Seconds = None, *, plain: bool = False
-    ) -> SessionStream:
+    ) -> OpenStream:
         """Run a statement whose rows are read in pieces."""
 
         async def work(inner: DriverConnection) -> DriverCursor:
