@@ -29,7 +29,7 @@ from asyncdb.options import (
 )
 from asyncdb.pool import Pool
 from asyncdb.pool.stats import PoolStats
-from asyncdb.sql import escape_like, expand, quote_identifier
+from asyncdb.sql import escape_like, expand, quote_identifier, sanitize
 from asyncdb.url import DatabaseURL
 from asyncdb.values.rows import Row
 
@@ -58,6 +58,7 @@ __all__ = [
     "expand",
     "quote_identifier",
     "retry",
+    "sanitize",
 ]
 __all__ += errors.__all__
 

@@ -64,7 +64,8 @@ class ObservedSession(Session):
         return lent
 
     def _statement(self, sql: object, kind: StatementKind) -> Running[StatementEvent]:
-        return self.watch.statement(self.dialect, self._binder.show(sql), kind)
+        text, dialect = self._binder.show(sql), self._binder.dialect_of_session()
+        return self.watch.statement(dialect, text, kind)
 
     # -- statements ------------------------------------------------------------------
 
