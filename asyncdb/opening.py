@@ -5,17 +5,14 @@ from __future__ import annotations
 import asyncio
 import weakref
 from collections.abc import Awaitable, Callable, Generator
-from contextlib import nullcontext
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from typing import TYPE_CHECKING, Any, Unpack
 
 from asyncdb import errors
 from asyncdb.connection import Connection
-from asyncdb.connection.observed import ObservedSession
+from asyncdb.connection.observed import observed_opening, session_over
 from asyncdb.connection.preparing import run_hook
-from asyncdb.connection.session import Session
-from asyncdb.connection.watch import Watch, watch_for
 from asyncdb.driver.registry import find_driver
 from asyncdb.options import PoolOptions
 from asyncdb.options.reading import read_options
@@ -23,6 +20,8 @@ from asyncdb.pool import Pool
 from asyncdb.url import DatabaseURL
 
 if TYPE_CHECKING:
+    from asyncdb.connection.session import Session
+    from asyncdb.connection.watch import Watch
     from asyncdb.driver import Driver, DriverConnection
     from asyncdb.options import ConnectOptions
     from asyncdb.options.keywords import ConnectKeywords, PoolKeywords
@@ -60,8 +59,7 @@ class Connecting:
             raise _not_open(self, name, Connection, "connect(...)", "db")
 
     async def _open(self) -> Connection:
-        session = await open_session(self._driver, self._url, self._options)
-        return Connection(session)
+        return Connection(await _open(self._driver, self._url, self._options))
 
 
 def connect(url: str | DatabaseURL, **options: Unpack[ConnectKeywords]) -> Connecting:
@@ -133,7 +131,7 @@ class CreatingPool:
         found: Callable[[], Pool | None] = _no_pool
 
         def opener() -> Awaitable[Session]:
-            return open_session(driver, url, options, found)
+            return _open(driver, url, options, found)
 
         pool = Pool(driver, url, options, options, opener)
         found = weakref.ref(pool)  # what it has does not have it
@@ -200,28 +198,36 @@ def _no_pool() -> None:
     return None
 
 
-async def open_session(
+def _open(
     driver: Driver,
     url: DatabaseURL,
     options: ConnectOptions,
     pool: Callable[[], Pool | None] = _no_pool,
+) -> Awaitable[Session]:
+    """Open a session, observed if anybody wants to hear of it."""
+
+    def opener(watch: Watch | None) -> Awaitable[Session]:
+        return open_session(driver, url, options, watch)
+
+    return observed_opening(driver.dialect, url, options, pool, opener)
+
+
+async def open_session(
+    driver: Driver,
+    url: DatabaseURL,
+    options: ConnectOptions,
+    watch: Watch | None = None,
 ) -> Session:
     """Try the hosts in turn, each for `connect_timeout` seconds at most."""
-    named = partial(_named, driver=driver, options=options)
     failures: list[errors.Error] = []
     for one in url.each_host():
         inner: DriverConnection | None = None
         scope = asyncio.timeout(options.connect_timeout)
-        watch = watch_for(options, one, pool)
-        running = watch.connect(driver.dialect, named) if watch else nullcontext()
         try:
-            with running as event:
-                async with scope:
-                    inner = await driver.connect(one, options)
-                    session = _session_over(driver, inner, url, options, watch)
-                    if event is not None:
-                        event.dialect = inner.dialect
-                    return await _prepared(session, options)
+            async with scope:
+                inner = await driver.connect(one, options)
+                session = session_over(driver, inner, url, options, watch, host=one)
+                return await _prepared(session, options)
         except Exception as error:
             if inner is not None and scope.expired():
                 raise _hook_too_slow(options) from error
@@ -240,19 +246,6 @@ async def open_session(
         for number, failure in enumerate(failures, 1):
             failures[-1].add_note(f"host {number} of {len(failures)}: {failure}")
     raise failures[-1]
-
-
-def _session_over(
-    driver: Driver,
-    inner: DriverConnection,
-    url: DatabaseURL,
-    options: ConnectOptions,
-    watch: Watch | None,
-) -> Session:
-    """Make the session, observed if anybody wants to hear of it."""
-    if watch is None:
-        return Session(driver, inner, url, options)
-    return ObservedSession(driver, inner, url, options, watch)
 
 
 def _named(

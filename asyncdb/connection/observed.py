@@ -5,13 +5,14 @@ A session that nobody observes is a `Session` and pays nothing for this.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from asyncdb import errors
 from asyncdb.connection.session import Session
 from asyncdb.connection.transaction import Host, Transaction, _State
+from asyncdb.connection.watch import watch_for
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from asyncdb.connection.chunks import Rows
     from asyncdb.connection.runner import OpenStream, Params, Seconds, Text
     from asyncdb.connection.watch import Running, Watch
+    from asyncdb.dialect import Dialect
     from asyncdb.driver import Driver, DriverConnection, Result
     from asyncdb.options import (
         ConnectOptions,
@@ -160,6 +162,47 @@ class ObservedSession(Session):
         """Roll back to a savepoint, and release it."""
         with self._statement(f"ROLLBACK TO SAVEPOINT {name}", "transaction"):
             await super().roll_back_to(name)
+
+
+def session_over(
+    driver: Driver,
+    inner: DriverConnection,
+    url: DatabaseURL,
+    options: ConnectOptions,
+    watch: Watch | None,
+    *,
+    host: DatabaseURL,
+) -> Session:
+    """Make a session, observed if there is a watch: of the host that it is on."""
+    if watch is None:
+        return Session(driver, inner, url, options)
+    return ObservedSession(driver, inner, url, options, watch.at(host))
+
+
+async def observed_opening(
+    dialect: Dialect,
+    url: DatabaseURL,
+    options: ConnectOptions,
+    pool: Callable[[], object],
+    opener: Callable[[Watch | None], Awaitable[Session]],
+) -> Session:
+    """Open a session by `opener`, with an event around it if anybody wants to hear.
+
+    Args:
+        dialect: the driver's.
+        url: with any number of hosts.
+        options: whose observers there are.
+        pool: gives the pool that it is for.
+        opener: opens it; it gives the watch to `session_over()`.
+    """
+    watch = watch_for(options, url, pool)
+    if watch is None:
+        return await opener(None)
+    with watch.connect(dialect) as event:
+        session = await opener(watch)
+        if isinstance(session, ObservedSession):
+            session.watch.fill(event, session.dialect)
+        return session
 
 
 class _ObservedStream:

@@ -32,20 +32,13 @@ class Running(Generic[E]):
     Args:
         event: the event.
         listeners: what hears of its beginning.
-        named: gives the error of ours for what was raised, if there is one.
     """
 
-    __slots__ = ("_begun", "_ends", "_listeners", "_named", "away", "event", "state")
+    __slots__ = ("_begun", "_ends", "_listeners", "away", "event", "state")
 
-    def __init__(
-        self,
-        event: E,
-        listeners: Sequence[Callable[[E], Any]],
-        named: Callable[[Exception], BaseException | None] | None = None,
-    ) -> None:
+    def __init__(self, event: E, listeners: Sequence[Callable[[E], Any]]) -> None:
         self.event = event
         self._listeners = listeners
-        self._named = named
         self._ends: list[Callable[[E], object]] = []
         self._begun = 0.0
         self.away = 0.0  # seconds that a stream was its reader's
@@ -93,8 +86,6 @@ class Running(Generic[E]):
     def failed(self, error: BaseException | None) -> None:
         """Note what went wrong; the first error stays."""
         event = self.event
-        if self._named is not None and isinstance(error, Exception):
-            error = self._named(error) or error
         if error is not None and event.error is None:
             event.error = type(error)
             if isinstance(error, errors.DatabaseError):
@@ -130,11 +121,20 @@ class Watch:
         }
         self._pool = pool
 
-    def connect(
-        self, dialect: Dialect, named: Callable[[Exception], BaseException | None]
-    ) -> Running[Event]:
+    def at(self, url: DatabaseURL) -> Watch:
+        """Make the watch of one of the hosts."""
+        found = Watch((), url, self._pool)
+        found._listeners = self._listeners
+        return found
+
+    def fill(self, event: Event, dialect: Dialect) -> None:
+        """Say in an event of a session that is open which host it is on, and what."""
+        event.host, event.port = self._place["host"], self._place["port"]
+        event.dialect = dialect
+
+    def connect(self, dialect: Dialect) -> Running[Event]:
         """Make the event of a session that is opened."""
-        return Running(self._event(Event, dialect), self._listeners["connect"], named)
+        return Running(self._event(Event, dialect), self._listeners["connect"])
 
     def acquire(self, dialect: Dialect) -> Running[Event]:
         """Make the event of a loan."""

@@ -112,7 +112,7 @@ class OpenTelemetry:
         span = _Span(self._tracer, name, attributes, trace.SpanKind.CLIENT)
 
         def over(event: asyncdb.Event) -> None:
-            span.set("db.system.name", event.system)  # which it knows by now
+            span.set(_place(event))  # which is known by now
             span.end(event)
             self._pools.opened(event)
 
@@ -173,7 +173,7 @@ class OpenTelemetry:
 
         def over(event: asyncdb.TransactionEvent) -> None:
             if event.outcome:
-                span.set("asyncdb.transaction.outcome", event.outcome)
+                span.set({"asyncdb.transaction.outcome": event.outcome})
             span.end(event)
 
         return over
@@ -197,8 +197,8 @@ class _Span:
         if is_current:
             self._token = context.attach(trace.set_span_in_context(self._span))
 
-    def set(self, name: str, value: str) -> None:
-        self._span.set_attribute(name, value)
+    def set(self, attributes: dict[str, Any]) -> None:
+        self._span.set_attributes(attributes)
 
     def end(self, event: asyncdb.Event) -> None:
         # Another task has a context of its own, in which it never was the current one.

@@ -33,7 +33,8 @@ class Event:
     Args:
         dialect: facts about the database: `name`, `flavor`, and once connected
             `server_version`.
-        host: the server's name or address; `None` for a socket or a file.
+        host: the server's name or address, of a socket its path; `None` for a file. Of
+            several hosts it is the first until one has been connected to.
         port: the server's port, `None` for the usual one.
         database: the database's name; for SQLite the path of its file.
         pool: the `Pool`, `None` for a connection of its own.
@@ -130,7 +131,7 @@ Over: TypeAlias = Callable[[Any], object] | None
 
 
 class ObservesConnect(Protocol):
-    """Hears when a session is opened, at each host that is tried."""
+    """Hears when a session is opened, on whichever host that is."""
 
     def connect(self, event: Event, /) -> Over:
         """Hear that it begins; what is returned is called when it is over."""

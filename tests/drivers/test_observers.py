@@ -144,20 +144,23 @@ async def test_in_a_url(caplog: pytest.LogCaptureFixture) -> None:
 
 
 @engines(*SERVERS)
-async def test_hosts_that_are_tried(database_url: str, make_proxy: MakeProxy) -> None:
-    """Each host that is tried is an event; statements know the one that answered."""
+async def test_several_hosts(database_url: str, make_proxy: MakeProxy) -> None:
+    """A session is one event, whatever hosts were tried; it knows who answered."""
     proxy = await make_proxy(database_url)
     seen = Recorder()
     good = asyncdb.DatabaseURL(proxy.url)
     url = good.replace(hosts=[("127.0.0.1", 1), (good.host, good.port)])
     async with asyncdb.connect(url, tls="disable", observers=[seen]) as db:
         await db.fetchval("SELECT 1")
-    first, second, statement = seen.events
+    opened, statement = seen.events
 
-    assert (1, asyncdb.ConnectionFailed) == (first.port, first.error)
-    assert (good.port, None) == (second.port, second.error)
+    assert (good.host, good.port, None) == (opened.host, opened.port, opened.error)
     assert (good.host, good.port) == (statement.host, statement.port)
-    assert db.dialect is second.dialect
+    assert db.dialect is opened.dialect
+
+    with pytest.raises(asyncdb.ConnectionFailed):
+        await asyncdb.connect(url.replace(hosts=[("127.0.0.1", 1)]), observers=[seen])
+    assert (1, asyncdb.ConnectionFailed) == (seen.last.port, seen.last.error)
 
 
 @engines(*SERVERS)
