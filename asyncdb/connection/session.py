@@ -16,7 +16,7 @@ import contextlib
 import sys
 import warnings
 from collections.abc import Callable, Coroutine, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from asyncdb import errors
 from asyncdb.connection.binding import Binder
@@ -32,8 +32,6 @@ from asyncdb.sql import touches
 from asyncdb.values import Decoding
 
 if TYPE_CHECKING:
-    from typing import Self
-
     from asyncdb.connection.chunks import Rows
     from asyncdb.connection.runner import OpenStream, Params, Seconds, Text
     from asyncdb.dialect import Dialect
