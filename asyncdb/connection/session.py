@@ -16,7 +16,7 @@ import contextlib
 import sys
 import warnings
 from collections.abc import Callable, Coroutine, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from asyncdb import errors
 from asyncdb.connection.binding import Binder
@@ -34,7 +34,7 @@ from asyncdb.values import Decoding
 
 if TYPE_CHECKING:
     from asyncdb.connection.chunks import Rows
-    from asyncdb.connection.runner import Params, Seconds, Step, Text
+    from asyncdb.connection.runner import OpenStream, Params, Seconds, Step, Text
     from asyncdb.dialect import Dialect
     from asyncdb.driver import Driver, DriverConnection, DriverCursor
     from asyncdb.options import ConnectOptions, TransactionOptions
@@ -105,9 +105,9 @@ class Session:
         """Be what the pool's own verbs use: looked at, and never forgotten."""
         self.touched = self.warns = False
 
-    def lend(self, lease: object) -> Session:
+    def lend(self, lease: object) -> Self:
         """Make the session of one loan or hook, over the same one of the driver."""
-        lent = Session.__new__(Session)
+        lent = type(self).__new__(type(self))
         lent.url = self.url
         lent._driver = self._driver
         lent._options = self._options
@@ -246,7 +246,7 @@ class Session:
 
     async def open_stream(
         self, sql: Text, params: Params, timeout: Seconds = None, *, plain: bool = False
-    ) -> SessionStream:
+    ) -> OpenStream:
         """Run a statement whose rows are read in pieces."""
 
         async def work(inner: DriverConnection) -> DriverCursor:

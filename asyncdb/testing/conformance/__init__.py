@@ -21,6 +21,7 @@ from asyncdb.testing.conformance.guarding import Guarding
 from asyncdb.testing.conformance.hooks import Hooks
 from asyncdb.testing.conformance.lists import Lists
 from asyncdb.testing.conformance.notices import Notices
+from asyncdb.testing.conformance.observing import Observing
 from asyncdb.testing.conformance.parameters import Parameters
 from asyncdb.testing.conformance.pooling import Pooling
 from asyncdb.testing.conformance.rows import Rows
@@ -57,6 +58,7 @@ class Conformance(
     Session,
     ConnectOptions,
     Notices,
+    Observing,
     Values,
     Typed,
 ):
