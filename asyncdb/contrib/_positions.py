@@ -292,16 +292,24 @@ async def _lacking_group(
 async def _lacking_galera(
     db: asyncdb.Connection, rest: str, wait: float, timeout: float
 ) -> str:
-    """Wait until all is applied that the cluster had agreed on before; see above."""
+    """Wait until all is applied that the cluster had agreed on before; see above.
+
+    SET STATEMENT would not do: its setting comes after the waiting.
+    """
     found = await _named(db, _WSREP, timeout)
     if found.get("WSREP_CLUSTER_STATE_UUID") != rest.partition(".")[0]:
         return OTHER
-    sql = "SET STATEMENT wsrep_sync_wait = 1 FOR SELECT 1"
+    before = await db.fetchval("SELECT @@SESSION.wsrep_sync_wait", timeout=timeout)
+    change = "SET SESSION wsrep_sync_wait = {}"
+    await db.execute(change.format(int(before) | 1), timeout=timeout)
+    late = ""
     try:
-        await db.execute(sql, timeout=max(wait, timeout))
+        await db.execute("SELECT 1", timeout=max(wait, timeout))
     except (asyncdb.StatementTimeout, asyncdb.LockTimeout):
-        return BEHIND
-    return ""
+        late = BEHIND
+    if not db.is_closed:
+        await db.execute(change.format(int(before)), timeout=timeout)
+    return late
 
 
 async def _lacking_mariadb(db: asyncdb.Connection, rest: str, timeout: float) -> str:

@@ -145,13 +145,11 @@ class Replicas:
 
     Example:
         >>> import asyncio, asyncdb
+        >>> pool = asyncdb.create_pool
         >>> async def main():
-        ...     async with (
-        ...         asyncdb.create_pool("sqlite:///app.db") as primary,
-        ...         asyncdb.create_pool("sqlite:///app.db?mode=ro") as replica,
-        ...     ):
-        ...         replicas = Replicas(primary, [replica])
-        ...         await primary.execute("CREATE TABLE t (a INTEGER)")
+        ...     async with pool("sqlite:///a.db") as main, pool("sqlite:///a.db") as r:
+        ...         replicas = Replicas(main, [r])
+        ...         await main.execute("CREATE TABLE t (a INTEGER)")
         ...         token = await replicas.written()
         ...         async with replicas.reader(after=token) as db:
         ...             return await db.fetchval("SELECT count(*) FROM t")
