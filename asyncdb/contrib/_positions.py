@@ -8,7 +8,8 @@ kind      what it holds                                   how a server is asked
 `gr`      the same, of a group with several primaries     that, in a transaction
                                                           with consistency BEFORE
 `ma`      MariaDB's GTIDs, one for each domain            the state of its binary log
-`ws`      Galera's cluster and sequence number            wsrep_sync_wait
+`ws`      Galera's cluster and sequence number            in a transaction with
+                                                          wsrep_sync_wait, and for it
 `sq`      a mark for SQLite's file                        the file's own
 ========  ==============================================  ==========================
 
@@ -294,22 +295,32 @@ async def _lacking_galera(
 ) -> str:
     """Wait until all is applied that the cluster had agreed on before; see above.
 
-    SET STATEMENT would not do: its setting comes after the waiting.
+    And for the number itself: the wait alone lets a read be stale once in a while.
     """
-    found = await _named(db, _WSREP, timeout)
-    if found.get("WSREP_CLUSTER_STATE_UUID") != rest.partition(".")[0]:
+    cluster, _, number = rest.partition(".")
+    loop = asyncio.get_running_loop()
+    end = loop.time() + wait
+
+    async def ask() -> str:
+        found = await _named(db, _WSREP, timeout)
+        if found.get("WSREP_CLUSTER_STATE_UUID") != cluster:
+            return OTHER
+        return "" if int(found["WSREP_LAST_COMMITTED"]) >= int(number) else BEHIND
+
+    if await ask() == OTHER:
         return OTHER
     before = await db.fetchval("SELECT @@SESSION.wsrep_sync_wait", timeout=timeout)
     change = "SET SESSION wsrep_sync_wait = {}"
     await db.execute(change.format(int(before) | 1), timeout=timeout)
     late = ""
     try:
-        await db.execute("SELECT 1", timeout=max(wait, timeout))
-    except (asyncdb.StatementTimeout, asyncdb.LockTimeout):
+        async with asyncio.timeout(wait + timeout), db.transaction():
+            pass
+    except (TimeoutError, asyncdb.LockTimeout):
         late = BEHIND
     if not db.is_closed:
         await db.execute(change.format(int(before)), timeout=timeout)
-    return late
+    return late or await _until(ask, end - loop.time())
 
 
 async def _lacking_mariadb(db: asyncdb.Connection, rest: str, timeout: float) -> str:

@@ -199,8 +199,7 @@ class Replicas:
     ) -> Reader:
         """Lend a connection for reading, to the least busy of those that will do.
 
-        A connection that is lost under way raises `ConnectionLost`, as everywhere; the
-        next reader goes elsewhere.
+        One that is lost under way raises `ConnectionLost`; the next goes elsewhere.
 
         Args:
             after: a token of `written()`: what was committed before that is seen.
@@ -316,8 +315,8 @@ class Replicas:
             return loan
         if fallback:
             return await self._from_primary(after, max(0.0, end - now()))
-        told = [f"{s.url}: {s.trouble or 'behind the token'}" for s in self.states()]
-        raise NoReplica(f"no replica will do, and fallback is off: {'; '.join(told)}")
+        told = (f"{s.url}: {s.trouble or 'behind the token'}" for s in self.states())
+        raise NoReplica("no replica will do, fallback is off: " + "; ".join(told))
 
     def _choice(self) -> list[Member]:
         """Sort those that may do: the one to take first; have the others looked at."""

@@ -100,7 +100,7 @@ def replicated(engine: str) -> Iterator[Replication]:
         with servers.start(engine) as primary, standby(primary) as second:
             yield Replication(primary, second)
         return
-    common = {"log_bin": "binlog", "sync_binlog": "0", **_GTIDS[engine]}
+    common: dict[str, Any] = {"log_bin": "binlog", "sync_binlog": "0", **_GTIDS[engine]}
     with (
         servers.start(engine, server_id=1, **common) as primary,
         servers.start(engine, server_id=2, read_only="ON", **common) as replica,
