@@ -8,6 +8,7 @@ pytest_plugins = [
     "tests.plugins.certificates",
     "tests.plugins.clusters",
     "tests.plugins.databases",
+    "tests.plugins.pairs",
     "tests.plugins.proxy",
     "tests.plugins.scale",
 ]

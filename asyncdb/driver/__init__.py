@@ -4,8 +4,9 @@ How to write, register, test and publish one: docs/how-to/write-a-driver.md. Wha
 here, by what it is for:
 
 * the contract, in full in `contract`: `Driver`, `DriverConnection`, `DriverCursor` and
-  `Result`, which a driver must have, and `SupportsExactCount`, `SupportsLastWords`,
-  `SupportsLoad`, `SupportsPlainRows` and `SupportsReset`, which it may;
+  `Result`, which a driver must have, and `SupportsAddresses`, `SupportsDeparture`,
+  `SupportsExactCount`, `SupportsLastWords`, `SupportsLoad`, `SupportsPlainRows`,
+  `SupportsReset` and `SupportsRole` (which tells a `Role`), which it may;
 * facts, as data: `Dialect`, `Lexis`, `Placeholder`, `STANDARD_VERBS`, `STANDARD_WORDS`,
   and `values` for the tables of encoders and decoders;
 * what a driver is given: `DatabaseURL`, `ConnectOptions`, `ServerOptions`,
@@ -28,14 +29,17 @@ from asyncdb.driver.contract import (
     DriverConnection,
     DriverCursor,
     Result,
+    SupportsAddresses,
     SupportsDeparture,
     SupportsExactCount,
     SupportsLastWords,
     SupportsLoad,
     SupportsPlainRows,
     SupportsReset,
+    SupportsRole,
 )
 from asyncdb.driver.naming import database_error
+from asyncdb.driver.roles import Role
 from asyncdb.driver.tls import NO_TLS, tls_context, tls_mode
 from asyncdb.options import (
     ConnectOptions,
@@ -64,15 +68,18 @@ __all__ = [
     "Placeholder",
     "PositionedRow",
     "Result",
+    "Role",
     "Row",
     "ServerOptions",
     "Statement",
+    "SupportsAddresses",
     "SupportsDeparture",
     "SupportsExactCount",
     "SupportsLastWords",
     "SupportsLoad",
     "SupportsPlainRows",
     "SupportsReset",
+    "SupportsRole",
     "TransactionOptions",
     "database_error",
     "row_class",

@@ -9,6 +9,7 @@ from asyncdb.options.declared import (
     Isolation,
     PoolOptions,
     ServerOptions,
+    TargetSessionAttrs,
     TLSMode,
     TransactionOptions,
 )
@@ -24,5 +25,6 @@ __all__ = [
     "PoolOptions",
     "ServerOptions",
     "TLSMode",
+    "TargetSessionAttrs",
     "TransactionOptions",
 ]

@@ -39,7 +39,7 @@ from __future__ import annotations
 
 from typing import Literal, TypedDict
 
-from asyncdb.options.declared import Converters, Hook, TLSMode
+from asyncdb.options.declared import Converters, Hook, TargetSessionAttrs, TLSMode
 from asyncdb.options.notices import NoticeListener
 from asyncdb.options.settings import Settings
 

@@ -27,8 +27,9 @@ import aiosqlite
 
 from asyncdb.dialect import Dialect, Lexis
 from asyncdb.dialects.sqlite import DIALECT, LEXIS, SQLiteOptions
-from asyncdb.driver import DriverConnection, DriverCursor, Result
+from asyncdb.driver import DriverConnection, DriverCursor, Result, Role
 from asyncdb.drivers.aiosqlite import jobs
+from asyncdb.drivers.aiosqlite.files import role_of
 from asyncdb.drivers.aiosqlite.resetting import reset
 from asyncdb.drivers.aiosqlite.threads import CLOSED, Job, Member
 from asyncdb.drivers.aiosqlite.writing import Turn, writes
@@ -63,8 +64,15 @@ class AiosqliteConnection(DriverConnection):
     """The session."""
 
     def __init__(
-        self, member: Member, options: SQLiteOptions, turn: Turn | None
+        self,
+        member: Member,
+        options: SQLiteOptions,
+        turn: Turn | None,
+        role: Role | None,
+        path: str,
     ) -> None:
+        self.role = role
+        self._path = path
         self._native = member.native
         # aiosqlite's own way in costs a coroutine more and cannot be interrupted.
         self._raw: sqlite3.Connection = member.native._conn
@@ -107,6 +115,11 @@ class AiosqliteConnection(DriverConnection):
     async def read_lexis(self) -> Lexis:
         """Return the same."""
         return LEXIS
+
+    async def read_role(self) -> Role:
+        """Look whether the file can be written to now."""
+        role: Role = await self.hop(role_of, self._path, self._options)
+        return role
 
     # -- statements ----------------------------------------------------------------
 

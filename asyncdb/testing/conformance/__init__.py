@@ -22,6 +22,7 @@ from asyncdb.testing.conformance.lists import Lists
 from asyncdb.testing.conformance.notices import Notices
 from asyncdb.testing.conformance.parameters import Parameters
 from asyncdb.testing.conformance.pooling import Pooling
+from asyncdb.testing.conformance.roles import Roles
 from asyncdb.testing.conformance.rows import Rows
 from asyncdb.testing.conformance.same_meaning import SameMeaning
 from asyncdb.testing.conformance.scripts import Scripts
@@ -54,6 +55,7 @@ class Conformance(
     Hooks,
     Session,
     ConnectOptions,
+    Roles,
     Notices,
     Values,
     Typed,
