@@ -1,7 +1,7 @@
 """Clusters of our own: `pytest --clusters`, which is `make test-clusters`.
 
-Without the option `tests/clusters` is not collected: it takes minutes, and programs that
-few machines have.
+Without the option `tests/clusters` is not collected: it takes minutes, and programs
+that few machines have.
 """
 
 from __future__ import annotations

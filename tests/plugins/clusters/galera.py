@@ -84,7 +84,7 @@ class GaleraNode(MariaDB):
         self.port = port
         return self.status("wsrep_ready") == "ON"
 
-    def ask(self, sql: str, *, database: str | None = None) -> list[tuple[Any, ...]]:
+    def ask(self, sql: str) -> list[tuple[Any, ...]]:
         """Run a statement by a connection of its own.
 
         Raises:
@@ -95,7 +95,7 @@ class GaleraNode(MariaDB):
             port=self.port,
             user=self.user,
             password=self.password,
-            database=database,
+            database=self.database,
             connect_timeout=2,
             read_timeout=10,
             autocommit=True,

@@ -81,6 +81,7 @@ class GroupNode(MySQL):
             port=self.port,
             user=self.user,
             password=self.password,
+            database=self.database,
             connect_timeout=2,
             read_timeout=30,
             autocommit=True,
