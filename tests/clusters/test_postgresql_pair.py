@@ -10,7 +10,7 @@ from tests.plugins.clusters.pair import Pair, PairNode
 from tests.plugins.clusters.report import Report
 from tests.plugins.clusters.writers import BOOK, Asyncdb, Asyncpg, Load
 
-LIMIT = 2  # seconds for a statement
+LIMIT = 1  # seconds for a statement
 CONNECT = 3  # seconds to connect
 
 
@@ -24,6 +24,7 @@ def load(pair: Pair) -> Load:
         target_session_attrs="read-write",
         statement_timeout=LIMIT,
         connect_timeout=CONNECT,
+        close_timeout=0.5,  # a silent server keeps a place in the pool for so long
     )
     bare = Asyncpg(
         pair.url,
