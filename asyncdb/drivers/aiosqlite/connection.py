@@ -40,18 +40,11 @@ from asyncdb.sql.statement import Statement
 
 BUSY_SLICE = 0.02  # seconds
 _SETTLE = 0.4  # seconds a job may take to notice an interrupt
-_BUSY, _BUSY_SNAPSHOT = 5, 517
 _QUERIES = frozenset(["SELECT", "VALUES", "WITH"])
 _BEGIN = ("BEGIN IMMEDIATE",)
 _BEGIN_READING = ("PRAGMA query_only=ON", "BEGIN")
 _DIALECT = replace(DIALECT, server_version=sqlite3.sqlite_version_info)
 _IN_MEMORY = replace(_DIALECT, supports_concurrent_connections=False)
-
-
-def busy(error: sqlite3.Error) -> bool:
-    """Tell whether waiting may help: not for a snapshot that is too old."""
-    code = getattr(error, "sqlite_errorcode", 0)
-    return code & 0xFF == _BUSY and code != _BUSY_SNAPSHOT
 
 
 def _runs_here(loop: asyncio.AbstractEventLoop) -> bool:
@@ -167,7 +160,7 @@ class AiosqliteConnection(DriverConnection):
             except Exception as error:  # noqa: BLE001  # the next statement's
                 if (
                     isinstance(error, sqlite3.Error)
-                    and busy(error)
+                    and jobs.busy(error)
                     and tried != len(outcomes)
                 ):
                     tried = len(outcomes)  # its patience begins now
@@ -246,7 +239,7 @@ class AiosqliteConnection(DriverConnection):
                 now = self._loop.time()
                 if deadline is None:
                     deadline = now + (self._options.lock_timeout or 0)
-                if not busy(error) or now >= deadline:
+                if not jobs.busy(error) or now >= deadline:
                     raise
             # SQLite refuses some at once, without its busy handler, which waits.
             await asyncio.sleep(0.002)
