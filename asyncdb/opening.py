@@ -124,8 +124,8 @@ class CreatingPool:
     async def _open(self) -> Pool:
         driver, url, options = self._driver, self._url, self._options
 
-        def opener() -> Awaitable[Session]:
-            return open_session(driver, url, options)
+        def opener(prefers_writes: bool) -> Awaitable[Session]:
+            return open_session(driver, url, options, prefers_writes=prefers_writes)
 
         return await Pool(driver, url, options, options, opener)._open()
 
