@@ -129,8 +129,8 @@ class CreatingPool:
         driver, url, options = self._driver, self._url, self._options
         found: Callable[[], Pool | None] = _no_pool
 
-        def opener() -> Awaitable[Session]:
-            return _open(driver, url, options, found)
+        def opener(prefers_writes: bool) -> Awaitable[Session]:
+            return _open(driver, url, options, found, prefers_writes=prefers_writes)
 
         pool = Pool(driver, url, options, options, opener)
         found = weakref.ref(pool)  # what it has does not have it
@@ -202,10 +202,14 @@ def _open(
     url: DatabaseURL,
     options: ConnectOptions,
     pool: Callable[[], Pool | None] = _no_pool,
+    *,
+    prefers_writes: bool = False,
 ) -> Awaitable[Session]:
     """Open a session, observed if anybody wants to hear of it."""
 
     def opener(watch: Watch | None) -> Awaitable[Session]:
-        return open_session(driver, url, options, watch=watch)
+        return open_session(
+            driver, url, options, prefers_writes=prefers_writes, watch=watch
+        )
 
     return observed_opening(driver.dialect, url, options, pool, opener)

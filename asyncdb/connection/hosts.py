@@ -102,7 +102,8 @@ class _Search:
         *,
         prefers_writes: bool,
     ) -> None:
-        wanted = self._asked = options.target_session_attrs
+        wanted = options.target_session_attrs
+        self._asked: TargetSessionAttrs = wanted
         if wanted == "any" and prefers_writes:
             options = replace(options, target_session_attrs="read-write")
             self._wanted: TargetSessionAttrs = "read-write"

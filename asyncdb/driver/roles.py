@@ -13,6 +13,7 @@ from typing import Final
 from asyncdb.options import TargetSessionAttrs
 
 _WANTED: Final[Mapping[TargetSessionAttrs, str]] = {
+    "prefer-standby": "one that is ready",
     "read-write": "a server that takes writes",
     "read-only": "a server that takes none",
     "primary": "a primary",

@@ -189,14 +189,14 @@ async def test_a_frozen_host_costs_a_third(pair: Pair) -> None:
         waited = []
         for _ in range(3):
             began = time.monotonic()
-            async with asyncdb.connect(url, connect_timeout=1.5) as db:
+            async with asyncdb.connect(url, connect_timeout=3) as db:
                 assert 1 == await db.fetchval("SELECT 1")
             waited.append(time.monotonic() - began)
     finally:
         frozen.thaw()
 
-    assert 0.45 < waited[0] < 0.9
-    assert max(waited[1:]) < 0.45
+    assert 0.95 < waited[0] < 2
+    assert max(waited[1:]) < 0.95
 
 
 @engines(*DRIVERS)
@@ -208,12 +208,12 @@ async def test_a_pool_beside_a_frozen_host(
     silent.be_silent()
     url = database_url.replace(at(database_url), f"{at(silent.url)},{at(good.url)}")
     began = time.monotonic()
-    async with asyncdb.create_pool(url, connect_timeout=0.6, max_size=5) as pool:
+    async with asyncdb.create_pool(url, connect_timeout=3, max_size=5) as pool:
         held = [await pool.acquire() for _ in range(5)]
         for db in held:
             await pool.release(db)
 
-        assert time.monotonic() - began < 0.6
+        assert time.monotonic() - began < 3
     assert 1 == silent.accepted
 
 

@@ -113,8 +113,20 @@ class Pair:
         """Have a server take no more writes, under its sessions."""
         self._switch(which, writes=False)
 
+    def acknowledge_together(self) -> None:
+        """Have PostgreSQL acknowledge a commit when the standby has it, too."""
+        self.tell(
+            self.servers[0],
+            "ALTER SYSTEM SET synchronous_standby_names = '*'",
+            "SELECT pg_reload_conf()",
+        )
+
+    def restore(self, which: int) -> None:
+        """Undo `demote`."""
+        self._switch(which, writes=True)
+
     def promote(self, which: int) -> None:
-        """Have a server take writes again."""
+        """Make the second server a primary; PostgreSQL's cannot be one again."""
         server = self.servers[which]
         if isinstance(server, Standby):
             server.promote()

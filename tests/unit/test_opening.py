@@ -140,7 +140,7 @@ async def test_each_host_has_its_share(ordered: Faults) -> None:
     ordered.add("connect", asyncio.Event().wait)
     ordered.add("connect", asyncio.Event().wait)
     async with asyncio.timeout(5):
-        async with asyncdb.connect(URL, connect_timeout=0.01) as db:
+        async with asyncdb.connect(URL, connect_timeout=0.5) as db:
             assert 1 == await db.fetchval("SELECT 1")
     assert 3 == tried(ordered)
 
@@ -263,8 +263,8 @@ async def test_silence_costs_a_share_and_is_remembered(ordered: Faults) -> None:
     """Who let a third of connect_timeout pass is asked last from then on."""
     ordered.add("connect", asyncio.Event().wait)
     began = time.monotonic()
-    assert "two" == await opened(ordered, connect_timeout=0.3)
-    assert 0.09 < time.monotonic() - began < 0.2
+    assert "two" == await opened(ordered, connect_timeout=0.6)
+    assert 0.19 < time.monotonic() - began < 0.5
 
     assert "two" == await opened(ordered, connect_timeout=0.3)
     assert 3 == tried(ordered)
@@ -277,14 +277,14 @@ async def test_silence_is_forgiven(
     now = 1000.0
     monkeypatch.setattr("asyncdb.connection.addresses._now", lambda: now)
     ordered.add("connect", asyncio.Event().wait)
-    assert "two" == await opened(ordered, connect_timeout=0.03)
+    assert "two" == await opened(ordered, connect_timeout=0.3)
     now += REMEMBERED - 1
     assert "two" == await opened(ordered)
     now += 2
     assert "one" == await opened(ordered)
 
     ordered.add("connect", asyncio.Event().wait)
-    assert "two" == await opened(ordered, connect_timeout=0.03)
+    assert "two" == await opened(ordered, connect_timeout=0.3)
     for _ in range(2):
         ordered.add("connect", ConnectionRefusedError())
     assert "one" == await opened(ordered)  # it was the last that was left
@@ -301,7 +301,7 @@ async def test_no_host_has_more_than_a_third(ordered: Faults, hosts: int) -> Non
     with pytest.raises(asyncdb.ConnectionFailed) as caught:
         await asyncdb.connect(f"fake://{names}/", connect_timeout=0.3)
 
-    assert 0.25 < time.monotonic() - began < 0.5
+    assert 0.25 < time.monotonic() - began < 1
     first, *_, last = caught.value.__notes__
     assert re.search(
         r"within 0\.\d+ seconds, its share of connect_timeout=0\.3$", first
@@ -338,7 +338,7 @@ async def test_a_hook_has_what_is_left(ordered: Faults) -> None:
     with pytest.raises(asyncdb.ConnectionFailed, match="on_connect was not through"):
         await asyncdb.connect(URL, connect_timeout=0.15, on_connect=prepare)
 
-    assert time.monotonic() - began < 0.3
+    assert time.monotonic() - began < 1
     assert ordered.opened == ordered.closed == 1
 
 
@@ -454,7 +454,7 @@ async def test_a_silent_address_comes_last(
     resolver.names = {"db": ["10.0.0.1", "10.0.0.2"], "other": ["10.0.0.3"]}
     ordered.add("connect", asyncio.Event().wait)
     for _ in range(2):
-        async with asyncdb.connect("fake://db,other/", connect_timeout=0.1):
+        async with asyncdb.connect("fake://db,other/", connect_timeout=0.5):
             pass
 
     assert ["10.0.0.1", "10.0.0.2", "10.0.0.2"] == addressed.asked
@@ -470,8 +470,8 @@ async def test_a_silent_resolver(
 
     monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", never)
     began = time.monotonic()
-    async with asyncdb.connect("fake://db,10.0.0.9/", connect_timeout=0.3):
-        assert time.monotonic() - began < 0.2
+    async with asyncdb.connect("fake://db,10.0.0.9/", connect_timeout=0.6):
+        assert time.monotonic() - began < 0.5
     with pytest.raises(asyncdb.ConnectionFailed, match=r"connect_timeout=0\.05"):
         await asyncdb.connect("fake://db/", connect_timeout=0.05)
 

@@ -49,6 +49,7 @@ class GroupNode(MySQL):
             "communication-stack": "XCOM",
             "ip-allowlist": "127.0.0.1/8",
             "recovery-get-public-key": "ON",
+            "recovery-reconnect-interval": 1,
             "member-expel-timeout": 0,
             "unreachable-majority-timeout": MAJORITY_TIMEOUT,
             "autorejoin-tries": 0,
@@ -62,9 +63,12 @@ class GroupNode(MySQL):
     def command(self) -> list[str]:
         """The command line, but for the port."""
         parts = [part for part in super().command() if part != "--skip-log-bin"]
-        if not self.fresh:  # a member must not change anything on its own
-            parts = [part for part in parts if not part.startswith("--init-file=")]
-        return parts
+        if self.fresh:
+            return parts
+        # A member must not change anything on its own: until the group has it, it takes
+        # no writes, or a client that finds it so makes it unfit to join again.
+        parts = [part for part in parts if not part.startswith("--init-file=")]
+        return [*parts, "--super-read-only=ON"]
 
     def command_at(self, port: int) -> list[str]:
         """The command line that listens on a port."""
@@ -125,6 +129,7 @@ class GroupCluster:
         assert program is not None
         ports = [free_port() for _ in range(3)]
         self.nodes = [GroupNode(program, n, ports) for n in (1, 2, 3)]
+        self._refused: dict[int, str] = {}  # number -> why it could not join
 
     def __enter__(self) -> Self:
         try:
@@ -215,7 +220,8 @@ class GroupCluster:
                 if state in ("OFFLINE", "ERROR"):
                     self._join(node)
             time.sleep(0.1)
-        message = f"the group does not heal: {[n.members() for n in self.nodes]}"
+        members = [n.members() for n in self.nodes]
+        message = f"the group does not heal: {members} {self._refused}"
         raise TimeoutError(message)
 
     def stop(self) -> None:
@@ -246,7 +252,8 @@ class GroupCluster:
     def _join(self, node: GroupNode) -> None:
         try:
             node.ask("START GROUP_REPLICATION")
-        except pymysql.MySQLError:
+        except pymysql.MySQLError as error:
+            self._refused[node.number] = str(error)
             time.sleep(0.3)  # the others have not yet let its former self go
 
     def _make(self) -> None:

@@ -89,6 +89,30 @@ class Asyncdb:
             raise Unknown("CommitUnknown") from error
 
 
+class Retrying(Asyncdb):
+    """asyncdb's pool, used by `retry`, which goes on over a failover.
+
+    Args:
+        url: of all hosts.
+        options: of the pool.
+    """
+
+    name = "asyncdb, retry"
+
+    async def write(self, row: tuple[str, str, int, int]) -> None:
+        """Commit one row."""
+        assert self.pool is not None
+        runs = itertools.count()
+
+        async def insert(db: asyncdb.Connection) -> None:
+            await db.execute(INSERT, [f"{row[0]}-{next(runs)}", *row[1:]])
+
+        try:
+            await self.pool.retry(insert)
+        except asyncdb.CommitUnknown as error:
+            raise Unknown("CommitUnknown") from error
+
+
 class Asyncpg:
     """asyncpg's pool, which knows several hosts and `target_session_attrs`.
 
