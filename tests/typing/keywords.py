@@ -13,7 +13,7 @@ class Whole:
 
     def statement(
         self, event: asyncdb.StatementEvent
-    ) -> Callable[[asyncdb.StatementEvent], None]:
+    ) -> Callable[[asyncdb.StatementEvent], object]:
         """Hear that it begins."""
         return lambda over: (over.sql, event.kind)
 
