@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from asyncdb.connection.chunks import Rows
-    from asyncdb.connection.runner import OpenStream, Params, Seconds, Text
+    from asyncdb.connection.runner import OpenStream, Params, Seconds, Step, Text
     from asyncdb.connection.watch import Running, Watch
     from asyncdb.dialect import Dialect
     from asyncdb.driver import Driver, DriverConnection, Result
@@ -113,6 +113,18 @@ class ObservedSession(Session):
             first = await super().execute_script(text, timeout, transaction=transaction)
             event.rowcount = first.rowcount
             return first
+
+    async def execute_batch(
+        self,
+        steps: Sequence[Step],
+        timeout: Seconds = None,
+        *,
+        transaction: bool | None = None,
+    ) -> None:
+        """Run statements together; each step gets its result or its error."""
+        text = "; ".join(self._binder.show(step.sql) for step in steps)
+        with self._statement(text, "batch"):
+            await super().execute_batch(steps, timeout, transaction=transaction)
 
     async def open_stream(
         self, sql: Text, params: Params, timeout: Seconds = None, *, plain: bool = False

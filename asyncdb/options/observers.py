@@ -19,7 +19,13 @@ if TYPE_CHECKING:
 EVENTS: Final = ("connect", "acquire", "statement", "transaction")
 
 StatementKind = Literal[
-    "execute", "executemany", "executescript", "load_rows", "stream", "transaction"
+    "execute",
+    "executemany",
+    "executescript",
+    "batch",
+    "load_rows",
+    "stream",
+    "transaction",
 ]
 
 
@@ -81,8 +87,9 @@ class StatementEvent(Event):
         sql: the text as it was given; of a template, with names for its values. BEGIN,
             COMMIT, ROLLBACK and savepoints have theirs, too.
         kind: which verb: `"execute"` (and all that fetch), `"executemany"`,
-            `"executescript"` (all its statements together), `"load_rows"`, `"stream"`
-            (from its opening to its end), or `"transaction"` for what a block sends.
+            `"executescript"` and `"batch"` (all statements together), `"load_rows"`,
+            `"stream"` (from its opening to its end), or `"transaction"` for what a
+            block sends.
         rowcount: as a cursor's; of a stream, the rows that were read; -1 for unknown.
         waited: seconds of `duration` in which the database had to answer. Less than all
             of them for a stream alone: there its reader takes some.

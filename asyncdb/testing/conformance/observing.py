@@ -86,6 +86,16 @@ class Observing(Chapter):
         assert f"INSERT INTO {table}" == load.sql
         assert ("executescript", 3) == (script.kind, script.rowcount)
 
+    async def test_a_batch(self, watched: asyncdb.Connection, seen: Recorder) -> None:
+        """A batch is one event, with the texts of its statements."""
+        async with watched.batch() as batch:
+            batch.fetchval("SELECT :a", {"a": SECRET})
+            batch.fetchval("SELECT 2")
+        event = seen.last
+
+        assert ("batch", None) == (event.kind, event.error)
+        assert ["+ SELECT :a; SELECT 2", "- SELECT :a; SELECT 2"] == seen.take()
+
     async def test_an_error(self, watched: asyncdb.Connection, seen: Recorder) -> None:
         """An error is told by its class and codes."""
         with pytest.raises(asyncdb.DatabaseError) as caught:
