@@ -96,8 +96,7 @@ class Session:
         # A statement ran, or the driver's connection was handed out, that may have left
         # something in the session for the next borrower to find.
         self.touched = False
-        # What a pool remembers of the loan that this is for.
-        self.lease: Any = None
+        self.lease: Any = None  # what a pool remembers of the loan that this is for
         # Say so when it is forgotten without having been closed or given back.
         self.warns = True
 
@@ -261,11 +260,10 @@ class Session:
 
         seconds = shorter(timeout, self._limit)
         cursor: DriverCursor = await self._use.run(work, sql, seconds)
-        patience = self._options.close_timeout
-        stream = SessionStream(
-            self._use, cursor, self._decoding, sql, seconds=seconds, patience=patience
+        use, patience = self._use, self._options.close_timeout
+        stream = use.stream = SessionStream(
+            use, cursor, self._decoding, sql, seconds=seconds, patience=patience
         )
-        self._use.stream = stream
         return stream
 
     # -- transactions ----------------------------------------------------------------
