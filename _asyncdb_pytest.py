@@ -93,8 +93,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="session")
 def _asyncdb_target(request: pytest.FixtureRequest) -> Any:
-    """What the test runs on."""
-    return getattr(request, "param", None) or _targets(request.config)[0]
+    """What the test runs on; a URL as an object that hides its password."""
+    target: Any = getattr(request, "param", None) or _targets(request.config)[0]
+    if "://" not in str(target):
+        return target
+    from asyncdb import DatabaseURL
+
+    return DatabaseURL(target)
 
 
 @pytest.fixture(scope="session")

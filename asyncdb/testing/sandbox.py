@@ -141,9 +141,9 @@ class Sandbox:
             url = asyncdb.DatabaseURL(given)
         elif servers.programs.find(engine) is None:
             message = (
-                f"no {engine} on this machine: install one "
-                f"({servers.programs.advice([engine])}), or name a server's URL in "
-                f"{variable}"
+                f"no {engine} on this machine: install it "
+                f"({servers.programs.advice([engine])}), or name a server's URL in the "
+                f"variable {variable}"
             )
             raise NoServerError(message)
         else:
@@ -246,7 +246,9 @@ class Sandbox:
             inner = await _connect(url)
             self._kept = url, inner
         await inner.begin(TransactionOptions())
-        return url, OpenTransaction(inner, self._patience)
+        transaction = OpenTransaction(inner, self._patience)
+        await transaction.say("SELECT 1")  # SQLite's begins with its first statement
+        return url, transaction
 
     async def _end(self, transaction: OpenTransaction) -> None:
         assert self._kept is not None  # noqa: S101  # it was begun

@@ -113,11 +113,13 @@ class OpenTransaction:
 
     def session(self) -> DriverConnection:
         """Make one more session over it."""
-        self._check()
+        if self._over:
+            raise errors.InterfaceError(OVER)
         loads = isinstance(self._inner, SupportsLoad)
         return SharedLoadingConnection(self) if loads else SharedConnection(self)
 
     def _check(self) -> None:
+        """Refuse to go on; asked when nothing else is going on on the wire."""
         if self._over:
             raise errors.InterfaceError(OVER)
         if self.was_lost:
@@ -125,7 +127,8 @@ class OpenTransaction:
 
     async def take(self) -> None:
         """Wait for one's turn."""
-        self._check()
+        if self._over:
+            raise errors.InterfaceError(OVER)
         me = CALLER.get()
         holder = self._holder
         if holder is not None and me.task is not None and holder.task is me.task:

@@ -104,7 +104,10 @@ def version(program: Path) -> tuple[int, ...]:
 
 
 def advice(engines: list[str]) -> str:
-    """The one command that brings the servers to this machine."""
+    """Return the one command that brings the servers to this machine."""
+    if not APT.keys() >= {*engines}:  # Oracle's has many ways
+        names = " and ".join(VARIABLES[engine] for engine in engines)
+        return f"and name the program in the variable {names}"
     if shutil.which("apt-get"):
         packages = " ".join(APT[engine] for engine in engines)
         return (
