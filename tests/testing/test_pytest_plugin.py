@@ -106,10 +106,11 @@ def test_the_suite_bites(suite: pytest.Pytester) -> None:
     """With fixtures that clean nothing up, the same suite fails."""
     take(suite, "leaky", "conftest")
 
-    done = run(suite, "-p", "no:randomly", files=("asyncio",))
+    # Not the test that leaves a transaction open: the others would wait for its lock.
+    done = run(suite, "-p", "no:randomly", "-k", "not leaves", files=("asyncio",))
 
     outcomes = done.parseoutcomes()
-    assert outcomes.get("failed", 0) >= 20
+    assert outcomes.get("failed", 0) >= 15
     # What one makes by oneself is clean, whatever others do.
     assert outcomes.get("passed", 0) >= 1
 
@@ -132,13 +133,18 @@ def test_nothing_is_imported_for_others(pytester: pytest.Pytester) -> None:
     pytester.runpytest_subprocess("-q").assert_outcomes(passed=1)
 
 
+def quickly(pytester: pytest.Pytester, *args: str) -> pytest.RunResult:
+    """Run in this process, where no test is async and none looks at warnings."""
+    return pytester.runpytest_inprocess("-p", "no:asyncio", "-p", "no:randomly", *args)
+
+
 def test_a_marker_chooses_engines(pytester: pytest.Pytester) -> None:
     """`pytest.mark.asyncdb(...)` runs a test on these; their names are its ids."""
     pytester.makepyfile(
         "import pytest\n@pytest.mark.asyncdb('sqlite', 'sqlite+aiosqlite')" + TEST
     )
 
-    done = pytester.runpytest_subprocess("-v", "-p", "no:randomly")
+    done = quickly(pytester, "-v")
 
     done.assert_outcomes(passed=2)
     done.stdout.fnmatch_lines(["*test_it[[]sqlite]*", "*test_it[[]sqlite+aiosqlite]*"])
@@ -149,7 +155,7 @@ def test_the_command_line_goes_before_the_ini_file(pytester: pytest.Pytester) ->
     pytester.makepyfile(TEST)
     pytester.makeini("[pytest]\nasyncdb_urls = postgresql mariadb")
 
-    done = pytester.runpytest_subprocess("-v", "--asyncdb-url=sqlite")
+    done = quickly(pytester, "-v", "--asyncdb-url=sqlite")
 
     done.assert_outcomes(passed=1)
     done.stdout.fnmatch_lines(["*::test_it PASSED*"])
@@ -166,7 +172,7 @@ def test_a_script_in_the_ini_file(pytester: pytest.Pytester) -> None:
             asyncio.run(asyncdb_rollback.execute("INSERT INTO t VALUES (1)"))
     """)
 
-    pytester.runpytest_subprocess("-q").assert_outcomes(passed=1)
+    quickly(pytester, "-q").assert_outcomes(passed=1)
 
 
 def test_without_a_server(
@@ -177,8 +183,8 @@ def test_without_a_server(
     monkeypatch.delenv("ASYNCDB_MYSQLD", raising=False)
     pytester.makepyfile(TEST)
 
-    skipped = pytester.runpytest_subprocess("-rs", "--asyncdb-url=mysql")
-    failed = pytester.runpytest_subprocess("--asyncdb-url=mysql", "--asyncdb-require")
+    skipped = quickly(pytester, "-rs", "--asyncdb-url=mysql")
+    failed = quickly(pytester, "--asyncdb-url=mysql", "--asyncdb-require")
 
     skipped.assert_outcomes(skipped=1)
     skipped.stdout.fnmatch_lines(["*no mysql on this machine*ASYNCDB_TEST_MYSQL_URL*"])
@@ -193,7 +199,7 @@ def test_no_password_is_shown(pytester: pytest.Pytester) -> None:
         "@pytest.mark.asyncdb(*URLS)" + TEST
     )
 
-    done = pytester.runpytest_subprocess("-v")
+    done = quickly(pytester, "-v")
 
     done.assert_outcomes(errors=2)
     assert "s3cret" not in done.stdout.str() + done.stderr.str()
@@ -218,7 +224,7 @@ def test_a_wrong_setting_is_told(
     pytester.makepyfile(TEST)
     pytester.makeini(f"[pytest]\n{line}")
 
-    done = pytester.runpytest_subprocess()
+    done = quickly(pytester)
 
     assert done.ret != 0
     assert any(lines for lines in [done.stdout.lines, done.stderr.lines])
