@@ -64,13 +64,14 @@ class AnyLoopPool(asyncdb.Executor[str, asyncdb.Connection]):
     async def opened(self) -> asyncdb.Pool:
         """Return the `asyncdb.Pool` of the loop that runs here."""
         loop = asyncio.get_running_loop()
-        if loop not in self._pools:
-            self._pools[loop] = loop.create_task(self._open())
+        task = self._pools.get(loop)
+        if task is None:
+            task = self._pools[loop] = loop.create_task(self._open())
         try:
-            return await asyncio.shield(self._pools[loop])
+            return await asyncio.shield(task)
         except BaseException:
-            if self._pools[loop].done() and _failed(self._pools[loop]):
-                self._pools.pop(loop)
+            if task.done() and _failed(task):
+                self._pools.pop(loop, None)
             raise
 
     async def _open(self) -> asyncdb.Pool:

@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import asyncdb
-from asyncdb.driver import DriverConnection, SupportsReset, TransactionOptions
+from asyncdb.driver import (
+    ConnectOptions,
+    DriverConnection,
+    SupportsReset,
+    TransactionOptions,
+)
 from asyncdb.driver.registry import find_driver
 from asyncdb.options.reading import read_options
 from asyncdb.testing.any_loop import AnyLoopPool
 from asyncdb.testing.copies import KINDS, Copies, Schema
 from asyncdb.testing.lending.background import Background
 from asyncdb.testing.lending.driver import announce, withdraw
+from asyncdb.testing.lending.open_transaction import OpenTransaction
 from asyncdb.testing.lending.remote import stand_in
-from asyncdb.testing.lending.sharing import OpenTransaction
+from asyncdb.testing.lending.sharing import session_over
 
 if TYPE_CHECKING:
     from asyncdb.testing.servers import Server
@@ -278,12 +286,15 @@ class _Lending:
         self._url = url
         self._lent: list[DriverConnection] = []
 
-    async def lend(self) -> DriverConnection:
-        inner = await self._background.ask(self.connect())
+    async def lend(self, options: ConnectOptions) -> DriverConnection:
+        listener, here = options.on_notice, asyncio.get_running_loop()
+        if listener is not None:  # it is called where the session is
+            options = replace(options, on_notice=partial(_tell, here, listener))
+        inner = await self._background.ask(self.connect(options))
         return stand_in(self._background, inner, find_driver(self._url))
 
-    async def connect(self) -> DriverConnection:
-        inner = await _connect(self._url)
+    async def connect(self, options: ConnectOptions | None = None) -> DriverConnection:
+        inner = await _connect(self._url, options)
         self._lent.append(inner)
         return inner
 
@@ -305,8 +316,8 @@ class _Sharing:
         self._url = url
         self._transaction = transaction
 
-    async def lend(self) -> DriverConnection:
-        session = self._transaction.session()
+    async def lend(self, options: ConnectOptions) -> DriverConnection:  # noqa: ARG002
+        session = session_over(self._transaction)
         return stand_in(self._background, session, find_driver(self._url))
 
 
@@ -324,6 +335,16 @@ def _pool(
         withdraw(lent)
 
 
+def _tell(
+    loop: asyncio.AbstractEventLoop,
+    listener: Callable[[asyncdb.Notice], object],
+    notice: asyncdb.Notice,
+) -> None:
+    """Bring a notice to the loop of who listens."""
+    with suppress(RuntimeError):  # that loop is closed
+        loop.call_soon_threadsafe(lambda: listener(notice))
+
+
 async def _ask_dialect(lender: _Lending) -> asyncdb.Dialect:
     """Ask the server what it is."""
     inner = await lender.connect()
@@ -332,9 +353,21 @@ async def _ask_dialect(lender: _Lending) -> asyncdb.Dialect:
     return dialect
 
 
-async def _connect(url: asyncdb.DatabaseURL) -> DriverConnection:
+async def _connect(
+    url: asyncdb.DatabaseURL, options: ConnectOptions | None = None
+) -> DriverConnection:
     driver = find_driver(url)
-    return await driver.connect(url, read_options(driver.options, url.options, {}))
+    if options is None:
+        options = read_options(driver.options, url.options, {})
+    try:
+        return await driver.connect(url, options)
+    except asyncdb.Error:
+        raise
+    except Exception as error:
+        found = driver.translate(error)
+        if found is None:
+            raise
+        raise found from error
 
 
 async def _close(inner: DriverConnection) -> None:

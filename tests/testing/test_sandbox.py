@@ -377,6 +377,25 @@ async def test_what_is_still_connected_does_no_harm(sandbox: Sandbox) -> None:
     gc.collect()
 
 
+async def test_options_of_the_session_hold(sandbox: Sandbox) -> None:
+    """What an application's pool is opened with holds on a clean database, as ever."""
+    notices: list[asyncdb.Notice] = []
+    with sandbox.pool(statement_timeout=0.2, on_notice=notices.append) as pool:
+        sql = {
+            "postgresql": "SELECT pg_sleep(5)",
+            "mysql": "SELECT sleep(5)",
+            "sqlite": "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)"
+            " SELECT count(*) FROM n",
+        }[pool.dialect.name]
+        with pytest.raises(asyncdb.StatementTimeout):
+            await pool.execute(sql)
+        assert await pool.fetchval(COUNT) == 1
+        if pool.dialect.supports_notices:
+            await pool.execute("DROP TABLE IF EXISTS nowhere")
+            await pool.execute("SELECT 1")  # its answer comes after the notice
+            assert notices
+
+
 def test_pools_of_loops_that_are_gone(sandbox: Sandbox) -> None:
     """Loops come and go without a pool that complains of not being closed."""
     with sandbox.pool() as pool:

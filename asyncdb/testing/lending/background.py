@@ -9,8 +9,11 @@ from collections.abc import Coroutine
 from contextlib import suppress
 from typing import Any, TypeVar
 
+from asyncdb import errors
+
 T = TypeVar("T")
 
+_CLOSED = "the tests' connections are closed: the sandbox that lent them is"
 _SETTLE = 10.0  # seconds for work that was cancelled to come to its end
 
 
@@ -52,6 +55,9 @@ class Background:
         Cancelled, it cancels the work and waits until that has come to its end: what
         is cancelled leaves nothing behind that still runs.
         """
+        if self.loop.is_closed():
+            work.close()
+            raise errors.InterfaceError(_CLOSED)
         here = asyncio.get_running_loop()
         answer: asyncio.Future[T] = here.create_future()
         answer.add_done_callback(_look)

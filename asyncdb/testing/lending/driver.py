@@ -2,8 +2,8 @@
 
 A URL of it leads into what a `Lender` of this process lends: the option `lender` is its
 key. All other options are those of the engine's own driver, so that an application may
-give what it always gives; those about the session (`application_name`, `time_zone`,
-...) have no effect, for the real session was opened by its own URL.
+give what it always gives. In a rollback those about the session (`application_name`,
+`time_zone`, ...) have no effect, for the real session is open already.
 """
 
 from __future__ import annotations
@@ -32,8 +32,12 @@ _GONE = (
 class Lender(Protocol):
     """What lends sessions."""
 
-    async def lend(self) -> DriverConnection:
-        """Return one more session, for the loop that runs here."""
+    async def lend(self, options: ConnectOptions) -> DriverConnection:
+        """Return one more session, for the loop that runs here.
+
+        Args:
+            options: what the application gave, as the engine's own driver takes it.
+        """
         ...
 
 
@@ -53,7 +57,10 @@ def announce(url: DatabaseURL, lender: Lender) -> DatabaseURL:
     key = secrets.token_hex(8)
     _lenders[key] = lender
     return url.replace(
-        driver="testing", user=None, password=None, options={"lender": key}
+        driver="testing",
+        user=None,
+        password=None,
+        options={**url.options, "lender": key},
     )
 
 
@@ -103,7 +110,7 @@ class LentDriver:
         lender = _lenders.get(getattr(options, "lender", ""))
         if lender is None:
             raise errors.InterfaceError(_GONE)
-        return await lender.lend()
+        return await lender.lend(options)
 
     def translate(self, error: BaseException) -> errors.Error | None:  # noqa: ARG002
         """Leave it: errors are named where the session is."""
