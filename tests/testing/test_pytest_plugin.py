@@ -57,7 +57,8 @@ def run(
     for name in files:
         take(suite, f"check_{name}", f"test_{name}")
     suite.makefile(".ini", pytest=STRICT.format(mode=mode, targets=targets))
-    return suite.runpytest_subprocess("-q", *args, timeout=100)
+    # schemathesis takes longer to import than the tests take.
+    return suite.runpytest_subprocess("-q", "-p", "no:schemathesis", *args, timeout=100)
 
 
 def test_pytest_asyncio_on_every_engine(suite: pytest.Pytester) -> None:
