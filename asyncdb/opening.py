@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Generator
+import weakref
+from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Unpack
 
 from asyncdb import errors
 from asyncdb.connection import Connection
+from asyncdb.connection.observed import observed_opening, session_over
 from asyncdb.connection.preparing import run_hook
-from asyncdb.connection.session import Session
 from asyncdb.driver.registry import find_driver
 from asyncdb.options import PoolOptions
 from asyncdb.options.reading import read_options
@@ -19,6 +20,8 @@ from asyncdb.pool import Pool
 from asyncdb.url import DatabaseURL
 
 if TYPE_CHECKING:
+    from asyncdb.connection.session import Session
+    from asyncdb.connection.watch import Watch
     from asyncdb.driver import Driver, DriverConnection
     from asyncdb.options import ConnectOptions
     from asyncdb.options.keywords import ConnectKeywords, PoolKeywords
@@ -56,8 +59,7 @@ class Connecting:
             raise _not_open(self, name, Connection, "connect(...)", "db")
 
     async def _open(self) -> Connection:
-        session = await open_session(self._driver, self._url, self._options)
-        return Connection(session)
+        return Connection(await _open(self._driver, self._url, self._options))
 
 
 def connect(url: str | DatabaseURL, **options: Unpack[ConnectKeywords]) -> Connecting:
@@ -126,11 +128,14 @@ class CreatingPool:
 
     async def _open(self) -> Pool:
         driver, url, options = self._driver, self._url, self._options
+        found: Callable[[], Pool | None] = _no_pool
 
         def opener() -> Awaitable[Session]:
-            return open_session(driver, url, options)
+            return _open(driver, url, options, found)
 
-        return await Pool(driver, url, options, options, opener)._open()
+        pool = Pool(driver, url, options, options, opener)
+        found = weakref.ref(pool)  # what it has does not have it
+        return await pool._open()
 
 
 def create_pool(
@@ -189,8 +194,29 @@ def _with_pool_options(kind: Any) -> Any:
     return dataclass(frozen=True, kw_only=True)(both)
 
 
+def _no_pool() -> None:
+    return None
+
+
+def _open(
+    driver: Driver,
+    url: DatabaseURL,
+    options: ConnectOptions,
+    pool: Callable[[], Pool | None] = _no_pool,
+) -> Awaitable[Session]:
+    """Open a session, observed if anybody wants to hear of it."""
+
+    def opener(watch: Watch | None) -> Awaitable[Session]:
+        return open_session(driver, url, options, watch)
+
+    return observed_opening(driver.dialect, url, options, pool, opener)
+
+
 async def open_session(
-    driver: Driver, url: DatabaseURL, options: ConnectOptions
+    driver: Driver,
+    url: DatabaseURL,
+    options: ConnectOptions,
+    watch: Watch | None = None,
 ) -> Session:
     """Try the hosts in turn, each for `connect_timeout` seconds at most."""
     failures: list[errors.Error] = []
@@ -200,7 +226,8 @@ async def open_session(
         try:
             async with scope:
                 inner = await driver.connect(one, options)
-                return await _prepared(Session(driver, inner, url, options), options)
+                session = session_over(driver, inner, url, options, watch, host=one)
+                return await _prepared(session, options)
         except Exception as error:
             if inner is not None and scope.expired():
                 raise _hook_too_slow(options) from error
