@@ -256,6 +256,16 @@ class _AnyLoopRunner:
             sql, rows, exact_rowcount=exact_rowcount, timeout=timeout
         )
 
+    async def execute_batch(
+        self,
+        steps: Sequence[Any],
+        timeout: Seconds = None,
+        *,
+        transaction: bool | None = None,
+    ) -> None:
+        runner = (await self._pool.opened()).runner
+        await runner.execute_batch(steps, timeout, transaction=transaction)
+
     async def execute_script(
         self, text: str, timeout: Seconds = None, *, transaction: bool = True
     ) -> Result:
