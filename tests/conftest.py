@@ -7,7 +7,9 @@ pytest.register_assert_rewrite("asyncdb.testing.conformance")
 pytest_plugins = [
     "pytester",
     "tests.plugins.certificates",
+    "tests.plugins.clusters",
     "tests.plugins.databases",
+    "tests.plugins.pairs",
     "tests.plugins.proxy",
     "tests.plugins.scale",
 ]

@@ -101,9 +101,10 @@ class Session:
         # Say so when it is forgotten without having been closed or given back.
         self.warns = True
 
-    def belongs_to_a_pool(self) -> None:
+    def belongs_to_a_pool(self, lease: object) -> None:
         """Be what the pool's own verbs use: looked at, and never forgotten."""
         self.touched = self.warns = False
+        self._use.lease = lease  # to be told of doubts, if there is one
 
     def lend(self, lease: object) -> Self:
         """Make the session of one loan or hook, over the same one of the driver."""
@@ -119,6 +120,7 @@ class Session:
         lent._begin_use(self._use.inner)
         lent._binder.forget()
         lent.lease = lease
+        lent._use.lease = lease and self._use.lease
         return lent
 
     def _check(self, statement: Statement) -> None:
@@ -327,8 +329,8 @@ class Session:
         return self._use.is_busy
 
     @property
-    def was_lost(self) -> bool:
-        """Whether the line was cut by the other side."""
+    def lost(self) -> Callable[[], BaseException | None] | None:
+        """A reference to the error, if the line was cut by the other side."""
         return self._use.lost
 
     @property

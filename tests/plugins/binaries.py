@@ -14,9 +14,27 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from asyncdb.testing.servers.programs import APT, VARIABLES, advice, find, version
+from asyncdb.testing.servers.programs import (
+    APT,
+    VARIABLES,
+    advice,
+    find,
+    share,
+    version,
+    version_text,
+)
 
-__all__ = ["VARIABLES", "advice", "find", "install", "main", "missing", "version"]
+__all__ = [
+    "VARIABLES",
+    "advice",
+    "find",
+    "install",
+    "main",
+    "missing",
+    "share",
+    "version",
+    "version_text",
+]
 
 
 def missing(engines: tuple[str, ...] = ("postgresql", "mariadb")) -> list[str]:

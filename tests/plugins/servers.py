@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import Any
 
 from asyncdb.testing import servers
-from asyncdb.testing.servers import Server
+from asyncdb.testing.servers import MariaDB, MySQL, PostgreSQL, Server
 
-__all__ = ["PASSWORD", "Server", "start"]
+__all__ = ["PASSWORD", "MariaDB", "MySQL", "PostgreSQL", "Server", "start"]
 
 PASSWORD = "s3cret/pass word"
 

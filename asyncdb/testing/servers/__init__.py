@@ -18,7 +18,6 @@ Rules that every server keeps:
 
 from __future__ import annotations
 
-import secrets
 import signal
 import subprocess
 from collections.abc import Mapping
@@ -261,7 +260,7 @@ def start(
         program,
         files or {},
         settings,
-        password=secrets.token_hex(16) if password is None else password,
+        password=password,
         time_zone=time_zone,
     )
     try:
