@@ -22,12 +22,14 @@ from typing import TYPE_CHECKING, Final
 
 from asyncdb import errors
 from asyncdb.connection.addresses import SILENCE, Place, hosts, is_name, look_up
+from asyncdb.connection.observed import session_over
 from asyncdb.connection.preparing import run_hook
-from asyncdb.connection.session import Session
 from asyncdb.driver import SupportsAddresses, SupportsRole, database_error
 from asyncdb.driver.messages import of_network
 
 if TYPE_CHECKING:
+    from asyncdb.connection.session import Session
+    from asyncdb.connection.watch import Watch
     from asyncdb.driver import Driver, DriverConnection
     from asyncdb.options import ConnectOptions, TargetSessionAttrs
     from asyncdb.url import DatabaseURL
@@ -45,6 +47,7 @@ async def open_session(
     driver: Driver,
     url: DatabaseURL,
     options: ConnectOptions,
+    watch: Watch | None = None,
     *,
     prefers_writes: bool = False,
 ) -> Session:
@@ -54,6 +57,7 @@ async def open_session(
         driver: the driver.
         url: with any number of hosts.
         options: the driver's options.
+        watch: of observers; `None` where nobody wants to hear of it.
         prefers_writes: where any server will do, one that takes writes is the better.
 
     Raises:
@@ -62,8 +66,8 @@ async def open_session(
         NotSupportedError: the driver cannot tell what a server is.
     """
     search = _Search(driver, url, options, prefers_writes=prefers_writes)
-    inner = await search.run()
-    session = Session(driver, inner, url, options)
+    inner, place = await search.run()
+    session = session_over(driver, inner, url, options, watch, host=place.url)
     if options.on_connect is not None:
         # A scope that is left with an exception has closed the session: see run_hook.
         scope = asyncio.timeout_at(search.end)
@@ -117,10 +121,10 @@ class _Search:
         self._left = deque(hosts(url, one=socket, shuffled=self._shuffled))
         self._looks_up = self._by_address is not None and not socket
         self._failures: list[errors.Error] = []
-        self._spare: DriverConnection | None = None
+        self._spare: tuple[DriverConnection, Place] | None = None
 
-    async def run(self) -> DriverConnection:
-        """Find a session that fits."""
+    async def run(self) -> tuple[DriverConnection, Place]:
+        """Find a session that fits, and tell where."""
         try:
             while self._left:
                 place = self._left.popleft()
@@ -128,13 +132,13 @@ class _Search:
                     continue  # a wish is not worth the wait
                 inner = await self._try(place)
                 if inner is not None and await self._fits(inner, place):
-                    return inner
+                    return inner, place
             spare, self._spare = self._spare, None
             if spare is not None:
                 return spare
         finally:
             if self._spare is not None:
-                await _leave(self._spare)
+                await _leave(self._spare[0])
         for number, failure in enumerate(self._failures, 1):
             if len(self._failures) > 1:
                 note = f"host {number} of {len(self._failures)}: {failure}"
@@ -211,7 +215,7 @@ class _Search:
         if role.fits(self._wanted):
             return True
         if self._is_wish and self._spare is None and role.fits(self._asked):
-            self._spare = inner
+            self._spare = inner, place
             return False
         await _leave(inner)
         reason = role.misfit(self._wanted)
