@@ -93,8 +93,7 @@ class Session:
         """Start as what has done nothing yet, for nobody in particular."""
         self._use = ExclusiveUse(self._driver, inner)
         self.blocks = self._use.blocks
-        # A statement ran, or the driver's connection was handed out, that may have left
-        # something in the session for the next borrower to find.
+        # Something may have been left in it for the next borrower to find.
         self.touched = False
         self.lease: Any = None  # what a pool remembers of the loan that this is for
         # Say so when it is forgotten without having been closed or given back.
@@ -118,8 +117,7 @@ class Session:
         lent._control = self._control
         lent._begin_use(self._use.inner)
         lent._binder.forget()
-        lent.lease = lease
-        lent._use.lease = lease and self._use.lease
+        lent.lease, lent._use.lease = lease, lease and self._use.lease
         return lent
 
     def _check(self, statement: Statement) -> None:
