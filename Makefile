@@ -1,6 +1,7 @@
 # make demo    one example, on SQLite
 # make test    all tests, on SQLite, PostgreSQL and MariaDB (make test ARGS="-k pool -x");
-#              make test-faults: those of tests/faults, for as long as their promises say
+#              make test-faults: those of tests/faults, for as long as their promises say;
+#              make test-clusters: on clusters of our own, ten minutes, writes clusters.json
 #              make test-clusters: on clusters of our own; writes what it saw to clusters.json
 # make lint types floors    the checks;  make bench bench-quick    how fast it is
 
@@ -14,10 +15,10 @@ INSTALL := $(BIN)/python -m pip install -q --disable-pip-version-check -c constr
 setup: .venv/dev
 demo: .venv/demo
 	$(BIN)/python examples/quickstart.py
-
 test-faults: override ARGS += --full-faults tests/faults
-test test-faults: .venv/dev
-	$(BIN)/python -m tests.plugins.binaries
+test-clusters: override ARGS += --clusters -rs tests/clusters
+test test-faults test-clusters: .venv/dev
+	$(BIN)/python -m tests.plugins.$(if $(filter %-clusters,$@),clusters.programs,binaries)
 	$(BIN)/python -m pytest --require-databases=sqlite,postgresql,mariadb $(ARGS)
 
 test-clusters: .venv/dev
