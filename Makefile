@@ -2,7 +2,6 @@
 # make test    all tests, on SQLite, PostgreSQL and MariaDB (make test ARGS="-k pool -x");
 #              make test-faults: those of tests/faults, for as long as their promises say;
 #              make test-clusters: on clusters of our own, ten minutes, writes clusters.json
-#              make test-clusters: on clusters of our own; writes what it saw to clusters.json
 # make lint types floors    the checks;  make bench bench-quick    how fast it is
 
 PYTHON ?= python3
@@ -11,7 +10,6 @@ BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt
 
 .PHONY: setup demo test test-faults test-clusters bench bench-quick lint types floors clean
-
 setup: .venv/dev
 demo: .venv/demo
 	$(BIN)/python examples/quickstart.py
@@ -20,11 +18,6 @@ test-clusters: override ARGS += --clusters -rs tests/clusters
 test test-faults test-clusters: .venv/dev
 	$(BIN)/python -m tests.plugins.$(if $(filter %-clusters,$@),clusters.programs,binaries)
 	$(BIN)/python -m pytest --require-databases=sqlite,postgresql,mariadb $(ARGS)
-
-test-clusters: .venv/dev
-	$(BIN)/python -m tests.plugins.binaries
-	$(BIN)/python -m tests.plugins.clusters.programs
-	$(BIN)/python -m pytest --clusters -rs tests/clusters $(ARGS)
 
 bench bench-quick: .venv/dev
 	$(BIN)/python -m tests.plugins.binaries
