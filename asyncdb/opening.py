@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Generator
+import weakref
+from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Unpack
 
 from asyncdb.connection import Connection
 from asyncdb.connection.hosts import open_session
+from asyncdb.connection.observed import observed_opening
 from asyncdb.driver.registry import find_driver
 from asyncdb.options import PoolOptions
 from asyncdb.options.reading import read_options
@@ -17,6 +19,9 @@ from asyncdb.url import DatabaseURL
 
 if TYPE_CHECKING:
     from asyncdb.connection.session import Session
+    from asyncdb.connection.watch import Watch
+    from asyncdb.driver import Driver
+    from asyncdb.options import ConnectOptions
     from asyncdb.options.keywords import ConnectKeywords, PoolKeywords
 
 
@@ -52,8 +57,7 @@ class Connecting:
             raise _not_open(self, name, Connection, "connect(...)", "db")
 
     async def _open(self) -> Connection:
-        session = await open_session(self._driver, self._url, self._options)
-        return Connection(session)
+        return Connection(await _open(self._driver, self._url, self._options))
 
 
 def connect(url: str | DatabaseURL, **options: Unpack[ConnectKeywords]) -> Connecting:
@@ -123,11 +127,14 @@ class CreatingPool:
 
     async def _open(self) -> Pool:
         driver, url, options = self._driver, self._url, self._options
+        found: Callable[[], Pool | None] = _no_pool
 
         def opener(prefers_writes: bool) -> Awaitable[Session]:
-            return open_session(driver, url, options, prefers_writes=prefers_writes)
+            return _open(driver, url, options, found, prefers_writes=prefers_writes)
 
-        return await Pool(driver, url, options, options, opener)._open()
+        pool = Pool(driver, url, options, options, opener)
+        found = weakref.ref(pool)  # what it has does not have it
+        return await pool._open()
 
 
 def create_pool(
@@ -184,3 +191,25 @@ def _with_pool_options(kind: Any) -> Any:
     """Return the class of a driver's options and the pool's in one."""
     both = type(f"Pool{kind.__name__}", (PoolOptions, kind), {})
     return dataclass(frozen=True, kw_only=True)(both)
+
+
+def _no_pool() -> None:
+    return None
+
+
+def _open(
+    driver: Driver,
+    url: DatabaseURL,
+    options: ConnectOptions,
+    pool: Callable[[], Pool | None] = _no_pool,
+    *,
+    prefers_writes: bool = False,
+) -> Awaitable[Session]:
+    """Open a session, observed if anybody wants to hear of it."""
+
+    def opener(watch: Watch | None) -> Awaitable[Session]:
+        return open_session(
+            driver, url, options, prefers_writes=prefers_writes, watch=watch
+        )
+
+    return observed_opening(driver.dialect, url, options, pool, opener)

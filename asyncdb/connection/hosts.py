@@ -22,12 +22,14 @@ from typing import TYPE_CHECKING, Final
 
 from asyncdb import errors
 from asyncdb.connection.addresses import SILENCE, Place, hosts, is_name, look_up
+from asyncdb.connection.observed import session_over
 from asyncdb.connection.preparing import run_hook
-from asyncdb.connection.session import Session
 from asyncdb.driver import SupportsAddresses, SupportsRole, database_error
 from asyncdb.driver.messages import of_network
 
 if TYPE_CHECKING:
+    from asyncdb.connection.session import Session
+    from asyncdb.connection.watch import Watch
     from asyncdb.driver import Driver, DriverConnection
     from asyncdb.options import ConnectOptions, TargetSessionAttrs
     from asyncdb.url import DatabaseURL
@@ -47,6 +49,7 @@ async def open_session(
     options: ConnectOptions,
     *,
     prefers_writes: bool = False,
+    watch: Watch | None = None,
 ) -> Session:
     """Open a session on the first host that answers and is what is wanted.
 
@@ -55,6 +58,7 @@ async def open_session(
         url: with any number of hosts.
         options: the driver's options.
         prefers_writes: where any server will do, one that takes writes is the better.
+        watch: tells the observers of the session, if there are any.
 
     Raises:
         ConnectionFailed: there is none, or none that is what is wanted.
@@ -62,8 +66,8 @@ async def open_session(
         NotSupportedError: the driver cannot tell what a server is.
     """
     search = _Search(driver, url, options, prefers_writes=prefers_writes)
-    inner = await search.run()
-    session = Session(driver, inner, url, options)
+    inner, place = await search.run()
+    session = session_over(driver, inner, url, options, watch, host=place.url)
     if options.on_connect is not None:
         # A scope that is left with an exception has closed the session: see run_hook.
         scope = asyncio.timeout_at(search.end)
@@ -117,22 +121,22 @@ class _Search:
         self._left = deque(hosts(url, one=socket, shuffled=self._shuffled))
         self._looks_up = self._by_address is not None and not socket
         self._failures: list[errors.Error] = []
-        self._spare: DriverConnection | None = None
+        self._spare: tuple[DriverConnection, Place] | None = None
 
-    async def run(self) -> DriverConnection:
+    async def run(self) -> tuple[DriverConnection, Place]:
         """Find a session that fits."""
         try:
             while self._left:
                 place = self._left.popleft()
                 inner = await self._try(place)
                 if inner is not None and await self._fits(inner, place):
-                    return inner
+                    return inner, place
             spare, self._spare = self._spare, None
             if spare is not None:
                 return spare
         finally:
             if self._spare is not None:
-                await _leave(self._spare)
+                await _leave(self._spare[0])
         for number, failure in enumerate(self._failures, 1):
             if len(self._failures) > 1:
                 note = f"host {number} of {len(self._failures)}: {failure}"
@@ -209,7 +213,7 @@ class _Search:
         if role.fits(self._wanted):
             return True
         if self._is_wish and self._spare is None and role.fits(self._asked):
-            self._spare = inner
+            self._spare = inner, place
             return False
         await _leave(inner)
         reason = role.misfit(self._wanted)

@@ -43,6 +43,12 @@ class Reading:
         async with self._lend() as db:
             return await db.runner.execute_script(*args, **kwargs)
 
+    async def execute_batch(self, *args: Any, **kwargs: Any) -> None:
+        """Run statements together."""
+        async with self._lend() as db:
+            runner: Any = db.runner
+            await runner.execute_batch(*args, **kwargs)
+
     async def load_rows(self, *args: Any, **kwargs: Any) -> int:
         """Load rows; a replica refuses it."""
         async with self._lend() as db:

@@ -162,6 +162,7 @@ def register_replicas(
             if it is not given.
     """
     own, addresses = app.router.lifespan_context, list(urls)
+    given: dict[str, Any] = {"min_size": 0, **options}
 
     @asynccontextmanager
     async def lifespan(started: Any) -> AsyncIterator[Mapping[str, Any]]:
@@ -169,9 +170,7 @@ def register_replicas(
         # so that this is entered with its state in hand.
         async with own(started) as state, AsyncExitStack() as stack:
             pools = [
-                await stack.enter_async_context(
-                    asyncdb.create_pool(url, **{"min_size": 0, **options})
-                )
+                await stack.enter_async_context(asyncdb.create_pool(url, **given))
                 for url in addresses
             ]
             primary = started.state.asyncdb_pool

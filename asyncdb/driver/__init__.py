@@ -4,9 +4,10 @@ How to write, register, test and publish one: docs/how-to/write-a-driver.md. Wha
 here, by what it is for:
 
 * the contract, in full in `contract`: `Driver`, `DriverConnection`, `DriverCursor` and
-  `Result`, which a driver must have, and `SupportsAddresses`, `SupportsDeparture`,
-  `SupportsExactCount`, `SupportsLastWords`, `SupportsLoad`, `SupportsPlainRows`,
-  `SupportsReset` and `SupportsRole` (which tells a `Role`), which it may;
+  `Result`, which a driver must have, and `SupportsAddresses`, `SupportsBatch` (of
+  `Command`s), `SupportsDeparture`, `SupportsExactCount`, `SupportsLastWords`,
+  `SupportsLoad`, `SupportsPlainRows`, `SupportsReset` and `SupportsRole` (which tells a
+  `Role`), which it may;
 * facts, as data: `Dialect`, `Lexis`, `Placeholder`, `STANDARD_VERBS`, `STANDARD_WORDS`,
   and `values` for the tables of encoders and decoders;
 * what a driver is given: `DatabaseURL`, `ConnectOptions`, `ServerOptions`,
@@ -25,11 +26,13 @@ from __future__ import annotations
 from asyncdb.dialect import STANDARD_VERBS, STANDARD_WORDS, Dialect, Lexis, Placeholder
 from asyncdb.driver import values
 from asyncdb.driver.contract import (
+    Command,
     Driver,
     DriverConnection,
     DriverCursor,
     Result,
     SupportsAddresses,
+    SupportsBatch,
     SupportsDeparture,
     SupportsExactCount,
     SupportsLastWords,
@@ -56,6 +59,7 @@ __all__ = [
     "NO_TLS",
     "STANDARD_VERBS",
     "STANDARD_WORDS",
+    "Command",
     "ConnectOptions",
     "DatabaseURL",
     "Dialect",
@@ -73,6 +77,7 @@ __all__ = [
     "ServerOptions",
     "Statement",
     "SupportsAddresses",
+    "SupportsBatch",
     "SupportsDeparture",
     "SupportsExactCount",
     "SupportsLastWords",

@@ -14,17 +14,22 @@ from asyncdb.options.declared import (
     TransactionOptions,
 )
 from asyncdb.options.notices import Notice, NoticeListener
+from asyncdb.options.observers import Event, Observer, StatementEvent, TransactionEvent
 
 __all__ = [
     "ConnectOptions",
     "Converters",
+    "Event",
     "Hook",
     "Isolation",
     "Notice",
     "NoticeListener",
+    "Observer",
     "PoolOptions",
     "ServerOptions",
+    "StatementEvent",
     "TLSMode",
     "TargetSessionAttrs",
+    "TransactionEvent",
     "TransactionOptions",
 ]

@@ -7,7 +7,7 @@ under the same name. A driver says which options it takes by naming its own subc
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from inspect import iscoroutinefunction
 from typing import Any, ClassVar, Literal, TypeAlias
@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Literal, TypeAlias
 from asyncdb.errors import URLError
 from asyncdb.options.foreign import GENERAL, SERVERS, ForeignNames
 from asyncdb.options.notices import NoticeListener
+from asyncdb.options.observers import Observer, check_observers
 from asyncdb.options.zones import read_zone
 
 Isolation = Literal[
@@ -60,6 +61,13 @@ class ConnectOptions:
             beside its answers; without it they go to the logger `asyncdb.server`. What
             it raises is logged. On MySQL and MariaDB a statement that left warnings
             costs a round trip then, to ask for them.
+        observers: objects that hear of what takes time, each with any of the methods
+            `connect`, `acquire`, `statement`, `transaction`: for traces, metrics and
+            logs. Without one nothing is paid for them. See
+            docs/how-to/observability.md.
+        slow_statement_log: seconds that a statement may take before it is logged as a
+            WARNING of the logger `asyncdb`, with its place in the caller's code; `None`
+            for never.
 
     Attributes:
         foreign: what a URL may call the options as well, and what it means by that.
@@ -75,14 +83,17 @@ class ConnectOptions:
     converters: Converters = field(default_factory=dict, repr=False)
     on_connect: Hook | None = field(default=None, repr=False)
     on_notice: NoticeListener | None = field(default=None, repr=False)
+    observers: Sequence[Observer] = field(default=(), repr=False)
+    slow_statement_log: float | None = None
 
     def __post_init__(self) -> None:
         """Look at what is called before a connection is open that would have to close.
 
         Raises:
-            TypeError: the converters are not types with a pair of functions each, or
-                `on_notice` is async.
+            TypeError: the converters are not types with a pair of functions each,
+                `on_notice` is async, or an observer is none.
         """
+        check_observers(self.observers)
         if iscoroutinefunction(self.on_notice):
             message = "on_notice is called, not awaited: it takes a plain function"
             raise TypeError(message)

@@ -7,10 +7,12 @@ are not here, to be given in the URL or as `**{"name": value}`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, TypedDict
 
 from asyncdb.options.declared import Converters, Hook, TargetSessionAttrs, TLSMode
 from asyncdb.options.notices import NoticeListener
+from asyncdb.options.observers import Observer
 from asyncdb.options.settings import Settings
 
 
@@ -58,6 +60,15 @@ class ConnectKeywords(TypedDict, total=False):
     answers; without it they go to the logger `asyncdb.server`. What it raises is
     logged. On MySQL and MariaDB a statement that left warnings costs a round trip then,
     to ask for them."""
+
+    observers: Sequence[Observer]
+    """Objects that hear of what takes time, each with any of the methods `connect`,
+    `acquire`, `statement`, `transaction`: for traces, metrics and logs. Without one
+    nothing is paid for them. See docs/how-to/observability.md."""
+
+    slow_statement_log: float | None
+    """Seconds that a statement may take before it is logged as a WARNING of the logger
+    `asyncdb`, with its place in the caller's code; `None` for never."""
 
     unix_socket: str | None
     """Path of a socket (PostgreSQL: of its folder) instead of a host."""

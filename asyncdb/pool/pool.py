@@ -10,15 +10,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import warnings
+import weakref
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from asyncdb import errors
 from asyncdb.connection import Connection
 from asyncdb.connection.executor import Executor
 from asyncdb.connection.retry import Attempt, repeat
+from asyncdb.connection.watch import Watch
 from asyncdb.pool.checkout import DEFAULT, Checkout
 from asyncdb.pool.lifecycle import Lifecycle
 from asyncdb.pool.loans import Acquiring
+from asyncdb.pool.observed import ObservedCheckout
 from asyncdb.pool.runner import PoolRunner
 from asyncdb.pool.stats import PoolStats
 
@@ -66,6 +69,10 @@ class Pool(Executor[str, Connection]):
         _check(options.min_size, options.max_size)
         lifecycle = Lifecycle(driver, url, connect_options, options, open_session)
         checkout = Checkout(lifecycle, options)
+        observers = connect_options.observers
+        if any(hasattr(observer, "acquire") for observer in observers):
+            watch = Watch(observers, url, weakref.ref(self))
+            checkout = ObservedCheckout(lifecycle, options, watch)
         super().__init__(PoolRunner(checkout, lifecycle))
         self._options = options
         self._lifecycle = lifecycle

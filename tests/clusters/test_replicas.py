@@ -14,6 +14,8 @@ from tests.plugins.clusters.group import GroupCluster
 from tests.plugins.clusters.pair import Pair
 from tests.plugins.clusters.report import Report
 
+pytestmark = pytest.mark.timeout(600)  # on a busy machine
+
 READS, TASKS = 10_000, 8
 UPDATE = "UPDATE counters SET n = n + 1 WHERE id = ?"
 READ = "SELECT n FROM counters WHERE id = ?"
@@ -79,7 +81,6 @@ async def test_galera(galera: GaleraCluster, report: Report) -> None:
     await compare(galera.version, report, [galera.url(n) for n in (1, 2, 3)])
 
 
-@pytest.mark.timeout(600)
 async def test_group_replication(group: GroupCluster, report: Report) -> None:
     """By GTID, on the two secondaries."""
     primary = group.primary()
@@ -88,7 +89,6 @@ async def test_group_replication(group: GroupCluster, report: Report) -> None:
     await compare(group.version, report, [node.url for node in (primary, *others)])
 
 
-@pytest.mark.timeout(600)
 async def test_group_replication_with_several_primaries(
     group: GroupCluster, report: Report
 ) -> None:

@@ -9,6 +9,7 @@ PostgreSQL's is a hot standby by streaming, MariaDB's and MySQL's follow by GTID
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -62,7 +63,9 @@ class Replication:
 
     def tell(self, sql: str) -> None:
         """Run a statement on the replica, by the library itself."""
-        run_statement(self.engine, self.replica.url, sql)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the server's, of the plain password
+            run_statement(self.engine, self.replica.url, sql)
 
     def follow(self) -> None:
         """Have a new server of MariaDB or MySQL follow the primary."""

@@ -16,7 +16,7 @@ from asyncdb.dialects.sqlite import DIALECT, SQLiteOptions
 from asyncdb.dialects.sqlite_errors import from_code
 from asyncdb.driver import Driver, DriverConnection, Role
 from asyncdb.driver.messages import MESSAGES
-from asyncdb.drivers.aiosqlite.connection import BUSY_SLICE, AiosqliteConnection, busy
+from asyncdb.drivers.aiosqlite.connection import BUSY_SLICE, AiosqliteConnection
 from asyncdb.drivers.aiosqlite.files import (
     MEMORY,
     explain,
@@ -25,6 +25,7 @@ from asyncdb.drivers.aiosqlite.files import (
     refusal,
     role_of,
 )
+from asyncdb.drivers.aiosqlite.jobs import busy
 from asyncdb.drivers.aiosqlite.pragmas import set_pragmas
 from asyncdb.drivers.aiosqlite.threads import Job, Member, Native, end_thread
 from asyncdb.drivers.aiosqlite.writing import turn
