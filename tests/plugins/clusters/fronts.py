@@ -167,7 +167,6 @@ def start(front: Front) -> Front:
 @contextlib.asynccontextmanager
 async def answering(good: Callable[[], bool]) -> AsyncIterator[int]:
     """A port at which HTTP says 200 or 503, as the agents of high availability do."""
-
     open_ones: set[asyncio.StreamWriter] = set()
 
     async def answer(

@@ -1,7 +1,7 @@
 """What the scenarios saw, as JSON, and the table that is made of it.
 
-`python -m tests.plugins.clusters.report clusters.json` writes the table into
-docs/reference/tested-with.md; with `--print` it shows it.
+`python -m tests.plugins.clusters.report` writes the table of clusters.json, or of the
+files that it is given, into docs/reference/tested-with.md; `--print` shows it.
 """
 
 from __future__ import annotations
@@ -123,10 +123,10 @@ def table(results: list[dict[str, Any]]) -> str:
 def main() -> int:
     """Write the table of a run."""
     parser = argparse.ArgumentParser(prog="python -m tests.plugins.clusters.report")
-    parser.add_argument("json", type=Path, nargs="?", default=Path("clusters.json"))
+    parser.add_argument("json", type=Path, nargs="*", default=[Path("clusters.json")])
     parser.add_argument("--print", action="store_true", dest="show")
     given = parser.parse_args()
-    text = table(json.loads(given.json.read_text()))
+    text = table([one for path in given.json for one in json.loads(path.read_text())])
     if given.show:
         sys.stdout.write(text)
         return 0
