@@ -38,9 +38,13 @@ ENGINES = ("sqlite", *SERVERS)
 ENGINES_AND_FAKE = ("fake", *ENGINES)
 # A second driver for a server: in the kit only where its library is installed.
 _ASYNCMY = importlib.util.find_spec("asyncmy") is not None
-SECOND_DRIVERS = tuple(
-    f"{engine}+asyncmy" for engine in SERVERS if _ASYNCMY and engine != "postgresql"
+_PSYCOPG = importlib.util.find_spec("psycopg") is not None
+SECOND_DRIVERS = (
+    *(f"{engine}+asyncmy" for engine in SERVERS if _ASYNCMY and engine != "postgresql"),
+    *(("postgresql+psycopg",) if _PSYCOPG else ()),
 )
+# Both drivers of PostgreSQL, for tests of what it alone has.
+POSTGRESQLS = ("postgresql", "postgresql+psycopg") if _PSYCOPG else ("postgresql",)
 
 
 def engines(*names: str, fixture: str = "database_url") -> pytest.MarkDecorator:
