@@ -180,6 +180,8 @@ def unfit_in_row(why: str | None, cause: BaseException) -> errors.DataError:
     kind: type[errors.DataError] = errors.DataError
     if isinstance(cause, UnicodeEncodeError):
         kind = errors.InvalidText
+    elif why and why.startswith("value out of"):
+        kind = errors.NumericOutOfRange
     elif isinstance(cause, OverflowError):
         kind = errors.NumericOutOfRange if why else errors.InvalidDatetime
     message = "a value of a row does not fit the type of its column"

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from itertools import count
 from typing import Any
 
 import psycopg
@@ -34,7 +33,10 @@ _ROWS = frozenset(
 )
 # Rows that libpq hands out together as they come.
 _CHUNK = 100
-_numbers = count(1)
+# There is one at a time on a connection.
+_NAME = "asyncdb_stream"
+# How much of a statement is shown while it is read: what pg_stat_activity keeps.
+_SHOWN = 1000
 
 
 async def open_cursor(
@@ -48,8 +50,8 @@ async def open_cursor(
         if _is_query(statement):
             return await _declare(running, statement, kept, values, plain=plain)
         return await _start(running, kept, values, plain=plain)
-    except BaseException:
-        await running.settling.settle()
+    except BaseException as error:
+        await running.settle(error)
         raise
 
 
@@ -73,8 +75,7 @@ async def _declare(
     line = running.line
     pgconn = line.pgconn
     own = not in_transaction(line)
-    name = f"asyncdb_{next(_numbers)}"
-    head = f"DECLARE {name} NO SCROLL CURSOR FOR "
+    head = f"DECLARE {_NAME} NO SCROLL CURSOR FOR "
     line.open_pipeline()
     if own:
         pgconn.send_query_params(b"BEGIN", None)
@@ -82,13 +83,13 @@ async def _declare(
     pgconn.send_query_params(text, values, kept.oids, kept.formats)
     try:
         results = await line.sync()
-        raise_first(results, statement, running.lexis, (kept.form.text, len(head)))
-    except BaseException:
-        await running.settling.settle()
+        raise_first(results, kept.form.text, len(head))
+    except BaseException as error:
+        await running.settle(error, statement)
         if own:
             await running.undo()
         raise
-    return ServerCursor(running, statement, kept, name, own=own, plain=plain)
+    return ServerCursor(running, kept, own=own, plain=plain)
 
 
 class ServerCursor(DriverCursor):
@@ -97,17 +98,16 @@ class ServerCursor(DriverCursor):
     def __init__(
         self,
         running: Running,
-        statement: Statement,
         kept: PsycopgKept,
-        name: str,
         *,
         own: bool,
         plain: bool,
     ) -> None:
         self._running = running
-        self._statement = statement
         self._kept = kept
-        self._name = name
+        # For who looks into pg_stat_activity what is read there.
+        text = kept.form.text[:_SHOWN].replace("*", " * ")  # which ends no comment
+        self._rest = f"FROM {_NAME} /* {text} */"
         self._own = own
         self._plain = plain
         self._open = True
@@ -120,13 +120,13 @@ class ServerCursor(DriverCursor):
     async def fetch(self, size: int) -> list[Row]:
         """Return the next rows."""
         running, kept = self._running, self._kept
-        text = f"FETCH FORWARD {size} FROM {self._name}".encode()
+        text = f"FETCH FORWARD {size} {self._rest}".encode()
         try:
             running.pgconn.send_query_params(text, None, result_format=kept.format)
             results = await running.line.results()
             raise_first(results)
-        except BaseException:
-            await running.settling.settle()
+        except BaseException as error:
+            await running.settle(error)
             raise
         return kept.rows(results[-1], plain=self._plain)
 
@@ -144,7 +144,7 @@ class ServerCursor(DriverCursor):
         if not self._own and status == pq.TransactionStatus.INERROR:
             return  # it is closed already
         try:
-            await running.tell("COMMIT" if self._own else f"CLOSE {self._name}")
+            await running.tell("COMMIT" if self._own else f"CLOSE {_NAME}")
         except BaseException:
             if self._own and in_transaction(running.line):
                 running.settling.cut()
@@ -195,8 +195,8 @@ class ComingRows(DriverCursor):
                 result = await self._next()
                 if result is not None and result.status in _ROWS:
                     rows.extend(self._kept.rows(result, plain=self._plain))
-        except BaseException:
-            await self._running.settling.settle()
+        except BaseException as error:
+            await self._running.settle(error)
             self._end()
             raise
         return [rows.popleft() for _ in range(min(size, len(rows)))]
@@ -209,8 +209,8 @@ class ComingRows(DriverCursor):
         try:
             while not self._over:
                 await self._next()
-        except BaseException:
-            await self._running.settling.settle()
+        except BaseException as error:
+            await self._running.settle(error)
             self._end()
             raise
 

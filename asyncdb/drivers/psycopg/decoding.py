@@ -11,13 +11,14 @@ import struct
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, TypeAlias
 
+import psycopg
 from psycopg import postgres, pq
 from psycopg.adapt import AdaptersMap, Loader, RecursiveLoader
 from psycopg.types.array import ArrayBinaryLoader, ArrayLoader
 from psycopg.types.datetime import TimestamptzLoader
 from psycopg.types.multirange import MultirangeBinaryLoader
 from psycopg.types.range import RangeBinaryLoader
-from psycopg.types.string import TextBinaryLoader
+from psycopg.types.string import ByteaBinaryLoader, TextBinaryLoader
 
 from asyncdb.values.rows import tuple_row
 
@@ -82,6 +83,45 @@ class _Timestamptz(Loader):
 class _TimestamptzText(TimestamptzLoader):
     def load(self, data: Buffer) -> datetime:
         return super().load(data).astimezone(UTC)
+
+
+def _loader(form: str, make: Any = None) -> Any:
+    """Return a loader that unpacks numbers, and makes something of more than one."""
+    unpack = struct.Struct(form).unpack
+
+    def load(_: Loader, data: Buffer) -> Any:
+        found = unpack(data)
+        return make(found) if make else found[0]
+
+    return type("_Unpacked", (Loader,), {"format": BINARY, "load": load})
+
+
+class _Nothing(Loader):
+    format = BINARY
+
+    def load(self, _: Buffer) -> None:
+        return None
+
+
+# pg_type.oid -> what reads it as asyncpg does, where psycopg has a text.
+_AS_ASYNCPG = {
+    18: ByteaBinaryLoader,  # "char"
+    27: _loader("!IH", tuple),  # tid
+    28: _loader("!I"),  # xid
+    29: _loader("!I"),  # cid
+    705: TextBinaryLoader,  # unknown, as in ROW('a')
+    2278: _Nothing,  # void
+    3220: _loader("!Q"),  # pg_lsn
+    5069: _loader("!Q"),  # xid8
+}
+
+
+def usual() -> AdaptersMap:
+    """Return the map that a connection begins with."""
+    found = AdaptersMap(psycopg.adapters)
+    for oid, loader in _AS_ASYNCPG.items():
+        found.register_loader(oid, loader)
+    return found
 
 
 def exact(adapters: AdaptersMap) -> AdaptersMap:

@@ -181,6 +181,7 @@ def _network_bytes(address: Any, length: int, *, is_cidr: int) -> bytes:
 BINARY: Mapping[int, Encode] = {
     16: boolean,
     17: _binary,
+    18: _binary,  # "char"
     20: _whole(_int8, "int64"),
     21: _whole(_int2, "int16"),
     23: _whole(_int4, "int32"),

@@ -65,8 +65,8 @@ async def load(
         raise_first(await running.line.query(command))
         how = [encode for encode, _ in encoders]
         return await _send(running, batches, how, integers(types))
-    except BaseException:
-        await running.settling.settle()
+    except BaseException as error:
+        await running.settle(error)
         raise
 
 

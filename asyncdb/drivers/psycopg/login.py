@@ -1,8 +1,10 @@
 """libpq's way from an address to a session, without blocking, and why it failed.
 
-libpq tells of a log-in that failed in words alone, in the server's language. The code
-of the server's error is in what it writes of the protocol when it is traced, which
-psycopg has on Linux. The trace is kept in memory, read for errors, and thrown away.
+libpq tells of a log-in that failed in words alone: the server's, in its language. Those
+that it has in English are known by their beginnings. Of others the code is found by a
+second attempt, whose protocol libpq writes down (`PQtrace`, in psycopg on Linux alone):
+in memory, to be read for errors and thrown away. It is not done each time, for psycopg
+never frees what it writes to.
 """
 
 from __future__ import annotations
@@ -37,21 +39,33 @@ _SUPPRESS_TIMESTAMPS = pq.Trace.SUPPRESS_TIMESTAMPS
 # A line of the trace: the fields of an error, a letter before each.
 _TRACED = re.compile(rb"^B\t\d+\tErrorResponse\t(.*)$", re.MULTILINE)
 _FIELD = re.compile(rb' ([A-Za-z]) "(.*?)"(?= [A-Za-z] "| \\x00)', re.DOTALL)
-_FATAL = re.compile(r"^connection .*? failed: \w+: +(.*)", re.DOTALL)
+_SAID = re.compile(r"^connection .*? failed: (?:\S+):  (.*)", re.DOTALL)
 
 # Words of libpq's, which has them in English alone unless it was built otherwise.
 _NO_TLS = "server does not support SSL"
 _PASSWORD = "auth method"  # noqa: S105  # no password
 _UNTRUSTED = re.compile(r"certificate verify failed|does not match host name")
-# What the log-in may fail by where the server's codes are not known.
+# The server's words, by how they begin, and their code.
 _WORDS = {
-    "password authentication failed": "28P01",
-    "no pg_hba.conf entry": "28000",
-    "too many clients": "53300",
-    "remaining connection slots": "53300",
-    "the database system is": "57P03",
-    "unrecognized configuration parameter": "42704",
-    "invalid value for parameter": "22023",
+    r"password authentication failed for user": "28P01",
+    r"\S+ authentication failed for user": "28000",
+    r"no pg_hba\.conf entry for": "28000",
+    r"pg_hba\.conf rejects": "28000",
+    r"role \".*\" (does not exist|is not permitted to log in)": "28000",
+    r"connection requires a valid client certificate": "28000",
+    r"database \".*\" does not exist": "3D000",
+    r"permission denied (for database|to set parameter)": "42501",
+    r"sorry, too many clients|too many connections for": "53300",
+    r"remaining connection slots are reserved": "53300",
+    r"the database system is": "57P03",
+    r"unrecognized configuration parameter": "42704",
+    r"invalid (value for parameter|configuration parameter name)": "22023",
+    r".* is outside the valid range for parameter": "22023",
+    r"parameter \".*\" (cannot be changed|cannot be set)": "55P02",
+    # PgBouncer's
+    r"unsupported startup parameter|query_wait_timeout": "08P01",
+    r"no such (user|database)|client_login_timeout": "08P01",
+    r"password authentication failed|server login failed": "08P01",
 }
 _NETWORK = (
     *(errno.ECONNREFUSED, errno.ECONNRESET, errno.EHOSTUNREACH, errno.ENETUNREACH),
@@ -72,6 +86,11 @@ class Refused(Exception):  # it is no error of the user's yet
         self._text = text
         self._report = report
         self.sqlstate = report.sqlstate
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether the server has said something that is not understood."""
+        return not self.sqlstate and self._report.message is not None
 
     @property
     def has_no_tls(self) -> bool:
@@ -127,10 +146,21 @@ async def log_in(parameters: dict[str, Any]) -> Any:
     Raises:
         Refused: it could not.
     """
-    info = psycopg.conninfo.make_conninfo("", **parameters)
-    pgconn: Any = pq.PGconn.connect_start(info.encode())
-    trace = _Trace(pgconn)
+    info = psycopg.conninfo.make_conninfo("", **parameters).encode()
     try:
+        return await _attempt(info)
+    except Refused as error:
+        if not error.is_foreign or sys.platform != "linux":
+            raise
+    return await _attempt(info, traced=True)
+
+
+async def _attempt(info: bytes, *, traced: bool = False) -> Any:
+    pgconn: Any = pq.PGconn.connect_start(info)
+    trace: _Trace | None = None
+    try:
+        if traced and pgconn.status != _BAD:
+            trace = _Trace(pgconn)
         while pgconn.status != _BAD:
             wanted = pgconn.connect_poll()
             if wanted == _DONE:
@@ -140,13 +170,13 @@ async def log_in(parameters: dict[str, Any]) -> Any:
                 break
             await when_ready(pgconn.socket, wanted)
         text = pgconn.error_message.decode("utf-8", "replace")
-        raise Refused(text, trace.report() or _read(text))
+        raise Refused(text, (trace and trace.report()) or _read(text))
     except BaseException:
-        trace.close()
         pgconn.finish()
         raise
     finally:
-        trace.close()
+        if trace is not None:
+            trace.close()
 
 
 class _Trace:
@@ -154,16 +184,12 @@ class _Trace:
 
     def __init__(self, pgconn: Any) -> None:
         self._pgconn = pgconn
-        self._file = -1
-        if sys.platform == "linux" and pgconn.status != _BAD:
-            self._file = os.memfd_create("asyncdb")
-            pgconn.trace(os.dup(self._file))  # closed by `untrace`
-            pgconn.set_trace_flags(_SUPPRESS_TIMESTAMPS)
+        self._file = os.memfd_create("asyncdb")
+        pgconn.trace(self._file)
+        pgconn.set_trace_flags(_SUPPRESS_TIMESTAMPS)
 
     def report(self) -> Report | None:
         """Return the server's error."""
-        if self._file < 0:
-            return None
         self._pgconn.untrace()
         found = _TRACED.findall(os.pread(self._file, 1 << 20, 0))
         if not found:
@@ -183,21 +209,14 @@ class _Trace:
 
     def close(self) -> None:
         """Throw it away."""
-        if self._file >= 0:
+        if self._pgconn.status != _BAD:
             self._pgconn.untrace()
-            os.close(self._file)
-            self._file = -1
+        os.close(self._file)
 
 
 def _read(text: str) -> Report:
     """Return what is known of the server's error by its words."""
-    found = _FATAL.match(text)
+    found = _SAID.match(text)
     said = found[1].strip() if found else ""
-    codes = [code for words, code in _WORDS.items() if words in said]
-    if not codes and re.search('database ".*" does not exist', said):
-        codes = ["3D000"]
-    return Report(
-        sqlstate=codes[0] if codes else "",
-        severity="FATAL",
-        message=said or None,
-    )
+    codes = (code for words, code in _WORDS.items() if re.match(words, said))
+    return Report(sqlstate=next(codes, ""), severity="FATAL", message=said or None)

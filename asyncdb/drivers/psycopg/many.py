@@ -38,9 +38,9 @@ async def run_many(
         if line.unsynced:
             await line.sync()
         own = not in_transaction(line)
-        total = await _pipe(running, statement, ready, own=own)
+        total = await _pipe(running, ready, own=own)
     except BaseException as error:
-        await running.settling.settle()
+        await running.settle(error, statement)
         if own:
             await running.undo()
         stale = isinstance(error, psycopg.Error) and is_stale(error)
@@ -52,9 +52,7 @@ async def run_many(
     return total if statement.words & _WRITES else -1
 
 
-async def _pipe(
-    running: Running, statement: Statement, parts: Sequence[Part], *, own: bool
-) -> int:
+async def _pipe(running: Running, parts: Sequence[Part], *, own: bool) -> int:
     """Send all, in a transaction of its own if none is open; count the rows."""
     line, total = running.line, 0
     pgconn = line.pgconn
@@ -73,7 +71,7 @@ async def _pipe(
                 pgconn.send_query_prepared(name, values, kept.formats, kept.format)
             results = await line.piped(len(some) + extra)
             extra = 0
-            raise_first(results, statement, running.lexis, (kept.form.text, 0))
+            raise_first(results, kept.form.text)
             total += sum(result.command_tuples or 0 for result in results)
     if own:
         pgconn.send_query_params(b"COMMIT", None)

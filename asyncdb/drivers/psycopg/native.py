@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import psycopg
-from psycopg.adapt import AdaptersMap
 
+from asyncdb.drivers.psycopg.decoding import usual
 from asyncdb.drivers.psycopg.line import Line
 
 
@@ -25,7 +25,7 @@ class PgNative(psycopg.AsyncConnection[Any]):
         """Make the connection over libpq's."""
         native = cls(pgconn)
         native._autocommit = True
-        native._adapters = AdaptersMap(psycopg.adapters)
+        native._adapters = usual()
         native.line = Line(pgconn)
         return native
 

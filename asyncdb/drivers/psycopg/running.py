@@ -19,10 +19,9 @@ from asyncdb.drivers.psycopg.statements import (
     PsycopgStatements,
     in_transaction,
 )
-from asyncdb.drivers.psycopg.translation import Unfit, is_stale, raise_first
+from asyncdb.drivers.psycopg.translation import Unfit, annotate, is_stale, raise_first
 from asyncdb.errors import NotSupportedError
 from asyncdb.sql import Statement
-from asyncdb.sql.places import place
 
 _COPY = COPY.format(method="cursor().copy()")
 # Seconds for a ROLLBACK after a failure.
@@ -79,17 +78,17 @@ class Running:
                 results = await line.results()
             result = results[-1]
             if result.status == pq.ExecStatus.FATAL_ERROR:
-                raise_first(results, statement, self.lexis, (kept.form.text, 0))
+                raise_first(results, kept.form.text)
         except psycopg.Error as error:
-            await self.settling.settle()
+            await self.settle(error, statement)
             if not is_stale(error):
                 raise
             self.kept.clear()
             if fresh or in_transaction(line):
                 raise
             return await self.run(statement, args)
-        except BaseException:
-            await self.settling.settle()
+        except BaseException as error:
+            await self.settle(error)
             raise
         return kept, result
 
@@ -110,9 +109,7 @@ class Running:
             try:
                 kept, fresh = await self.statements.find(statement, args, self.lexis)
             except BaseException as error:
-                await self.settling.settle()
-                if isinstance(error, psycopg.Error):
-                    self._annotate(error, statement)
+                await self.settle(error, statement)
                 raise
         else:
             self.kept.move_to_end(text)
@@ -122,13 +119,13 @@ class Running:
             # It was not sent. The marker may have a type by its place alone ...
             again = await self._retype(statement, args, kept, error)
             if again is None and fresh:
-                await self.settling.settle()
+                await self.settle(error)
                 raise
             if again is None:  # ... or another one than it had.
                 self.kept.clear()
             return await self.find(statement, args if again is None else again)
-        except BaseException:
-            await self.settling.settle()
+        except BaseException as error:
+            await self.settle(error)
             raise
 
     async def _retype(
@@ -143,24 +140,30 @@ class Running:
             return await self.statements.retype(
                 statement, args, self.lexis, kept, error.number
             )
-        except BaseException:
-            await self.settling.settle()
+        except BaseException as failure:
+            await self.settle(failure)
             raise
 
-    def _annotate(self, error: psycopg.Error, statement: Statement) -> None:
-        """Note where in a text the server has found its mistake."""
-        position = error.diag.statement_position
-        if position and not self.line.is_over():
-            text = getattr(error, "text", statement.text)
-            error.place = place(statement, self.lexis, int(position) - 1, text)  # type: ignore[attr-defined]
+    async def settle(
+        self, error: BaseException, statement: Statement | None = None
+    ) -> None:
+        """Leave the session clean, or closed, after a failure.
+
+        Args:
+            error: what it was.
+            statement: of which a text was sent, for the error to show where it is.
+        """
+        if statement is not None and not self.line.is_over():
+            annotate(error, statement, self.lexis)
+        await self.settling.settle(error)
 
     async def tell(self, text: str) -> str:
         """Run a text without parameters; return the tag of its last answer."""
         try:
             results = await self.line.query(text)
             raise_first(results)
-        except BaseException:
-            await self.settling.settle()
+        except BaseException as error:
+            await self.settle(error)
             raise
         return (results[-1].command_status or b"").decode()
 

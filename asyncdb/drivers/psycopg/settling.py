@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import psycopg
 from psycopg import pq
 
 from asyncdb.dialects.postgresql.answers import FINAL, lost
@@ -32,18 +33,26 @@ class Settling:
         self._leaving: asyncio.Task[None] | None = None
 
     def hear(self, diag: Any) -> None:
-        """Take note of what the server says, unasked, when it ends the session."""
+        """Take note of what the server says when it ends the session."""
         if diag.severity_nonlocalized in FINAL:
             self._said = diag.sqlstate, diag.message_primary or ""
 
-    async def settle(self) -> None:
+    async def settle(self, error: BaseException) -> None:
         """Read what is still to come, and have the server stop what it does.
 
         Only an answer tells that the work has stopped, and whether a transaction is
         open. A server that does not answer is left.
+
+        Raises:
+            ConnectionLost: the server has ended the session, and said why before.
         """
         line = self._line
+        if isinstance(error, psycopg.Error) and error.sqlstate:
+            self.hear(error.diag)
         if line.is_over():
+            said = self._said is not None and isinstance(error, psycopg.Error)
+            if said and error.sqlstate is None:  # type: ignore[attr-defined]
+                raise lost(*self._said) from error  # type: ignore[misc]
             return
         if line.pgconn.transaction_status != pq.TransactionStatus.ACTIVE:
             return
@@ -72,8 +81,10 @@ class Settling:
         return None if self._ended else lost(*(self._said or (None, "")))
 
     def close(self) -> None:
-        """Say goodbye and close."""
+        """Say goodbye and close; what another task still waits for is stopped."""
         self._ended = True
+        if self._line.pgconn.transaction_status == pq.TransactionStatus.ACTIVE:
+            self.cut()
         self._line.finish()
 
     def terminate(self) -> None:

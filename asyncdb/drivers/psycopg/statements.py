@@ -180,7 +180,7 @@ class Preparing:
         if line.unsynced:
             await line.sync()
         name = b"asyncdb_%d" % next(self._numbers) if self._keeps else b""
-        described = await self._describe(name, form.text.encode())
+        described = await self._describe(name, form.text)
         columns = [described.ftype(i) for i in range(described.nfields)]
         parameters = [described.param_type(i) for i in range(described.nparams)]
         unknown = self.catalogue.unknown(parameters, columns)
@@ -189,24 +189,24 @@ class Preparing:
                 await line.sync()
             await self.catalogue.learn(unknown)
             if not self._keeps:
-                described = await self._describe(name, form.text.encode())
+                described = await self._describe(name, form.text)
         return PsycopgKept(name, form, described, self)
 
-    async def _describe(self, name: bytes, text: bytes) -> Any:
+    async def _describe(self, name: bytes, text: str) -> Any:
         line = self._line
         pgconn = line.pgconn
         line.open_pipeline()
         before = self._close_gone()
-        pgconn.send_prepare(name, text)
+        pgconn.send_prepare(name, text.encode())
         pgconn.send_describe_prepared(name)
         if self._keeps:
             results = await line.sync()
-            raise_first(results)
+            raise_first(results, text)
             return results[before + 1]
         results = await line.piped(2)
         if results[-1].status != pq.ExecStatus.COMMAND_OK:
             await line.sync()
-            raise_first(results)
+            raise_first(results, text)
         return results[1]
 
     def _close_gone(self) -> int:

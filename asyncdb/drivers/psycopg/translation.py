@@ -40,7 +40,7 @@ class Unfit(Exception):  # it is no error of the user's yet
         self.cause = cause
 
 
-class Undecodable(Exception):  # as above
+class Undecodable(ValueError):
     """A value of a result that Python's type for it cannot hold.
 
     Args:
@@ -81,30 +81,34 @@ def is_stale(error: psycopg.Error) -> bool:
     return own or error.sqlstate == "26000"
 
 
-def raise_first(
-    results: Sequence[Any],
-    statement: Statement | None = None,
-    lexis: Lexis | None = None,
-    sent: tuple[str, int] | None = None,
-) -> None:
+def raise_first(results: Sequence[Any], text: str = "", offset: int = 0) -> None:
     """Raise the server's error, if one of the results is one.
 
     Args:
         results: of an exchange.
-        statement: of which the text was sent, for the error to show where it is.
-        lexis: how its session divides text.
-        sent: the text that was sent where it is another, and how much was put before
-            it.
+        text: what was sent, for `annotate`.
+        offset: how much was put before it.
     """
     for result in results:
         if result.status == pq.ExecStatus.FATAL_ERROR:
             error = psycopg.errors.error_from_result(result, "utf-8")
-            position = error.diag.statement_position
-            if statement and lexis and position:
-                text, offset = sent or (statement.text, 0)
-                at = int(position) - 1 - offset
-                error.place = place(statement, lexis, at, text)  # type: ignore[attr-defined]
+            error.sent = text, offset  # type: ignore[attr-defined]
             raise error
+
+
+def annotate(error: BaseException, statement: Statement, lexis: Lexis) -> None:
+    """Note on the server's error where in a statement's text it is.
+
+    Args:
+        error: what was raised.
+        statement: whose text was sent, in whatever form.
+        lexis: how its session divides text.
+    """
+    if isinstance(error, psycopg.Error) and error.diag.statement_position:
+        text, offset = getattr(error, "sent", ("", 0))
+        at = int(error.diag.statement_position) - 1 - offset
+        found = place(statement, lexis, at, text or statement.text)
+        error.place = found  # type: ignore[attr-defined]
 
 
 def report(error: psycopg.Error) -> Report:
