@@ -13,10 +13,10 @@ import asyncdb
 from asyncdb.dialects.postgresql import kept
 from asyncdb.dialects.postgresql.forms import Memory
 from asyncdb.testing.conformance.chapter import ids
-from tests.plugins.databases import engines
+from tests.plugins.databases import POSTGRESQLS, engines
 from tests.plugins.proxy import Proxy, Side
 
-pytestmark = engines("postgresql")
+pytestmark = engines(*POSTGRESQLS)
 
 
 @pytest.fixture(autouse=True)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 
 import asyncdb
-from tests.plugins.databases import engines
+from tests.plugins.databases import POSTGRESQLS, engines
 from tests.plugins.servers import Server
 
 
-@engines("postgresql")
+@engines(*POSTGRESQLS)
 async def test_a_codec_on_every_connection(
     database_url: str, db: asyncdb.Connection, table: str
 ) -> None:
@@ -43,7 +43,7 @@ async def test_a_codec_on_every_connection(
     await db.execute(f"DROP SCHEMA {table}_s CASCADE")
 
 
-@engines("postgresql")
+@engines(*POSTGRESQLS)
 async def test_row_level_security_by_transaction(
     database_url: str, db: asyncdb.Connection, table: str
 ) -> None:

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 import asyncdb
-from tests.plugins.databases import SECOND_DRIVERS, engines
+from tests.plugins.databases import ASYNCMY, POSTGRESQLS, engines
 
-ON_POSTGRESQL = engines("postgresql")
-ON_MYSQL = engines("mariadb", "mysql", *SECOND_DRIVERS)
+ON_POSTGRESQL = engines(*POSTGRESQLS)
+ON_MYSQL = engines("mariadb", "mysql", *ASYNCMY)
 
 WRONG = [
     ("date", "0044-03-15 BC"),

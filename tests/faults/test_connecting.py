@@ -13,11 +13,11 @@ import pytest
 
 import asyncdb
 from asyncdb.testing.fake import faults
-from tests.plugins.databases import SERVERS, engines
+from tests.plugins.databases import PSYCOPG, SERVERS, engines
 from tests.plugins.proxy import MakeProxy, Proxy
 from tests.plugins.scale import eventually
 
-ON_SERVERS = engines(*SERVERS)
+ON_SERVERS = engines(*SERVERS, *PSYCOPG)
 
 LIMIT = 0.3  # seconds: the connect_timeout of these tests
 SLACK = 0.3

@@ -22,7 +22,7 @@ import asyncio
 import os
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -59,6 +59,7 @@ class Line:
         self._waiter: asyncio.Future[None] | None = None
         self._watched = False
         self._ended = False
+        self._end_listeners: list[Callable[[], object]] = []
         self.watch()
 
     # -- the socket ----------------------------------------------------------------
@@ -68,6 +69,10 @@ class Line:
         if not self._watched and not self.is_over():
             self._loop.add_reader(self._socket, self._readable)
             self._watched = True
+
+    def add_end_listener(self, listener: Callable[[], object]) -> None:
+        """Have a function called when nothing can be said any more."""
+        self._end_listeners.append(listener)
 
     def unwatch(self) -> None:
         """Have the loop forget the socket."""
@@ -96,7 +101,7 @@ class Line:
         except psycopg.Error:
             busy = 0  # whoever waits is told by the next call
         if pgconn.status == _BAD:
-            self.unwatch()
+            self._over()
             busy = 0
         waiter = self._waiter
         if waiter is not None and not busy and not waiter.done():
@@ -224,7 +229,7 @@ class Line:
 
     def _break(self, found: list[Any]) -> None:
         """Raise for a line that is lost, with the server's reason if there is one."""
-        self.unwatch()
+        self._over()
         for result in found:
             if result.status == _FATAL and result.error_field(_SQLSTATE):
                 raise psycopg.errors.error_from_result(result)
@@ -270,9 +275,16 @@ class Line:
         with suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._finish)
 
+    def _over(self) -> None:
+        self.unwatch()
+        listeners, self._end_listeners = self._end_listeners, []
+        for listener in listeners:
+            listener()
+
     def _finish(self) -> None:
         self.unwatch()
         self.pgconn.finish()
+        self._over()
         waiter = self._waiter
         if waiter is not None and not waiter.done() and not self._loop.is_closed():
             waiter.set_result(None)

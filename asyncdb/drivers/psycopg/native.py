@@ -42,6 +42,16 @@ class PgNative(psycopg.AsyncConnection[Any]):
         self.line.finish()
         self._closed = True
 
+    def add_termination_listener(self, callback: Callable[[PgNative], Any]) -> None:
+        """Have a function called when the connection is over, by whomever.
+
+        psycopg has none such, and the name is asyncpg's.
+
+        Args:
+            callback: called once, with the connection.
+        """
+        self.line.add_end_listener(lambda: callback(self))
+
     def forget(self, hearing: Callable[[Any], None]) -> None:
         """Forget what a borrower has set, but for asyncdb's own listener."""
         self._notice_handlers[:] = [hearing]
