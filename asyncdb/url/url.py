@@ -122,8 +122,8 @@ class DatabaseURL:
 
         Options of asyncdb mean nothing to SQLAlchemy and are left out: the socket goes
         along, `tls` for PostgreSQL (as asyncpg's `ssl` or libpq's `sslmode`), and
-        SQLite's `mode` and `immutable`. What would silently weaken the connection or change what names
-        mean (`tls_ca`, `settings`) is refused instead.
+        SQLite's `mode` and `immutable`. What would silently weaken the connection or
+        change what names mean (`tls_ca`, `settings`) is refused instead.
 
         Raises:
             URLError: SQLAlchemy has no such dialect; several hosts of another database

@@ -21,6 +21,19 @@ async def test_a_codec_on_every_connection(
 
     async def prepare(db: asyncdb.Connection) -> None:
         await db.execute(f"SET search_path TO {table}_s, public")
+        if "psycopg" in database_url:
+            from psycopg.types.composite import CompositeInfo, register_composite
+
+            info = await CompositeInfo.fetch(db.native, f"{table}_s.pair")
+            assert info is not None
+            register_composite(
+                info,
+                db.native,
+                make_object=lambda pair, info: dict(
+                    zip(info.field_names, pair, strict=True)
+                ),
+            )
+            return
         await db.native.set_type_codec(
             "pair",
             schema=f"{table}_s",

@@ -85,13 +85,16 @@ async def test_levels(database_url: str, caplog: pytest.LogCaptureFixture) -> No
 async def test_a_borrowers_own_listeners_are_gone(
     database_url: str, heard: list[Notice]
 ) -> None:
-    """A reset removes the listeners that a borrower left at asyncpg, not the pool's."""
+    """A reset removes the listeners that a borrower left there, not the pool's."""
     theirs: list[object] = []
     async with asyncdb.create_pool(
         database_url, max_size=1, on_notice=heard.append
     ) as pool:
         async with pool.acquire() as db:
-            db.native.add_log_listener(lambda _, message: theirs.append(message))
+            if "psycopg" in database_url:
+                db.native.add_notice_handler(theirs.append)
+            else:
+                db.native.add_log_listener(lambda _, message: theirs.append(message))
             await db.execute("DO $$ BEGIN RAISE NOTICE 'both'; END $$")
         await pool.execute("DO $$ BEGIN RAISE NOTICE 'ours'; END $$")
 

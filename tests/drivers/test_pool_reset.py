@@ -102,11 +102,15 @@ async def test_kept_statements_survive(database_url: str) -> None:
 
 @engines(*POSTGRESQLS)
 async def test_listeners_are_gone(database_url: str) -> None:
-    """What was registered with asyncpg itself is gone with its borrower."""
+    """What was registered with the library itself is gone with its borrower."""
     async with asyncdb.create_pool(database_url, max_size=1) as pool:
         heard: list[object] = []
         async with pool.acquire() as db:
-            await db.native.add_listener("news", lambda *said: heard.append(said))
+            if "psycopg" in database_url:
+                await db.execute("LISTEN news")
+                db.native.add_notify_handler(heard.append)
+            else:
+                await db.native.add_listener("news", lambda *said: heard.append(said))
         await pool.execute("NOTIFY news")
         await pool.fetchval("SELECT 1")
 

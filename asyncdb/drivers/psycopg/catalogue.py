@@ -33,8 +33,8 @@ Encoder = tuple[Encode, int]
 _LOOK = """\
 SELECT t.oid::int8, t.typtype::text, t.typbasetype::int8,
 CASE WHEN t.typcategory = 'A' AND t.typlen = -1 THEN t.typelem ELSE 0 END::int8,
-coalesce((SELECT r.rngsubtype FROM pg_catalog.pg_range r WHERE r.rngtypid = t.oid), 0)
-::int8, {multirange}::int8,
+coalesce((SELECT r.rngsubtype FROM pg_catalog.pg_range r WHERE {subtype}), 0)::int8,
+{multirange}::int8,
 ARRAY(SELECT a.attname::text FROM pg_catalog.pg_attribute a WHERE a.attnum > 0
 AND a.attrelid = t.typrelid AND NOT a.attisdropped ORDER BY a.attnum),
 ARRAY(SELECT a.atttypid::int8 FROM pg_catalog.pg_attribute a WHERE a.attnum > 0
@@ -44,6 +44,7 @@ _MULTIRANGE = (
     "coalesce((SELECT r.rngtypid FROM pg_catalog.pg_range r"
     " WHERE r.rngmultitypid = t.oid), 0)"
 )
+_RANGE = "r.rngtypid = t.oid"
 _INT8_ARRAY = 1016
 _list_of_oids = array(20, BINARY[20])
 
@@ -85,8 +86,12 @@ class Catalogue:
     ) -> None:
         self._adapters = adapters
         self._ask = ask
-        multirange = _MULTIRANGE if version >= 140000 else "0"
-        self._look = _LOOK.format(multirange=multirange).encode()
+        new = version >= 140000  # which has multiranges
+        of_it = (
+            "t.oid IN (r.rngtypid, r.rngmultitypid)" if new else "r.rngtypid = t.oid"
+        )
+        look = _LOOK.format(multirange=_MULTIRANGE if new else "0", subtype=of_it)
+        self._look = look.encode()
         self._encoders: dict[int, Encoder] = {}
         self._binary: dict[int, bool] = {}
 
@@ -137,44 +142,53 @@ class Catalogue:
         self._binary[oid] = False
 
     def _add(self, row: tuple[Any, ...]) -> None:
-        oid, kind, base, element, subtype, ranges, names, fields = row
-        add = self._adapters
+        oid = row[0]
+        self._encoders[oid] = self._encoder_of(row)
+        # What somebody has registered with psycopg stays.
+        known = decoding.has_binary(self._adapters, oid)
+        self._binary[oid] = known or self._add_loader(row)
+
+    def _encoder_of(self, row: tuple[Any, ...]) -> Encoder:
+        """Return how a value of a type is written."""
+        _, kind, _, element, _, _, _, fields = row
         parts = [self.encoder(part) for part in _parts(row)]
-        written = all(form == BINARY_FORM for _, form in parts)
+        if kind == "e":
+            return text, BINARY_FORM  # its binary form is its text
+        if kind == "d":
+            return parts[0]
+        in_binary = bool(parts) and all(form == BINARY_FORM for _, form in parts)
+        how = [encode for encode, _ in parts]
+        if in_binary and element:
+            return array(element, how[0]), BINARY_FORM
+        if in_binary and kind == "r":
+            return range_of(how[0]), BINARY_FORM
+        if in_binary and kind == "m":
+            return multirange_of(how[0]), BINARY_FORM
+        if in_binary and kind == "c":
+            return row_of(list(zip(fields, how, strict=True))), BINARY_FORM
+        return (array_text(how[0]) if element else text), TEXT_FORM
+
+    def _add_loader(self, row: tuple[Any, ...]) -> bool:
+        """Have psycopg read a type; return whether it does so in binary."""
+        oid, kind, base, element, subtype, _, names, _ = row
+        add = self._adapters
         read = all(self.is_binary(part) for part in _parts(row))
-        encoder: Encoder = (text, TEXT_FORM)
-        known = oid in _OWN or decoding.has_binary(add, oid)
         if kind == "e":
             decoding.add_text(add, oid)
-            encoder, read = (text, BINARY_FORM), True
-        elif kind == "d":
+            return True
+        if kind == "d":
             decoding.add_domain(add, oid, base)
-            encoder = parts[0]
         elif element:
             decoding.add_array(add, oid, element)
-            how, _ = parts[0]
-            encoder = (
-                (array(element, how), BINARY_FORM)
-                if written
-                else (array_text(how), TEXT_FORM)
-            )
-        elif kind == "r" and subtype:
+        elif kind == "r":
             decoding.add_range(add, oid, subtype)
-            encoder = (range_of(parts[0][0]), BINARY_FORM) if written else encoder
-        elif kind == "m" and ranges:
-            decoding.add_multirange(add, oid, subtype or ranges)
-            encoder = (multirange_of(parts[0][0]), BINARY_FORM) if written else encoder
-            read = False
+        elif kind == "m":
+            decoding.add_multirange(add, oid, subtype)
         elif kind == "c":
             decoding.add_row(add, oid, tuple(names))
-            how_each = [
-                (part, how) for part, (how, _) in zip(fields, parts, strict=True)
-            ]
-            encoder = (row_of(how_each), BINARY_FORM) if written else encoder
         else:
-            read = known and decoding.has_binary(add, oid)
-        self._encoders[oid] = encoder
-        self._binary[oid] = read
+            return False
+        return read
 
 
 def _parts(row: tuple[Any, ...]) -> list[int]:
@@ -182,4 +196,4 @@ def _parts(row: tuple[Any, ...]) -> list[int]:
     _, kind, base, element, subtype, ranges, _, fields = row
     if kind == "c":
         return list(fields)
-    return [part for part in (base, element, subtype, ranges) if part]
+    return [part for part in (base, element, ranges or subtype) if part]

@@ -20,24 +20,23 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from psycopg import pq
-
 from asyncdb.dialect import Dialect, Lexis
 from asyncdb.dialects.postgresql import DIALECT, PostgreSQLOptions
 from asyncdb.dialects.postgresql.commands import IS_RESET, RESET, begin, not_committed
 from asyncdb.driver import DriverConnection, DriverCursor, Result
 from asyncdb.drivers.psycopg.arguments import ENCODERS
+from asyncdb.drivers.psycopg.batch import run_batch
 from asyncdb.drivers.psycopg.cursor import open_cursor
 from asyncdb.drivers.psycopg.loading import load
 from asyncdb.drivers.psycopg.many import run_many
 from asyncdb.drivers.psycopg.native import PgNative
 from asyncdb.drivers.psycopg.notices import Hearing
 from asyncdb.drivers.psycopg.running import Running
+from asyncdb.drivers.psycopg.statements import kept_result
 from asyncdb.errors import ConnectionLost, TransactionError
 from asyncdb.options import TransactionOptions
 from asyncdb.sql import Statement
 
-_TUPLES = pq.ExecStatus.TUPLES_OK
 _TYPE_CODES = {**DIALECT.type_codes, 2950: UUID}
 
 
@@ -85,25 +84,30 @@ class PsycopgConnection(DriverConnection):
 
     async def execute(self, statement: Statement, args: Sequence[Any]) -> Result:
         """Run a statement and give its whole result."""
-        kept, result = await self._running.run(statement, args)
-        if result.status == _TUPLES and kept.columns is not None:
-            rows = kept.rows(result)
-            return Result(kept.columns, rows, len(rows))
-        return Result(kept.columns, [], _count(result))
+        return kept_result(*await self._running.run(statement, args), plain=False)
 
     async def execute_plain(self, statement: Statement, args: Sequence[Any]) -> Result:
         """Do the same, with tuples for rows."""
-        kept, result = await self._running.run(statement, args)
-        if result.status == _TUPLES and kept.columns is not None:
-            rows = kept.rows(result, plain=True)
-            return Result(kept.columns, rows, len(rows))
-        return Result(kept.columns, [], _count(result))
+        return kept_result(*await self._running.run(statement, args), plain=True)
 
     async def execute_many(
         self, statement: Statement, rows: Sequence[Sequence[Any]]
     ) -> int:
         """Run a statement for each row in one pipeline, all or nothing; tags count."""
         return await run_many(self._running, statement, rows)
+
+    async def execute_batch(
+        self,
+        commands: Sequence[Any],
+        outcomes: list[Result | Exception],
+        *,
+        begin: bool,
+    ) -> bool:
+        """Run statements together, in libpq's pipeline; not behind PgBouncer."""
+        if self._pgbouncer:
+            return False
+        await run_batch(self._running, commands, outcomes, begin=begin)
+        return True
 
     async def load_rows(
         self,
@@ -178,9 +182,3 @@ class PsycopgConnection(DriverConnection):
     async def departed(self) -> None:
         """Wait until the server has closed its end of a line that was cut."""
         await self._settling.departed()
-
-
-def _count(result: Any) -> int:
-    """Return how many rows a command was about, -1 for one that counts none."""
-    count: int | None = result.command_tuples
-    return -1 if count is None else count

@@ -70,7 +70,8 @@ def _flatten(
         sizes.append(len(values))
     elif sizes[depth] != len(values):
         raise ValueError("nested lists of different lengths")
-    inner = [_is_list(value) for value in values]
+    # A tuple in a list is a row.
+    inner = [_is_list(value) and type(value) is not tuple for value in values]
     if not any(inner):
         if depth + 1 < len(sizes):
             raise ValueError("lists of different depths")

@@ -22,7 +22,7 @@ import asyncio
 import os
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -227,6 +227,25 @@ class Line:
                 return found
             found.append(result)
 
+    async def answers(self, syncs: int) -> AsyncIterator[Any]:
+        """Give the results of a pipeline one by one, up to the last of its Syncs."""
+        pgconn = self.pgconn
+        if pgconn.flush():
+            await self.flush()
+        while syncs:
+            if pgconn.is_busy():
+                await self._ready()
+            result = pgconn.get_result()
+            if pgconn.status == _BAD:
+                self._break([result] if result else [])
+            if result is None:
+                continue  # between two
+            if result.status == _SYNC:
+                syncs -= 1
+            else:
+                yield result
+        pgconn.exit_pipeline_mode()
+
     def _break(self, found: list[Any]) -> None:
         """Raise for a line that is lost, with the server's reason if there is one."""
         self._over()
@@ -252,7 +271,8 @@ class Line:
             if result is None:
                 continue
             if result.status == _SYNC:
-                pgconn.exit_pipeline_mode()
+                with suppress(psycopg.Error):  # there are more of them
+                    pgconn.exit_pipeline_mode()
             elif result.status == _COPY_IN:
                 pgconn.put_copy_end(_NEEDLESS)
             elif result.status in _COPY:

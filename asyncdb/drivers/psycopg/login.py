@@ -43,7 +43,7 @@ _SAID = re.compile(r"^connection .*? failed: (?:\S+):  (.*)", re.DOTALL)
 
 # Words of libpq's, which has them in English alone unless it was built otherwise.
 _NO_TLS = "server does not support SSL"
-_PASSWORD = "auth method"  # noqa: S105  # no password
+_PASSWORD = 'requirement "!password" failed'  # noqa: S105  # no password
 _UNTRUSTED = re.compile(r"certificate verify failed|does not match host name")
 # The server's words, by how they begin, and their code.
 _WORDS = {
@@ -100,7 +100,7 @@ class Refused(Exception):  # it is no error of the user's yet
     @property
     def has_refused_password(self) -> bool:
         """Whether libpq did not send the password as it is."""
-        return _PASSWORD in self._text and "requirement failed" in self._text
+        return _PASSWORD in self._text
 
     @property
     def of_network(self) -> bool:

@@ -13,6 +13,7 @@ from psycopg.adapt import AdaptersMap, Transformer
 from asyncdb import errors
 from asyncdb.dialects.postgresql.forms import Form
 from asyncdb.dialects.postgresql.kept import Kept, KeptStatements
+from asyncdb.driver import Result
 from asyncdb.drivers.psycopg.catalogue import BINARY_FORM, TEXT_FORM, Catalogue
 from asyncdb.drivers.psycopg.decoding import NO_INSTANTS, exact
 from asyncdb.drivers.psycopg.encoding import MISFITS
@@ -246,6 +247,21 @@ class PsycopgStatements(KeptStatements[PsycopgKept]):
     def __init__(self, native: Any, line: Line, limit: int) -> None:
         self.preparing = Preparing(native, line, keeps=limit > 0)
         super().__init__(self.preparing, limit)
+
+
+def kept_result(kept: PsycopgKept, result: Any, *, plain: bool) -> Result:
+    """Return a result of libpq's as asyncdb's.
+
+    Args:
+        kept: the statement that it is of.
+        result: which is no error.
+        plain: rows may be tuples.
+    """
+    if result.status == pq.ExecStatus.TUPLES_OK and kept.columns is not None:
+        rows = kept.rows(result, plain=plain)
+        return Result(kept.columns, rows, len(rows))
+    count: int | None = result.command_tuples
+    return Result(kept.columns, [], -1 if count is None else count)
 
 
 def in_transaction(line: Line) -> bool:
