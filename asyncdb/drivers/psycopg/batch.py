@@ -140,10 +140,12 @@ class _Batch:
         following = iter(waiting)
         async for result in answers:
             command, kept, _ = next(following)
-            if not self.is_over and result.status != _ABORTED:
+            if result.status != _ABORTED:
                 self._take(command, kept, result)
 
     def _take(self, command: Command, kept: PsycopgKept, result: Any) -> None:
+        if self.is_over:
+            return  # what was read before has raised
         try:
             raise_first([result], kept.form.text)
             self._outcomes.append(kept_result(kept, result, plain=command.plain))
