@@ -14,7 +14,15 @@ Example:
 """
 
 from asyncdb import errors
-from asyncdb.connection import Connection, Cursor, Executor, Stream, Transaction
+from asyncdb.connection import (
+    Batch,
+    Connection,
+    Cursor,
+    Executor,
+    Queued,
+    Stream,
+    Transaction,
+)
 from asyncdb.connection.retry import retry
 from asyncdb.dialect import Dialect
 from asyncdb.errors import *  # noqa: F403  # the whole tree, by its __all__
@@ -29,6 +37,7 @@ from asyncdb.values.rows import Row
 __version__ = "0.1.0"
 
 __all__ = [
+    "Batch",
     "Connection",
     "Cursor",
     "DatabaseURL",
@@ -38,6 +47,7 @@ __all__ = [
     "Notice",
     "Pool",
     "PoolStats",
+    "Queued",
     "Row",
     "Stream",
     "Transaction",

@@ -4,8 +4,9 @@ How to write, register, test and publish one: docs/how-to/write-a-driver.md. Wha
 here, by what it is for:
 
 * the contract, in full in `contract`: `Driver`, `DriverConnection`, `DriverCursor` and
-  `Result`, which a driver must have, and `SupportsExactCount`, `SupportsLastWords`,
-  `SupportsLoad`, `SupportsPlainRows` and `SupportsReset`, which it may;
+  `Result`, which a driver must have, and `SupportsBatch` (of `Command`s),
+  `SupportsExactCount`, `SupportsLastWords`, `SupportsLoad`, `SupportsPlainRows` and
+  `SupportsReset`, which it may;
 * facts, as data: `Dialect`, `Lexis`, `Placeholder`, `STANDARD_VERBS`, `STANDARD_WORDS`,
   and `values` for the tables of encoders and decoders;
 * what a driver is given: `DatabaseURL`, `ConnectOptions`, `ServerOptions`,
@@ -24,10 +25,12 @@ from __future__ import annotations
 from asyncdb.dialect import STANDARD_VERBS, STANDARD_WORDS, Dialect, Lexis, Placeholder
 from asyncdb.driver import values
 from asyncdb.driver.contract import (
+    Command,
     Driver,
     DriverConnection,
     DriverCursor,
     Result,
+    SupportsBatch,
     SupportsDeparture,
     SupportsExactCount,
     SupportsLastWords,
@@ -52,6 +55,7 @@ __all__ = [
     "NO_TLS",
     "STANDARD_VERBS",
     "STANDARD_WORDS",
+    "Command",
     "ConnectOptions",
     "DatabaseURL",
     "Dialect",
@@ -67,6 +71,7 @@ __all__ = [
     "Row",
     "ServerOptions",
     "Statement",
+    "SupportsBatch",
     "SupportsDeparture",
     "SupportsExactCount",
     "SupportsLastWords",

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from asyncdb.dialect import Dialect, Lexis
 from asyncdb.errors import ConnectionLost, Error
@@ -62,6 +62,20 @@ class Result:
         self.rowcount = rowcount
         self.lastrowid = lastrowid
         self.following = following
+
+
+class Command(NamedTuple):
+    """One statement of a batch, ready to be sent.
+
+    Args:
+        statement: the statement.
+        args: its encoded values, as `execute` takes them.
+        plain: its rows may be tuples (see `SupportsPlainRows`).
+    """
+
+    statement: Statement
+    args: Sequence[Any]
+    plain: bool
 
 
 class DriverCursor(Protocol):
@@ -180,6 +194,31 @@ class SupportsLoad(Protocol):
         """Load encoded rows, all or none; return their number.
 
         `table` and `columns` are names, not quoted yet; `table` has its schema first.
+        """
+
+
+@runtime_checkable
+class SupportsBatch(Protocol):
+    """A way to send statements together; without it they go one after another."""
+
+    @abstractmethod
+    async def execute_batch(
+        self,
+        commands: Sequence[Command],
+        outcomes: list[Result | Exception],
+        *,
+        begin: bool,
+    ) -> bool:
+        """Run statements, waiting as seldom as possible; `False` to decline.
+
+        `outcomes` is empty; each statement's result, or the library's exception for it,
+        is appended in their order as soon as it is known. What is raised has ended all
+        of it, and `outcomes` tells how far it came. In a transaction the first failure
+        is the last outcome: the core undoes what ran, before it and behind it. Outside,
+        each statement commits by itself, whatever becomes of the others.
+
+        `begin` has a transaction opened first, which the core has checked is not open;
+        the core ends it. Declined, nothing was sent.
         """
 
 

@@ -45,6 +45,36 @@ async def do_transaction(db: asyncdb.Connection) -> None:
         await db.execute("SELECT 1")
 
 
+async def do_batch(
+    db: asyncdb.Executor, count: int = 3, *, transaction: bool | None = None
+) -> None:
+    """Several statements together."""
+    async with db.batch(transaction=transaction) as batch:
+        for number in range(count):
+            batch.fetchval("SELECT CAST(? AS CHAR(3)) AS a", [str(number)])
+
+
+@pytest.mark.parametrize(
+    "engine", [name for name in [*SERVERS, *SECOND_DRIVERS] if name != "postgresql"]
+)
+async def test_round_trips_of_a_batch(
+    request: pytest.FixtureRequest, engine: str
+) -> None:
+    """Any number of statements is one round trip, on whose wire they can be sent so.
+
+    A transaction of them is two more: COMMIT, which goes when all is known to be well,
+    and autocommit, which was off so that nothing is committed behind a deadlock.
+    """
+    counter = Counter()
+    async with (
+        Proxy(engine_url(request, engine), counter) as proxy,
+        asyncdb.connect(proxy.url, tls="disable") as db,
+    ):
+        assert 1 == await trips(counter, lambda: do_batch(db, 3))
+        assert 1 == await trips(counter, lambda: do_batch(db, 50))
+        assert 3 == await trips(counter, lambda: do_batch(db, 50, transaction=True))
+
+
 @pytest.mark.parametrize("engine", [*SERVERS, *SECOND_DRIVERS])
 async def test_round_trips(request: pytest.FixtureRequest, engine: str) -> None:
     """Each verb costs the round trips that the protocol needs, and no more."""
@@ -113,6 +143,8 @@ async def test_thread_hops(
         (1, lambda: db.fetchone(f"SELECT a FROM {table} WHERE a = ?", [7])),
         (1, lambda: db.fetchall(f"SELECT a FROM {table}")),
         (2, lambda: do_transaction(db)),  # BEGIN goes with the statement
+        (1, lambda: do_batch(db, 50)),
+        (2, lambda: do_batch(db, 50, transaction=True)),
     ):
         hops = 0
         await work()

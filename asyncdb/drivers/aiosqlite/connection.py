@@ -27,19 +27,20 @@ import aiosqlite
 
 from asyncdb.dialect import Dialect, Lexis
 from asyncdb.dialects.sqlite import DIALECT, LEXIS, SQLiteOptions
-from asyncdb.driver import DriverConnection, DriverCursor, Result
+from asyncdb.driver import Command, DriverConnection, DriverCursor, Result
 from asyncdb.drivers.aiosqlite import jobs
+from asyncdb.drivers.aiosqlite.cursor import AiosqliteCursor
 from asyncdb.drivers.aiosqlite.resetting import reset
 from asyncdb.drivers.aiosqlite.threads import CLOSED, Job, Member
 from asyncdb.drivers.aiosqlite.writing import Turn, writes
 from asyncdb.errors import TransactionError
 from asyncdb.options import TransactionOptions
 from asyncdb.sql.statement import Statement
-from asyncdb.values.rows import Row
 
 BUSY_SLICE = 0.02  # seconds
 _SETTLE = 0.4  # seconds a job may take to notice an interrupt
 _BUSY, _BUSY_SNAPSHOT = 5, 517
+_QUERIES = frozenset(["SELECT", "VALUES", "WITH"])
 _BEGIN = ("BEGIN IMMEDIATE",)
 _BEGIN_READING = ("PRAGMA query_only=ON", "BEGIN")
 _DIALECT = replace(DIALECT, server_version=sqlite3.sqlite_version_info)
@@ -130,6 +131,39 @@ class AiosqliteConnection(DriverConnection):
         count: int = await run(jobs.run_many, statement, rows)
         return count
 
+    async def execute_batch(
+        self,
+        commands: Sequence[Command],
+        outcomes: list[Result | Exception],
+        *,
+        begin: bool,
+    ) -> bool:
+        """Run statements in one hop, and in another one behind each failure."""
+        reads = not any(writes(one.statement) for one in commands)
+        if begin:
+            alone = reads and _QUERIES.issuperset(
+                one.statement.verb for one in commands
+            )
+            await self.begin(TransactionOptions(readonly=alone))
+        inside, tried = self.in_transaction(), -1
+        while len(outcomes) < len(commands):
+            run = self._patiently if reads else self._in_turn
+            run = self._with_begin if self._opening else run
+            try:
+                await run(jobs.run_batch, commands, outcomes)
+            except Exception as error:  # noqa: BLE001  # the next statement's
+                if (
+                    isinstance(error, sqlite3.Error)
+                    and busy(error)
+                    and tried != len(outcomes)
+                ):
+                    tried = len(outcomes)  # its patience begins now
+                    continue
+                outcomes.append(error)
+                if inside or self._closed:
+                    break
+        return True
+
     async def open_cursor(
         self, statement: Statement, args: Sequence[Any]
     ) -> DriverCursor:
@@ -154,7 +188,7 @@ class AiosqliteConnection(DriverConnection):
             if not self._closed:
                 await self.hop(jobs.close_all, opened, droppable=False)
             raise
-        return AiosqliteCursor(self, opened[0])
+        return AiosqliteCursor(self.hop, self.is_closed, opened[0])
 
     def _runner_for(
         self, statement: Statement
@@ -357,29 +391,3 @@ class AiosqliteConnection(DriverConnection):
                 self._raw.interrupt()
             with contextlib.suppress(RuntimeError):  # the loop is gone
                 self._loop.call_later(BUSY_SLICE, self._interrupt_until_closed, closing)
-
-
-class AiosqliteCursor(DriverCursor):
-    """A result read in pieces."""
-
-    def __init__(self, connection: AiosqliteConnection, raw: sqlite3.Cursor) -> None:
-        self._connection = connection
-        self._raw = raw
-        names = tuple(d[0] for d in raw.description or ())
-        self._columns = tuple((name, None) for name in names)
-
-    @property
-    def columns(self) -> tuple[tuple[str, Any], ...]:
-        """Names; SQLite tells no types."""
-        return self._columns
-
-    async def fetch(self, size: int) -> list[Row]:
-        """Return the next rows."""
-        rows: list[Row] = await self._connection.hop(self._raw.fetchmany, size)
-        return rows
-
-    async def close(self) -> None:
-        """Drop the cursor, and with it SQLite's read lock."""
-        if not self._connection.is_closed():
-            # Left open it would hold a lock, whatever became of who closes it.
-            await self._connection.hop(self._raw.close, droppable=False)

@@ -11,7 +11,7 @@ from itertools import chain
 from typing import Any
 
 from asyncdb.dialects.sqlite import LEXIS, LiteRow, lite_row
-from asyncdb.driver import Result
+from asyncdb.driver import Command, Result
 from asyncdb.sql.inserts import take_apart
 from asyncdb.sql.statement import Statement
 
@@ -53,6 +53,14 @@ def run(
         raise
     finally:
         cursor.close()
+
+
+def run_batch(
+    raw: sqlite3.Connection, commands: Sequence[Command], outcomes: list[Any]
+) -> None:
+    """Run the statements of a batch that have no outcome yet."""
+    for statement, args, plain in commands[len(outcomes) :]:
+        outcomes.append(run(raw, statement, args, plain))  # as it goes
 
 
 def _note(error: BaseException, statement: Statement) -> None:

@@ -11,6 +11,7 @@ It needs pytest and pytest-asyncio. The chapters ask the driver's `Dialect` what
 database can do, and never for its name.
 """
 
+from asyncdb.testing.conformance.batching import Batching
 from asyncdb.testing.conformance.bulk import Bulk
 from asyncdb.testing.conformance.chapter import Chapter
 from asyncdb.testing.conformance.connect_options import ConnectOptions
@@ -40,6 +41,7 @@ class Conformance(
     Connecting,
     Statements,
     Scripts,
+    Batching,
     SameMeaning,
     Parameters,
     Lists,

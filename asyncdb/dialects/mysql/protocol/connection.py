@@ -15,6 +15,7 @@ from asyncdb.dialects.mysql.protocol.exchange import Exchange
 from asyncdb.dialects.mysql.protocol.library import Line
 from asyncdb.dialects.mysql.protocol.notices import Warnings
 from asyncdb.dialects.mysql.protocol.texts import locate, render
+from asyncdb.dialects.mysql.protocol.together import Together
 from asyncdb.dialects.mysql.protocol.transactions import Transactions
 from asyncdb.dialects.mysql.protocol.wire import INIT_DB, QUERY, RESET, Wire
 from asyncdb.dialects.mysql.session import (
@@ -23,7 +24,7 @@ from asyncdb.dialects.mysql.session import (
     Session,
     setup_statement,
 )
-from asyncdb.driver import DriverConnection, DriverCursor, Result
+from asyncdb.driver import Command, DriverConnection, DriverCursor, Result
 from asyncdb.errors import ConnectionLost
 from asyncdb.options import TransactionOptions
 from asyncdb.sql.statement import Statement
@@ -56,6 +57,7 @@ class MySQLConnection(DriverConnection):
             self._warnings,
             pipeline=options.pipeline,
         )
+        self._together = Together(self._exchange, self._transactions, self._warnings)
         self._options = options
         # MariaDB limits all statements itself, MySQL none but SELECT.
         limited = session.dialect.flavor != "mariadb"
@@ -114,6 +116,11 @@ class MySQLConnection(DriverConnection):
             await self._warnings.ask(statement)
         if self._transactions.autocommit_off and not self._wire.in_transaction:
             await self._transactions.restore_autocommit()
+        return await self._read(statement, answer)
+
+    async def _read(self, statement: Statement, answer: Answer) -> Result:
+        """Make results of an answer, chained in their order."""
+        session = self._exchange.session
         found: Result | None = None
         for part in (answer, *reversed(answer.earlier)):
             shape = part.shape
@@ -126,6 +133,19 @@ class MySQLConnection(DriverConnection):
             found = Result(shape.columns, rows, len(rows), None, found)
         assert found is not None  # noqa: S101  # there is one result at least
         return found
+
+    async def execute_batch(
+        self,
+        commands: Sequence[Command],
+        outcomes: list[Result | Exception],
+        *,
+        begin: bool,
+    ) -> bool:
+        """Send statements before the first answer is read."""
+        if not self._options.pipeline or self._limit is not None:
+            return False
+        await self._together.run(commands, outcomes, self._read, begin=begin)
+        return True
 
     async def execute_many(
         self, statement: Statement, rows: Sequence[Sequence[Any]]
