@@ -12,36 +12,19 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import psycopg
 from psycopg import pq
 
-from asyncdb.driver import Result
+from asyncdb.driver import Command, Result
 from asyncdb.drivers.psycopg.running import Running
 from asyncdb.drivers.psycopg.statements import PsycopgKept, in_transaction, kept_result
 from asyncdb.drivers.psycopg.translation import Unfit, annotate, is_stale, raise_first
-from asyncdb.sql import Statement
 
 # How many are sent before the answers to them are read.
 _AT_ONCE = 500
 _ABORTED = pq.ExecStatus.PIPELINE_ABORTED
-
-
-class Command(Protocol):
-    """One statement of a batch."""
-
-    @property
-    def statement(self) -> Statement:
-        """The statement."""
-
-    @property
-    def args(self) -> Sequence[Any]:
-        """Its encoded values."""
-
-    @property
-    def plain(self) -> bool:
-        """Whether its rows may be tuples."""
 
 
 Ready = tuple[Command, PsycopgKept, list[bytes | None]]

@@ -23,7 +23,7 @@ from uuid import UUID
 from asyncdb.dialect import Dialect, Lexis
 from asyncdb.dialects.postgresql import DIALECT, PostgreSQLOptions
 from asyncdb.dialects.postgresql.commands import IS_RESET, RESET, begin, not_committed
-from asyncdb.driver import DriverConnection, DriverCursor, Result
+from asyncdb.driver import Command, DriverConnection, DriverCursor, Result
 from asyncdb.drivers.psycopg.arguments import ENCODERS
 from asyncdb.drivers.psycopg.batch import run_batch
 from asyncdb.drivers.psycopg.cursor import open_cursor
@@ -98,7 +98,7 @@ class PsycopgConnection(DriverConnection):
 
     async def execute_batch(
         self,
-        commands: Sequence[Any],
+        commands: Sequence[Command],
         outcomes: list[Result | Exception],
         *,
         begin: bool,
