@@ -7,6 +7,7 @@ form, and looks for a form that serves where there is none yet.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any, Generic, Protocol, TypeVar
@@ -121,18 +122,22 @@ class Preparing(Protocol[KeptT_co]):
     """What prepares: a driver's."""
 
     @property
+    @abstractmethod
     def refusals(self) -> type[Exception]:
         """The class of what `prepare` raises for what the server says.
 
         It has `sqlstate` and, in `args`, the message.
         """
 
+    @abstractmethod
     async def prepare(self, form: Form) -> KeptT_co:
         """Prepare a form's text; nothing has run when that fails."""
 
+    @abstractmethod
     def in_transaction(self) -> bool:
         """Whether a transaction is open, which a refusal ends."""
 
+    @abstractmethod
     def translate(self, error: Exception) -> errors.Error | None:
         """Return asyncdb's error for a refusal."""
 

@@ -99,7 +99,7 @@ def _loader(form: str, make: Any = None) -> Any:
 class _Nothing(Loader):
     format = BINARY
 
-    def load(self, _: Buffer) -> None:
+    def load(self, data: Buffer) -> None:  # noqa: ARG002  # it is empty
         return None
 
 

@@ -15,8 +15,8 @@ import re
 import sys
 from typing import Any
 
-import psycopg
 from psycopg import pq
+from psycopg.conninfo import make_conninfo
 
 from asyncdb import errors
 from asyncdb.dialects import database_error
@@ -146,7 +146,7 @@ async def log_in(parameters: dict[str, Any]) -> Any:
     Raises:
         Refused: it could not.
     """
-    info = psycopg.conninfo.make_conninfo("", **parameters).encode()
+    info = make_conninfo("", **parameters).encode()
     try:
         return await _attempt(info)
     except Refused as error:
