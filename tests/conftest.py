@@ -6,7 +6,9 @@ pytest.register_assert_rewrite("asyncdb.testing.conformance")
 
 pytest_plugins = [
     "tests.plugins.certificates",
+    "tests.plugins.clusters",
     "tests.plugins.databases",
+    "tests.plugins.pairs",
     "tests.plugins.proxy",
     "tests.plugins.scale",
 ]

@@ -16,7 +16,7 @@ import contextlib
 import sys
 import warnings
 from collections.abc import Callable, Coroutine, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from asyncdb import errors
 from asyncdb.connection.binding import Binder
@@ -34,7 +34,7 @@ from asyncdb.values import Decoding
 
 if TYPE_CHECKING:
     from asyncdb.connection.chunks import Rows
-    from asyncdb.connection.runner import Params, Seconds, Step, Text
+    from asyncdb.connection.runner import OpenStream, Params, Seconds, Step, Text
     from asyncdb.dialect import Dialect
     from asyncdb.driver import Driver, DriverConnection, DriverCursor
     from asyncdb.options import ConnectOptions, TransactionOptions
@@ -101,13 +101,14 @@ class Session:
         # Say so when it is forgotten without having been closed or given back.
         self.warns = True
 
-    def belongs_to_a_pool(self) -> None:
+    def belongs_to_a_pool(self, lease: object) -> None:
         """Be what the pool's own verbs use: looked at, and never forgotten."""
         self.touched = self.warns = False
+        self._use.lease = lease  # to be told of doubts, if there is one
 
-    def lend(self, lease: object) -> Session:
+    def lend(self, lease: object) -> Self:
         """Make the session of one loan or hook, over the same one of the driver."""
-        lent = Session.__new__(Session)
+        lent = type(self).__new__(type(self))
         lent.url = self.url
         lent._driver = self._driver
         lent._options = self._options
@@ -119,6 +120,7 @@ class Session:
         lent._begin_use(self._use.inner)
         lent._binder.forget()
         lent.lease = lease
+        lent._use.lease = lease and self._use.lease
         return lent
 
     def _check(self, statement: Statement) -> None:
@@ -246,7 +248,7 @@ class Session:
 
     async def open_stream(
         self, sql: Text, params: Params, timeout: Seconds = None, *, plain: bool = False
-    ) -> SessionStream:
+    ) -> OpenStream:
         """Run a statement whose rows are read in pieces."""
 
         async def work(inner: DriverConnection) -> DriverCursor:
@@ -327,8 +329,8 @@ class Session:
         return self._use.is_busy
 
     @property
-    def was_lost(self) -> bool:
-        """Whether the line was cut by the other side."""
+    def lost(self) -> Callable[[], BaseException | None] | None:
+        """A reference to the error, if the line was cut by the other side."""
         return self._use.lost
 
     @property

@@ -294,6 +294,7 @@ def _for_sqlalchemy(url: DatabaseURL) -> str:
         query |= _libpq_tls(options)
     else:
         query |= _sqlalchemy_tls(options, postgresql=postgresql)
+    query |= _sqlalchemy_servers(options, postgresql=postgresql)
     login = ""
     if url.user is not None or url.password is not None:
         login = quote(url.user or "", safe="")
@@ -347,6 +348,20 @@ def _libpq_tls(options: Mapping[str, str]) -> dict[str, str]:
     if tls == "verify-ca" and "sslrootcert" not in query:
         raise URLError("libpq takes tls=verify-ca with tls_ca alone: name the file")
     return query
+
+
+def _sqlalchemy_servers(
+    options: Mapping[str, str], *, postgresql: bool
+) -> dict[str, str]:
+    """Say which servers will do: asyncpg knows the words, and nobody the order."""
+    wanted = options.get("target_session_attrs", "any")
+    balanced = options.get("load_balance_hosts", "disable") != "disable"
+    if balanced or (wanted != "any" and not postgresql):
+        raise URLError(
+            "a SQLAlchemy URL cannot carry load_balance_hosts, and target_session_attrs"
+            " for PostgreSQL only: write hosts that will do, and replace(options={})"
+        )
+    return {"target_session_attrs": wanted} if wanted != "any" else {}
 
 
 def _sqlalchemy_tls(options: Mapping[str, str], *, postgresql: bool) -> dict[str, str]:

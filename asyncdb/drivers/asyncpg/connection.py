@@ -40,12 +40,13 @@ from asyncdb.dialects.postgresql.commands import (
     count,
     not_committed,
 )
-from asyncdb.driver import DriverConnection, DriverCursor, Result
+from asyncdb.driver import DriverConnection, DriverCursor, Result, Role
 from asyncdb.drivers.asyncpg.arguments import ENCODERS
 from asyncdb.drivers.asyncpg.cursor import AsyncpgCursor
 from asyncdb.drivers.asyncpg.loading import load
 from asyncdb.drivers.asyncpg.notices import forget_listeners
 from asyncdb.drivers.asyncpg.returning import returning
+from asyncdb.drivers.asyncpg.roles import role_now
 from asyncdb.drivers.asyncpg.settling import Settling
 from asyncdb.drivers.asyncpg.statements import AsyncpgKept, AsyncpgStatements
 from asyncdb.drivers.asyncpg.translation import annotate, answered
@@ -67,8 +68,14 @@ _COPY = COPY.format(method="copy_...")
 class AsyncpgConnection(DriverConnection):
     """The session."""
 
-    def __init__(self, native: asyncpg.Connection, options: PostgreSQLOptions) -> None:
+    def __init__(
+        self,
+        native: asyncpg.Connection,
+        options: PostgreSQLOptions,
+        role: Role | None = None,
+    ) -> None:
         self._native = native
+        self._role = role
         self._protocol: Any = native._protocol
         self._pgbouncer = options.pgbouncer
         limit = 0 if self._pgbouncer else options.statement_cache_size
@@ -101,6 +108,15 @@ class AsyncpgConnection(DriverConnection):
     async def read_lexis(self) -> Lexis:
         """Return the same, which is always known."""
         return self.lexis
+
+    @property
+    def role(self) -> Role | None:
+        """What the server was when the session was opened."""
+        return self._role
+
+    async def read_role(self) -> Role:
+        """Ask what it is now."""
+        return await role_now(self._native)
 
     # -- statements ----------------------------------------------------------------
 

@@ -51,7 +51,7 @@ def cut(native: Any) -> asyncio.Task[None] | None:
 def _leave(native: Any) -> asyncio.Task[None]:
     stop = partial(
         connect_utils._cancel,
-        loop=asyncio.get_running_loop(),
+        loop=native._loop,  # which knows the address
         addr=native._addr,
         params=native._params,
         backend_pid=native._protocol.backend_pid,

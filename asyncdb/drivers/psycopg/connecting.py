@@ -47,19 +47,31 @@ class PsycopgDriver(Driver):
         self, url: DatabaseURL, options: ConnectOptions
     ) -> DriverConnection:
         """Open a session whose settings come with the start-up packet."""
+        return await self.connect_to(None, url, options)
+
+    async def connect_to(
+        self, address: str | None, url: DatabaseURL, options: ConnectOptions
+    ) -> DriverConnection:
+        """Do the same at one address of the host's; `None` for all of them."""
         options = cast("PostgreSQLOptions", options)
         _check_loop()
         try:
-            pgconn = await _open(url, options)
+            pgconn = await _open(url, options, address)
         except Refused as error:
             raise error.translated(options) from error
         except OSError as error:
             raise Refused.by_network(error) from error
         try:
-            return PsycopgConnection(PgNative.over(pgconn), options)
+            session = PsycopgConnection(PgNative.over(pgconn), options)
         except BaseException:
             pgconn.finish()
             raise
+        try:
+            await session.learn_role(options)
+        except BaseException:
+            session.terminate()
+            raise
+        return session
 
     def translate(self, error: BaseException) -> errors.Error | None:
         """Return asyncdb's error for psycopg's."""
@@ -74,7 +86,9 @@ def _check_loop() -> None:
         raise errors.InterfaceError(_LOOP)
 
 
-async def _open(url: DatabaseURL, options: PostgreSQLOptions) -> Any:
+async def _open(
+    url: DatabaseURL, options: PostgreSQLOptions, address: str | None
+) -> Any:
     """Connect and log in, by TLS first where that is wanted."""
     parameters = _parameters(url, options)
     host = options.unix_socket or url.host or os.environ.get("PGHOST")
@@ -83,9 +97,9 @@ async def _open(url: DatabaseURL, options: PostgreSQLOptions) -> Any:
         # libpq looks for a socket by itself, and speaks no TLS over it.
         plain = {"sslmode": "disable"}
         return await log_in({**parameters, **plain})
-    addresses = await _addresses(host, url.port)
-    for number, address in enumerate(addresses, 1):
-        where = {**parameters, "host": host, "hostaddr": address}
+    addresses = [address] if address else await _addresses(host, url.port)
+    for number, one in enumerate(addresses, 1):
+        where = {**parameters, "host": host, "hostaddr": one}
         try:
             return await _by_line(where, options, mode)
         except Refused as error:

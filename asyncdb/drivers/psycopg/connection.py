@@ -23,7 +23,8 @@ from uuid import UUID
 from asyncdb.dialect import Dialect, Lexis
 from asyncdb.dialects.postgresql import DIALECT, PostgreSQLOptions
 from asyncdb.dialects.postgresql.commands import IS_RESET, RESET, begin, not_committed
-from asyncdb.driver import Command, DriverConnection, DriverCursor, Result
+from asyncdb.dialects.postgresql.roles import AT_START, NOW, reported
+from asyncdb.driver import Command, DriverConnection, DriverCursor, Result, Role
 from asyncdb.drivers.psycopg.arguments import ENCODERS
 from asyncdb.drivers.psycopg.batch import run_batch
 from asyncdb.drivers.psycopg.cursor import open_cursor
@@ -49,6 +50,7 @@ class PsycopgConnection(DriverConnection):
         limit = 0 if self._pgbouncer else max(1, options.statement_cache_size)
         self._running = Running(native, limit)
         self._settling = self._running.settling
+        self._role: Role | None = None
         self._hearing = Hearing(options.on_notice, self._settling.hear)
         native.add_notice_handler(self._hearing)
         self._dialect = replace(
@@ -79,6 +81,29 @@ class PsycopgConnection(DriverConnection):
     async def read_lexis(self) -> Lexis:
         """Return the same, which is always known."""
         return self.lexis
+
+    @property
+    def role(self) -> Role | None:
+        """What the server was when the session was opened, where that was wanted."""
+        return self._role
+
+    async def learn_role(self, options: PostgreSQLOptions) -> None:
+        """Read what the server has said of itself, or ask it, where that is wanted."""
+        if options.target_session_attrs == "any":
+            return
+        standby = self._running.parameter("in_hot_standby")
+        read_only = self._running.parameter("default_transaction_read_only")
+        said = reported(standby, read_only, options)
+        self._role = said or await self._ask_role(AT_START)
+
+    async def read_role(self) -> Role:
+        """Ask the server what it is now."""
+        return await self._ask_role(NOW)
+
+    async def _ask_role(self, query: str) -> Role:
+        (result,) = await self._running.ask(query)
+        standby, read_only = (result.get_value(0, i) == b"t" for i in range(2))
+        return Role(standby=standby, read_only=read_only)
 
     # -- statements ----------------------------------------------------------------
 

@@ -157,15 +157,25 @@ class Running:
             annotate(error, statement, self.lexis)
         await self.settling.settle(error)
 
-    async def tell(self, text: str) -> str:
-        """Run a text without parameters; return the tag of its last answer."""
+    async def ask(self, text: str) -> list[Any]:
+        """Run a text without parameters; return libpq's results."""
         try:
             results = await self.line.query(text)
             raise_first(results)
         except BaseException as error:
             await self.settle(error)
             raise
+        return results
+
+    async def tell(self, text: str) -> str:
+        """Do the same; return the tag of the last answer."""
+        results = await self.ask(text)
         return (results[-1].command_status or b"").decode()
+
+    def parameter(self, name: str) -> str | None:
+        """Return what the server has reported of a setting."""
+        value: bytes | None = self.pgconn.parameter_status(name.encode())
+        return None if value is None else value.decode()
 
     async def undo(self) -> None:
         """Roll back what a failure has left open, or be cut."""
