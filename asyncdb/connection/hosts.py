@@ -50,7 +50,6 @@ async def open_session(
     watch: Watch | None = None,
     *,
     prefers_writes: bool = False,
-    watch: Watch | None = None,
 ) -> Session:
     """Open a session on the first host that answers and is what is wanted.
 
@@ -60,7 +59,6 @@ async def open_session(
         options: the driver's options.
         watch: of observers; `None` where nobody wants to hear of it.
         prefers_writes: where any server will do, one that takes writes is the better.
-        watch: tells the observers of the session, if there are any.
 
     Raises:
         ConnectionFailed: there is none, or none that is what is wanted.
