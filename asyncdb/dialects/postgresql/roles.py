@@ -31,7 +31,7 @@ def reported(
 
     Example:
         >>> reported("on", "off", PostgreSQLOptions())
-        Role(standby=True, read_only=False)
+        Role(standby=True, read_only=False, unready='')
     """
     if standby is None or options.pgbouncer:
         return None
