@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
+import pytest
+import pytest_asyncio
+
 import asyncdb
+from tests.plugins.databases import ENGINES, engine_url
 
 LONG = "a_name_of_sixty_three_bytes_is_as_long_as_postgresql_keeps_them"
 WIDE = 300
@@ -89,7 +93,9 @@ async def make_nasty(db: asyncdb.Connection) -> dict[str, int]:
         f"AND {q('select')} <> 'it''s NOT')"
         f")"
     )
-    await run(f"CREATE UNIQUE INDEX {q('Order_select')} ON {q('Order')} ({q('select')})")
+    await run(
+        f"CREATE UNIQUE INDEX {q('Order_select')} ON {q('Order')} ({q('select')})"
+    )
     await run(
         f"CREATE INDEX {q('Order_two')} ON {q('Order')} ({q('Group')} DESC, {q('a b')})"
     )
@@ -99,10 +105,10 @@ async def make_nasty(db: asyncdb.Connection) -> dict[str, int]:
         f"CONSTRAINT {q('one_n')} UNIQUE ({q('n')}, {q('to')}))"
     )
     await run(
-        f"CREATE TABLE {q(LONG)} ({q('id')} {identity}, {q('From')} {number}, {q('to')} "
-        f"{short}, CONSTRAINT {q(LONG[:58] + '_key')} FOREIGN KEY ({q('From')}, "
-        f"{q('to')}) REFERENCES {q('composite')} ({q('From')}, {q('to')}) "
-        "ON DELETE CASCADE)"
+        f"CREATE TABLE {q(LONG)} ({q('id')} {identity}, {q('From')} {number}, "
+        f"{q('to')} {short}, CONSTRAINT {q(LONG[:58] + '_key')} "
+        f"FOREIGN KEY ({q('From')}, {q('to')}) REFERENCES {q('composite')} "
+        f"({q('From')}, {q('to')}) ON DELETE CASCADE)"
     )
     await make_circle(db)
     # Every kind of value, and NULL everywhere.
@@ -145,6 +151,7 @@ async def fill_nasty(db: asyncdb.Connection) -> dict[str, int]:
     async def fill(table: str, columns: list[str], rows: Iterable[Any]) -> None:
         counts[table] = await db.load_rows(table, columns, rows)
 
+    order: list[tuple[Any, ...]]
     order = [(n, f"name {n}", n % 50, n % 2 == 0) for n in range(1, 2501)]
     order += [(2501, "Name 1", None, None), (2600, "🦄", -5, True)]
     await fill("Order", ["id", "select", "Group", "a b"], order)
@@ -152,6 +159,9 @@ async def fill_nasty(db: asyncdb.Connection) -> dict[str, int]:
         f"DELETE FROM {asyncdb.quote_identifier('Order', db.dialect)} WHERE id = 2600"
     )
     counts["Order"] -= 1
+    if db.dialect.name == "postgresql":  # where a key that is given counts nothing up
+        sequence = """pg_get_serial_sequence('"Order"', 'id')"""
+        await db.execute(f"SELECT setval({sequence}, 2600)")
     two = [(n, f"to {n % 7}", None if n % 5 == 0 else n) for n in range(100)]
     await fill("composite", ["From", "to", "n"], two)
     long = [(n, f"to {n % 7}") for n in range(100)] + [(None, None), (3, None)]
@@ -168,3 +178,53 @@ async def fill_nasty(db: asyncdb.Connection) -> dict[str, int]:
     wide = [[n if n % 3 else f"{n} 🦄" for n in range(WIDE)], [None] * WIDE]
     await fill("wide", [f"Column {n}" for n in range(WIDE)], wide)
     return counts
+
+
+# -- fixtures --------------------------------------------------------------------------
+
+
+class Open:
+    """Makes empty databases for a test, and connections to them."""
+
+    def __init__(self, request: pytest.FixtureRequest, stack: AsyncExitStack) -> None:
+        self._request = request
+        self._stack = stack
+
+    async def url(self, engine: str) -> str:
+        """A new database's URL."""
+        base = engine_url(self._request, engine)
+        return await self._stack.enter_async_context(new_database(base))
+
+    async def new(self, engine: str) -> asyncdb.Connection:
+        """A connection to a new database."""
+        return await self.connect(await self.url(engine))
+
+    async def connect(self, url: str | asyncdb.DatabaseURL) -> asyncdb.Connection:
+        """A connection that is closed at the end."""
+        return await self._stack.enter_async_context(asyncdb.connect(url))
+
+
+@pytest_asyncio.fixture
+async def opener(request: pytest.FixtureRequest) -> AsyncIterator[Open]:
+    """What makes databases."""
+    async with AsyncExitStack() as stack:
+        yield Open(request, stack)
+
+
+@pytest.fixture(params=[(a, b) for a in ENGINES for b in ENGINES], ids="-".join)
+def ways(request: pytest.FixtureRequest) -> tuple[str, str]:
+    """Each engine, and each to copy into."""
+    found: tuple[str, str] = request.param
+    return found
+
+
+@pytest_asyncio.fixture
+async def source(opener: Open, ways: tuple[str, str]) -> asyncdb.Connection:
+    """An empty database of the first engine."""
+    return await opener.new(ways[0])
+
+
+@pytest_asyncio.fixture
+async def target(opener: Open, ways: tuple[str, str]) -> asyncdb.Connection:
+    """An empty database of the second engine."""
+    return await opener.new(ways[1])

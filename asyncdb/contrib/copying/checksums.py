@@ -58,6 +58,7 @@ _NORMAL: dict[str, Callable[[Any], Any]] = {
     "datetime, naive": _moment,
     "datetime, aware": _moment,
     "float": _float,
+    "UUID": str,
 }
 
 

@@ -230,10 +230,14 @@ class Writer:
             lines.append(line)
         if primary:
             lines.append(f"PRIMARY KEY ({self._names(primary)})")
-        for key in table.uniques:
-            lines.append(f"{self._named(key.name)}UNIQUE ({self._names(key.columns)})")
-        for check in table.checks if checks is None else checks:
-            lines.append(f"{self._named(check.name)}CHECK ({check.expression})")
+        lines += [
+            f"{self._named(key.name)}UNIQUE ({self._names(key.columns)})"
+            for key in table.uniques
+        ]
+        lines += [
+            f"{self._named(check.name)}CHECK ({check.expression})"
+            for check in (table.checks if checks is None else checks)
+        ]
         if self.inline_keys and keys:
             lines += [self._references(key) for key in table.foreign_keys]
         word = "TEMPORARY TABLE" if temporary else "TABLE"
@@ -275,7 +279,8 @@ class Writer:
             return index.native
         parts = []
         for name, downwards in index.columns:
-            length = f"({lengths[name]})" if name in lengths else ""
+            cut = name in lengths and not index.unique
+            length = f"({lengths[name]})" if cut else ""
             parts.append(self.name(name) + length + (" DESC" if downwards else ""))
         unique = "UNIQUE " if index.unique else ""
         where = f" WHERE {index.where}" if index.where else ""

@@ -13,15 +13,16 @@ from collections.abc import Iterator, Sequence
 import asyncdb
 from asyncdb.contrib.copying.schema import Default
 
-_TOKEN = re.compile(
-    r"""(?P<space>\s+|--[^\n]*|/\*.*?\*/)
+_PIECES = r"""(?P<space>\s+|--[^\n]*|/\*.*?\*/)
     |(?P<blob>[xX]'[0-9a-fA-F]*')
     |(?P<string>[eE]?'(?:[^']|'')*')
-    |(?P<name>"(?:[^"]|"")*"|`(?:[^`]|``)*`|\[[^\]]*\])
+    |(?P<name>"(?:[^"]|"")*"|`(?:[^`]|``)*`BRACKETS)
     |(?P<number>\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+)
     |(?P<word>[^\W\d][\w$]*)
-    |(?P<sign>::|\|\||<=|>=|<>|!=|!~~\*?|~~\*?|->>?|.)""",
-    re.VERBOSE | re.DOTALL,
+    |(?P<sign>::|\|\||<=|>=|<>|!=|!~~\*?|~~\*?|->>?|.)"""
+_PLAIN, _BRACKETS = (
+    re.compile(_PIECES.replace("BRACKETS", more), re.VERBOSE | re.DOTALL)
+    for more in ("", r"|\[[^\]]*\]")
 )
 Token = tuple[str, str]
 # Casts that change nothing where the value is compared with one of the same family.
@@ -47,9 +48,14 @@ class UntranslatableError(Exception):
     """An expression that only its own engine has; the message says why."""
 
 
-def tokens(text: str) -> Iterator[Token]:
-    """Give the pieces of a text: their kind, and how they are written."""
-    for match in _TOKEN.finditer(text):
+def tokens(text: str, *, brackets: bool = False) -> Iterator[Token]:
+    """Give the pieces of a text: their kind, and how they are written.
+
+    Args:
+        text: the text.
+        brackets: `[...]` is a name (SQLite).
+    """
+    for match in (_BRACKETS if brackets else _PLAIN).finditer(text):
         yield match.lastgroup or "sign", match[0]
 
 
@@ -84,7 +90,7 @@ def translate(
         text = _without_casts(text)
     names = {name.lower(): name for name in columns}
     out: list[str] = []
-    for kind, piece in tokens(text):
+    for kind, piece in tokens(text, brackets=source.name == "sqlite"):
         if kind == "name":
             out.append(asyncdb.quote_identifier(unquoted(piece), target))
         elif kind == "word" and piece.lower() in names:
@@ -97,7 +103,7 @@ def translate(
             raise UntranslatableError("it has an operator of PostgreSQL's own")
         elif kind == "blob" and target.name == "postgresql":
             out.append(f"'\\x{piece[2:-1]}'::bytea")
-        elif piece.startswith("/*") or piece.startswith("--"):
+        elif piece.startswith(("/*", "--")):
             out.append(" ")
         else:
             out.append(piece)
@@ -110,7 +116,7 @@ def _without_casts(text: str) -> str:
     rest = list(tokens(text))
     position = 0
     while position < len(rest):
-        kind, piece = rest[position]
+        piece = rest[position][1]
         if piece != "::":
             pieces.append(piece)
             position += 1

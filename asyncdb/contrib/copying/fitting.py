@@ -96,7 +96,7 @@ class Fitting:
                 own.read = f"{own.read}::text"
                 column.alone = False
             if not self._same:
-                self._portable(column, own, where)
+                self._portable(column, where)
         folding = sum(own.folds for own in source.columns)
         if folding and self._source.name != self._target.name:
             what = f"table {source.name}: {folding} of its columns"
@@ -110,12 +110,8 @@ class Fitting:
             self._identity(source, table, column)
         return new
 
-    def _portable(self, column: Column, own: Column, where: str) -> None:
+    def _portable(self, column: Column, where: str) -> None:
         kind = column.kind
-        if column.choices:
-            listed = ", ".join(map(quoted_string, column.choices))
-            name = asyncdb.quote_identifier(column.name, self._target)
-            column.sequence = f"{name} IN ({listed})"
         if kind.name == "Decimal" and not declaring.fits_decimal(kind, self._target):
             column.kind = replace(kind, size=None, scale=None)
             if kind.size is not None:
@@ -165,7 +161,8 @@ class Fitting:
 
     def _default(self, table: Table) -> None:
         for column in table.columns:
-            column.read = column.read or declaring.reading(column, self._target)
+            if self._same:
+                column.read = column.read_back or column.read
             found = column.default
             if found is None:
                 continue
@@ -215,6 +212,10 @@ class Fitting:
                 )
                 continue
             key.name = self._constraints.take(key.name) if key.name else ""
+            if self._source.name == "mysql" and not self._same:
+                # There both are one, and MariaDB shows the second for the first.
+                key.on_delete = key.on_delete.replace("RESTRICT", "NO ACTION")
+                key.on_update = key.on_update.replace("RESTRICT", "NO ACTION")
             if not self._same:
                 pairs = zip(key.columns, key.referenced, strict=True)
                 if not all(_alike(table.column(a), other.column(b)) for a, b in pairs):
@@ -248,17 +249,16 @@ class Fitting:
             if expression is not None:
                 name = self._constraints.take(check.name) if check.name else ""
                 checks.append(Check(expression, name))
-        for column in table.columns:
-            if column.choices and not self._same:
-                checks.append(Check(column.sequence))
-        if self._same and self._source.name == "postgresql":
-            for column in table.columns:
-                if column.choices:
-                    listed = ", ".join(map(quoted_string, column.choices))
-                    name = asyncdb.quote_identifier(column.name, self._target)
-                    checks.append(Check(f"{name} IN ({listed})"))
+        if not self._same or self._source.name == "postgresql":
+            checks += [self._choice(one) for one in table.columns if one.choices]
         table.checks = checks
         self._indexes(source, table, columns)
+
+    def _choice(self, column: Column) -> Check:
+        """Return the check that stands for an enumeration."""
+        listed = ", ".join(map(quoted_string, column.choices))
+        name = asyncdb.quote_identifier(column.name, self._target)
+        return Check(f"{name} IN ({listed})")
 
     def _translated(
         self, what: str, expression: str, columns: Mapping[str, str]

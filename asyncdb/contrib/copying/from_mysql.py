@@ -24,14 +24,16 @@ UNFINISHED = "asyncdb: a copy that has not come to its end"
 
 _TABLES = """
     SELECT table_name AS name, table_type AS kind, engine AS engine,
-        create_options AS options, table_comment AS comment, table_collation AS collation
-    FROM information_schema.tables WHERE table_schema = DATABASE() ORDER BY table_name"""
+        create_options AS options, table_comment AS comment,
+        table_collation AS collation
+    FROM information_schema.tables WHERE table_schema = DATABASE()
+    ORDER BY table_name"""
 _COLUMNS = """
     SELECT table_name AS table_name, column_name AS name, column_type AS declared,
         data_type AS type_name, is_nullable AS nullable, column_default AS default_text,
         extra AS extra, character_maximum_length AS length,
-        numeric_precision AS digits, numeric_scale AS scale, collation_name AS collation,
-        generation_expression AS expression
+        numeric_precision AS digits, numeric_scale AS scale,
+        collation_name AS collation, generation_expression AS expression
     FROM information_schema.columns WHERE table_schema = DATABASE()
     ORDER BY table_name, ordinal_position"""
 _INDEXES = """
@@ -222,7 +224,7 @@ def _column(schema: Schema, row: Any, *, mariadb: bool, is_json: bool) -> Column
             column.kind = Kind("str")
         elif type_name in _GEOMETRIES:
             column.kind, column.read = Kind("bytes"), f"ST_AsBinary({read})"
-            column.declared = "LONGBLOB"
+            column.declared, column.read_back = "LONGBLOB", read
             why = f"type {type_name} is not portable"
             schema.problem(where, why, "becomes bytes, as well-known binary")
             return column

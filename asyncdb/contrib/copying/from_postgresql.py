@@ -1,4 +1,4 @@
-"""PostgreSQL's catalogue as a schema: that of the session's first schema in its path."""
+"""PostgreSQL's catalogue as a schema: the first schema of the session's path."""
 
 from __future__ import annotations
 
@@ -20,10 +20,12 @@ from asyncdb.contrib.copying.schema import (
 )
 
 _EXTENSION = """NOT EXISTS (SELECT 1 FROM pg_depend d
-    WHERE d.classid = '{catalogue}'::regclass AND d.objid = {oid} AND d.deptype = 'e')"""
+    WHERE d.classid = '{catalogue}'::regclass AND d.objid = {oid}
+        AND d.deptype = 'e')"""
 _RELATIONS = f"""
-    SELECT c.relname::text AS name, c.relkind::text AS kind, c.relrowsecurity AS secured,
-        c.relispartition AS part, c.relpersistence::text AS kept,
+    SELECT c.relname::text AS name, c.relkind::text AS kind,
+        c.relrowsecurity AS secured, c.relispartition AS part,
+        c.relpersistence::text AS kept,
         EXISTS (SELECT 1 FROM pg_inherits h WHERE h.inhrelid = c.oid) AS heir
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = current_schema() AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
@@ -259,14 +261,16 @@ def _values(schema: Schema, column: Column, row: Any, where: str) -> None:
         column.sequence = row["sequence"] or ""
     else:
         column.default = default_of(text)
-        if column.choices and column.default is None and text is not None:
+        if column.choices and text is not None:
             column.default = _label(text)
 
 
 def _label(text: str) -> Default | None:
     match = re.match(r"'((?:[^']|'')*)'::", text)
     value = match[1].replace("''", "'") if match else None
-    return None if value is None else Default(text, literal=True, value=value)
+    if value is None:
+        return None
+    return Default(quoted_string(value), literal=True, value=value)
 
 
 def _internal(declared: str) -> str:

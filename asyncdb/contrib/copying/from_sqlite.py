@@ -1,17 +1,17 @@
-"""SQLite's catalogue as a schema, and what its columns really hold.
-
-SQLite stores any value in any column (but of STRICT tables), so that a declared type is
-a wish: the values are looked at, by one statement for each table.
-"""
+"""SQLite's catalogue as a schema."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import replace
-from typing import Any
 
 import asyncdb
-from asyncdb.contrib.copying.expressions import default_of, tokens, unquoted
+from asyncdb.contrib.copying import sqlite_values
+from asyncdb.contrib.copying.expressions import (
+    default_of,
+    quoted_string,
+    tokens,
+    unquoted,
+)
 from asyncdb.contrib.copying.schema import (
     Check,
     Column,
@@ -25,6 +25,7 @@ from asyncdb.contrib.copying.schema import (
 
 _OBJECTS = """SELECT type, name, tbl_name, sql FROM sqlite_master
     WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name"""
+_WHERE = re.compile(r"\bWHERE\b", re.IGNORECASE)
 _SIZE = re.compile(r"\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\)")
 # The first that stands in a declared type says what it is; SQLite's own rules for
 # affinity are the last five (https://sqlite.org/datatype3.html, 3.1).
@@ -53,25 +54,6 @@ _DECLARED = (
     ("FLOA", "float"),
     ("DOUB", "float"),
 )
-# How the values of a kind may be stored.
-_STORED = {
-    "bool": {"integer"},
-    "int": {"integer"},
-    "float": {"integer", "real"},
-    "Decimal": {"integer", "real", "text"},
-    "str": {"text"},
-    "bytes": {"blob"},
-    "date": {"text"},
-    "time": {"text"},
-    "datetime, naive": {"text"},
-    "datetime, aware": {"text"},
-    "timedelta": {"integer"},
-    "UUID": {"text", "blob"},
-    "dict, list": {"text"},
-}
-_MOMENTS = frozenset(["date", "time", "datetime, naive", "datetime, aware"])
-_CLASSES = ("integer", "real", "text", "blob")
-_AT_ONCE = 100  # columns that one statement looks at
 
 
 async def read(db: asyncdb.Connection) -> Schema:
@@ -94,7 +76,7 @@ async def read(db: asyncdb.Connection) -> Schema:
     texts = {row["name"]: row["sql"] for row in objects if row["type"] == "index"}
     for table in schema.tables:
         await _read_keys(db, schema, table, texts)
-        await _look(db, schema, table)
+        await sqlite_values.look(db, schema, table)
     return schema
 
 
@@ -119,7 +101,7 @@ def _shadows(objects: list[asyncdb.Row]) -> set[str]:
 async def _table(db: asyncdb.Connection, schema: Schema, name: str, sql: str) -> Table:
     table = Table(name)
     place = asyncdb.quote_identifier(name, db.dialect)
-    pieces = [one for one in tokens(sql) if one[0] != "space"]
+    pieces = [one for one in tokens(sql, brackets=True) if one[0] != "space"]
     body, tail = _body(pieces)
     table.options = ", ".join(
         words
@@ -140,7 +122,7 @@ async def _table(db: asyncdb.Connection, schema: Schema, name: str, sql: str) ->
             why = "it is GENERATED from others"
             schema.problem(what, why, "an ordinary one, values copied")
         else:
-            column.default = default_of(row["dflt_value"])
+            column.default = default_of(_string(row["dflt_value"]))
         if row["pk"]:
             primary[row["pk"]] = column.name
         table.columns.append(column)
@@ -164,6 +146,13 @@ async def _table(db: asyncdb.Connection, schema: Schema, name: str, sql: str) ->
             for column in table.columns:
                 column.folds |= folds and unquoted(part[0][1]) == column.name
     return table
+
+
+def _string(text: str | None) -> str | None:
+    """Return a default with the quotes of a string: SQLite takes others too."""
+    if text is not None and re.fullmatch(r'"(?:[^"]|"")*"', text):
+        return quoted_string(unquoted(text))
+    return text
 
 
 def kind_of(declared: str) -> Kind:
@@ -241,7 +230,7 @@ async def _read_keys(
         if None in names:
             found.alone = "an index on an expression"
         elif row["partial"]:
-            found.where = re.split(r"\bWHERE\b", found.native, 1, re.IGNORECASE)[1]
+            found.where = _WHERE.split(found.native, maxsplit=1)[1]
         table.indexes.append(found)
     await _read_references(db, schema, table, place)
 
@@ -297,79 +286,6 @@ def _own_case(table: Table) -> None:
         names = _named(table, tuple(name for name, _ in index.columns))
         downwards = [down for _, down in index.columns]
         index.columns = list(zip(names, downwards, strict=True))
-
-
-# -- what is really there --------------------------------------------------------------
-
-
-async def _look(db: asyncdb.Connection, schema: Schema, table: Table) -> None:
-    place = asyncdb.quote_identifier(table.name, db.dialect)
-    for start in range(0, len(table.columns), _AT_ONCE):
-        columns = table.columns[start : start + _AT_ONCE]
-        asked = [question for one in columns for question in _questions(one)]
-        row = await db.fetchone(f"SELECT {', '.join(asked)} FROM {place}")
-        answers = iter(row or ())
-        for column in columns:
-            given = [next(answers) for _ in _questions(column)]
-            _settle(schema, table, column, given)
-
-
-def _questions(column: Column) -> list[str]:
-    name, kind = column.read, column.kind.name
-    asked = [f"max(typeof({name}) = '{one}')" for one in _CLASSES]
-    if kind == "str":
-        asked.append(f"max(length({name}))")
-    elif kind == "bool":
-        asked.append(f"max({name} NOT IN (0, 1))")
-    elif kind in _MOMENTS:
-        asked.append(f"max(datetime({name}) IS NULL AND {name} IS NOT NULL)")
-        offset = f"({name} GLOB '*[+-][0-9][0-9]:[0-9][0-9]' OR {name} GLOB '*Z')"
-        asked += [f"max({offset})", f"min({offset})"]
-    return asked
-
-
-def _settle(schema: Schema, table: Table, column: Column, given: list[Any]) -> None:
-    """Take for a column's kind what its values are, where they are not as declared."""
-    where = f"table {table.name}: column {column.name}"
-    stored = {name for name, found in zip(_CLASSES, given, strict=False) if found}
-    kind, rest = column.kind, given[len(_CLASSES) :]
-    if kind.name == "other":
-        kind = _by_classes(stored)
-        if kind is not None:
-            column.kind = kind
-            return
-    elif stored <= _STORED[kind.name]:
-        if kind.name == "str" and kind.size is not None and (rest[0] or 0) > kind.size:
-            schema.notes.append(f"{where}: longer values than {column.declared}")
-            column.kind = Kind("str")
-            return
-        if kind.name in _MOMENTS and not rest[0]:
-            if kind.name.startswith("datetime") and rest[1]:
-                column.kind = replace(kind, name="datetime, aware")
-                if not rest[2]:
-                    why = "some of its moments have an offset, others not"
-                    schema.problem(where, why, "those without are taken as UTC")
-            return
-        if kind.name not in _MOMENTS and not (kind.name == "bool" and rest[0]):
-            return
-    found = _by_classes(stored)
-    why = f"it is declared {column.declared or 'without a type'} and has other values"
-    if found is None:
-        found = Kind("str")
-        column.read = f"CAST({column.read} AS TEXT)"
-    schema.problem(where, why, f"becomes one of type {found.name}")
-    column.kind, column.default = found, None
-
-
-def _by_classes(stored: set[str]) -> Kind | None:
-    """Return the kind of values that are stored so; `None` when there is none."""
-    if not stored or stored == {"text"}:
-        return Kind("str")
-    if stored == {"integer"}:
-        return Kind("int")
-    if stored <= {"integer", "real"}:
-        return Kind("float")
-    return Kind("bytes") if stored == {"blob"} else None
 
 
 async def next_value(db: asyncdb.Connection, table: str, column: Column) -> int:

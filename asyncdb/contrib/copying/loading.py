@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
+from types import GenericAlias
 from typing import Any, Literal, Optional
 
 import asyncdb
@@ -102,6 +104,7 @@ class Copying:
         self.leftovers: list[str] = []
         """Tables of the target that another copy has left half full."""
         self._made: list[str] = []
+        self._afterwards: list[Callable[[], Awaitable[None]]] = []
         self._progress: Callable[[Progress], None] | None = None
         self._began = 0.0
         self._done = self._total = 0
@@ -111,6 +114,8 @@ class Copying:
     ) -> CopyReport:
         """Copy, compare, and keep all of it or nothing."""
         self._progress, self._began = progress, time.monotonic()
+        self._done = self._total = 0
+        self._made, self._afterwards = [], []
         source = self._source.transaction(isolation="repeatable read", readonly=True)
         async with source:
             await self._count()
@@ -178,8 +183,8 @@ class Copying:
         columns = ", ".join(column.read for column in table.columns)
         place = asyncdb.quote_identifier(table.name, db.dialect)
         kinds = [PYTHON_TYPES[column.kind.name] for column in pair.target.columns]
-        # Made while running, for a table whose columns are known only then.
-        into = tuple[tuple(Optional[kind] for kind in kinds)]  # type: ignore[misc]  # noqa: UP045
+        # What the columns are is known only while running.
+        into: Any = GenericAlias(tuple, tuple(Optional[kind] for kind in kinds))  # noqa: UP045
         size = max(1, min(_BATCH, 20_000 // len(kinds)))
         sql = f"SELECT {columns} FROM {place}"
         async with db.stream(sql, into=into, batch=size) as rows:
@@ -199,9 +204,11 @@ class Copying:
             name = asyncdb.quote_identifier(column.name, self._target.dialect)
             last = await self._target.fetchval(f"SELECT max({name}) FROM {place}")
             following = max(following, int(last or 0) + 1)
-            await there.set_next_value(
-                self._target, pair.target.name, column, following
-            )
+            args = (self._target, pair.target.name, column, following)
+            if self._target.dialect.supports_transactional_ddl:
+                await there.set_next_value(*args)
+            else:  # it commits
+                self._afterwards.append(partial(there.set_next_value, *args))
 
     # -- before and after --------------------------------------------------------------
 
@@ -241,11 +248,15 @@ class Copying:
                 if self.into_existing and db.dialect.name == "postgresql":
                     await db.execute("SET CONSTRAINTS ALL DEFERRED")
                 yield
+            for do in self._afterwards:
+                await do()
             return
         for name in self.leftovers:
             await self._drop(name)
         try:
             yield
+            for do in self._afterwards:
+                await do()
             for name in self._made:
                 place = asyncdb.quote_identifier(name, db.dialect)
                 await db.execute(f"ALTER TABLE {place} COMMENT = ''")

@@ -18,7 +18,7 @@ class Names:
         >>> from asyncdb.dialect import Dialect
         >>> names = Names(Dialect(name="mydb", max_identifier_length=12), folds=True)
         >>> names.take("users"), names.take("Users"), names.take("a_very_long_name")
-        ('users', 'Us_f9aa22f4', 'a_v_4f6cf1cf')
+        ('users', 'Use_a8cfec08', 'a_v_f550bb8d')
     """
 
     def __init__(self, target: asyncdb.Dialect, *, folds: bool) -> None:

@@ -235,8 +235,8 @@ async def _fill(
     tables = in_order(pair.target for pair in pairs)
     if target.dialect.name == "postgresql":
         for name in sorted(in_circles(tables)):
-            keys = [t for t in tables if t.name == name][0].foreign_keys
-            if any(not key.deferrable for key in keys):
+            table = next(one for one in tables if one.name == name)
+            if any(not key.deferrable for key in table.foreign_keys):
                 why = "its foreign keys go in a circle and not all are DEFERRABLE"
                 schema.problem(f"table {name}", why, "tried as it is")
     pairs.sort(

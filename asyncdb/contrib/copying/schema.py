@@ -1,4 +1,4 @@
-"""What a database is made of, whatever the engine: what readers fill and writers read."""
+"""What a database is made of, whatever the engine."""
 
 from __future__ import annotations
 
@@ -76,6 +76,7 @@ class Column:
         always: the database refuses others (PostgreSQL's GENERATED ALWAYS).
         generated: it is computed from others.
         read: the expression that reads it.
+        read_back: the one that reads it from the same engine, where that is another.
         choices: the texts that it may have (an enumeration).
         sequence: what counts for an identity, on PostgreSQL.
         alone: that it is copied into the same engine only (no portable type).
@@ -91,6 +92,7 @@ class Column:
     always: bool = False
     generated: bool = False
     read: str = ""
+    read_back: str = ""
     choices: tuple[str, ...] = ()
     sequence: str = ""
     alone: bool = False

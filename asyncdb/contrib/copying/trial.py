@@ -122,7 +122,7 @@ class _Table:
                 refused = await self._refusal([])
             if refused is not None:
                 where = f"table {self._name}: column {column.name}"
-                what = f"{where}: DEFAULT {defaults[column.name].text}"  # type: ignore[union-attr]
+                what = f"{where}: DEFAULT {defaults[column.name].text}"
                 self._schema.problem(what, f"the target refuses it: {refused}")
                 column.default = None
 
@@ -156,10 +156,11 @@ class _Table:
                         await db.execute(sql)
                     await tx.rollback()
         except asyncdb.DatabaseError as error:
-            gone = isinstance(error, asyncdb.OperationalError)
-            if gone and not isinstance(error, asyncdb.ResourceLimit):
+            stopped = asyncdb.QueryCanceled | asyncdb.StatementTimeout
+            if db.is_closed or error.is_transient or isinstance(error, stopped):
                 raise
-            refused = str(error).partition("\n")[0]
+            # Of these statements the server's own words tell of the schema alone.
+            refused = (error.diag.message or str(error)).partition("\n")[0]
         return refused
 
 
