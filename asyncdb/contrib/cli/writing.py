@@ -47,14 +47,14 @@ def writer(
         columns: their names.
         out: where to; standard output when `None`.
     """
-    out = out or sys.stdout
+    stream = sys.stdout if out is None else out
     if kind is Format.csv:
-        return _Csv(columns, out)
+        return _Csv(columns, stream)
     if kind is Format.jsonl:
-        return _JsonLines(columns, out)
+        return _JsonLines(columns, stream)
     if kind is Format.markdown:
-        return _Markdown(columns, out)
-    return _Table(columns, out)
+        return _Markdown(columns, stream)
+    return _Table(columns, stream)
 
 
 def text(value: Any) -> str:
@@ -113,9 +113,10 @@ class _JsonLines:
         self._out = out
         self._names: list[str] = []
         for name in columns:
-            free = (f"{name}_{n}" for n in range(2, len(columns) + 2))
-            taken = name in self._names
-            own = next(one for one in free if one not in columns) if taken else name
+            number, own = 1, name
+            while own in self._names or (number > 1 and own in columns):
+                number += 1
+                own = f"{name}_{number}"
             self._names.append(own)
 
     def rows(self, rows: Rows) -> None:
