@@ -1,6 +1,7 @@
 # make demo    one example, on SQLite
 # make test    all tests, on SQLite, PostgreSQL and MariaDB (make test ARGS="-k pool -x");
 #              make test-faults: those of tests/faults, for as long as their promises say
+#              make test-clusters: on clusters of our own; writes what it saw to clusters.json
 # make lint types floors    the checks;  make bench bench-quick    how fast it is
 
 PYTHON ?= python3
@@ -8,7 +9,7 @@ ARGS ?=
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt
 
-.PHONY: setup demo test test-faults bench bench-quick lint types floors clean
+.PHONY: setup demo test test-faults test-clusters bench bench-quick lint types floors clean
 
 setup: .venv/dev
 demo: .venv/demo
@@ -18,6 +19,11 @@ test-faults: override ARGS += --full-faults tests/faults
 test test-faults: .venv/dev
 	$(BIN)/python -m tests.plugins.binaries
 	$(BIN)/python -m pytest --require-databases=sqlite,postgresql,mariadb $(ARGS)
+
+test-clusters: .venv/dev
+	$(BIN)/python -m tests.plugins.binaries
+	$(BIN)/python -m tests.plugins.clusters.programs
+	$(BIN)/python -m pytest --clusters -rs tests/clusters $(ARGS)
 
 bench bench-quick: .venv/dev
 	$(BIN)/python -m tests.plugins.binaries

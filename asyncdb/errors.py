@@ -160,6 +160,8 @@ class DatabaseError(Error):
 
     Attributes:
         is_transient: whether running the whole transaction again may succeed.
+        doubts_server: whether the server may have been demoted, or cut off from its
+            cluster: a pool asks it before it lends the session again.
 
     Example:
         >>> error = DatabaseError("no", sqlstate="23505", constraint="users_email_key")
@@ -168,6 +170,7 @@ class DatabaseError(Error):
     """
 
     is_transient: bool = False
+    doubts_server: bool = False
 
     def __init__(
         self,
@@ -338,6 +341,8 @@ class QueryCanceled(OperationalError):
 
 class ReadOnlyTransaction(OperationalError):
     """A write in a read-only transaction, session, server or file."""
+
+    doubts_server = True
 
 
 class ResourceLimit(OperationalError):

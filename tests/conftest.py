@@ -6,8 +6,10 @@ pytest.register_assert_rewrite("asyncdb.testing.conformance")
 
 pytest_plugins = [
     "tests.plugins.certificates",
+    "tests.plugins.clusters",
     "tests.plugins.databases",
     "tests.plugins.copies",
+    "tests.plugins.pairs",
     "tests.plugins.proxy",
     "tests.plugins.scale",
 ]

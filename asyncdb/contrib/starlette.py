@@ -176,11 +176,15 @@ def add_error_handlers(
 
 
 async def readiness(request: Request) -> JSONResponse:
-    """Answer 200 when the database does within two seconds, else 503."""
+    """Answer 200 when the database does within two seconds, else 503.
+
+    It is the server that the pool wants, by its `target_session_attrs`, which has to
+    answer: while no primary is to be had a pool of `read-write` is not ready.
+    """
     pool = get_pool(request)
     try:
         async with asyncio.timeout(2):
-            await pool.fetchval("SELECT 1")
+            await pool.ping()
     except (asyncdb.Error, TimeoutError) as error:
         logger.warning("not ready: %s", type(error).__name__)
         headers = {"Retry-After": RETRY_AFTER}

@@ -289,6 +289,7 @@ def _for_sqlalchemy(url: DatabaseURL) -> str:
         return _sqlalchemy_file(url, options)
     place, query = _sqlalchemy_place(url, options, postgresql=postgresql)
     query |= _sqlalchemy_tls(options, postgresql=postgresql)
+    query |= _sqlalchemy_servers(options, postgresql=postgresql)
     login = ""
     if url.user is not None or url.password is not None:
         login = quote(url.user or "", safe="")
@@ -329,6 +330,20 @@ def _sqlalchemy_place(
     host = url.host or ""
     host = f"[{host}]" if ":" in host else host
     return host + (f":{url.port}" if url.port else ""), {}
+
+
+def _sqlalchemy_servers(
+    options: Mapping[str, str], *, postgresql: bool
+) -> dict[str, str]:
+    """Say which servers will do: asyncpg knows the words, and nobody the order."""
+    wanted = options.get("target_session_attrs", "any")
+    balanced = options.get("load_balance_hosts", "disable") != "disable"
+    if balanced or (wanted != "any" and not postgresql):
+        raise URLError(
+            "a SQLAlchemy URL cannot carry load_balance_hosts, and target_session_attrs"
+            " for PostgreSQL only: write hosts that will do, and replace(options={})"
+        )
+    return {"target_session_attrs": wanted} if wanted != "any" else {}
 
 
 def _sqlalchemy_tls(options: Mapping[str, str], *, postgresql: bool) -> dict[str, str]:

@@ -57,6 +57,13 @@ async def _cursor(db: asyncdb.Connection, sql: str) -> None:
         await cursor.execute(sql)
 
 
+async def _batch(db: asyncdb.Connection, sql: str) -> None:
+    async with db.batch() as batch:
+        batch.execute("SELECT 1")
+        batch.execute(sql)
+        batch.execute("SELECT 2")
+
+
 Verb = Callable[[asyncdb.Connection, str], Awaitable[Any]]
 VERBS: dict[str, Verb] = {
     "execute": lambda db, sql: db.execute(sql),
@@ -66,6 +73,7 @@ VERBS: dict[str, Verb] = {
     "fetchval": lambda db, sql: db.fetchval(sql),
     "stream": _stream,
     "cursor": _cursor,
+    "batch": _batch,
 }
 
 

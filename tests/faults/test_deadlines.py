@@ -35,6 +35,13 @@ async def _cursor(db: asyncdb.Connection, sql: str) -> None:
     await db.cursor().execute(sql, timeout=LIMIT)
 
 
+async def _batch(db: asyncdb.Connection, sql: str) -> None:
+    async with db.batch(timeout=LIMIT) as batch:
+        batch.execute("SELECT 1")
+        batch.execute(sql)
+        batch.execute("SELECT 2")
+
+
 VERBS: dict[str, Callable[[asyncdb.Connection, str], Awaitable[Any]]] = {
     "execute": lambda db, sql: db.execute(sql, timeout=LIMIT),
     "fetchone": lambda db, sql: db.fetchone(sql, timeout=LIMIT),
@@ -43,6 +50,7 @@ VERBS: dict[str, Callable[[asyncdb.Connection, str], Awaitable[Any]]] = {
     "fetchval": lambda db, sql: db.fetchval(sql, timeout=LIMIT),
     "stream": _stream,
     "cursor": _cursor,
+    "batch": _batch,
 }
 
 

@@ -142,7 +142,7 @@ class Databases:
             if engine not in self._servers:
                 force = " WITH (FORCE)" if engine == "postgresql" else ""
                 given = os.environ[VARIABLES[engine]]
-                _command(engine, given, f"DROP DATABASE {_name(url)}{force}")
+                run_statement(engine, given, f"DROP DATABASE {_name(url)}{force}")
         for server in self._servers.values():
             server.stop()
 
@@ -152,7 +152,7 @@ class Databases:
             self._servers[engine] = servers.start(engine)
             url = self._servers[engine].url
         charset = "" if engine == "postgresql" else " CHARACTER SET utf8mb4"
-        _command(engine, url, f"CREATE DATABASE {self.name}{charset}")
+        run_statement(engine, url, f"CREATE DATABASE {self.name}{charset}")
         return urlsplit(url)._replace(path="/" + self.name).geturl()
 
 
@@ -160,7 +160,7 @@ def _name(url: str) -> str:
     return urlsplit(url).path.removeprefix("/")
 
 
-def _command(engine: str, url: str, sql: str) -> None:
+def run_statement(engine: str, url: str, sql: str) -> None:
     """Run a statement through the driver's own library: ours is what is under test.
 
     In a thread, for pytest-asyncio's loop may be set in this one.

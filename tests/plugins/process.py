@@ -60,6 +60,7 @@ class Server(ABC):
             name: str(value).format(folder=self.folder)
             for name, value in settings.items()
         }
+        self.environment: dict[str, str] = {}  # beside what every server gets
         self.process: subprocess.Popen[bytes] | None = None
         _tell_reaper("+", 0, self.folder)
         for name, text in files.items():
@@ -118,6 +119,14 @@ class Server(ABC):
     def command(self) -> list[str]:
         """The command line, but for the port."""
 
+    def command_at(self, port: int) -> list[str]:
+        """The command line that listens on a port."""
+        return [*self.command(), f"--port={port}"]
+
+    def is_ready(self, port: int, said: bytes) -> bool:
+        """Whether it serves on `port`, having written `said` since it was started."""
+        return self.ready in said
+
     @abstractmethod
     def clear_locks(self) -> None:
         """Remove what a killed server leaves, and a new one would take for a rival."""
@@ -128,7 +137,7 @@ class Server(ABC):
             return
         self.clear_locks()
         for _ in range(5):
-            port = self.port or _free_port()
+            port = self.port or free_port()
             if self._serves(port):
                 self.port = port
                 return
@@ -196,6 +205,7 @@ class Server(ABC):
             "TMPDIR": str(self.folder),
             "LC_ALL": "C",
             "TZ": "ODD-" + OFFSET[1:],  # POSIX counts westwards
+            **self.environment,
         }
         source = feed or Path(os.devnull)
         with (self.folder / "log").open("ab") as log, source.open("rb") as given:
@@ -221,13 +231,13 @@ class Server(ABC):
         """Start on a port; false when the port was taken meanwhile."""
         log = self.folder / "log"
         seen = log.stat().st_size if log.exists() else 0
-        self.process = self._popen([*self.command(), f"--port={port}"])
+        self.process = self._popen(self.command_at(port))
         _tell_reaper("+", self.pid, self.folder)
         patience = time.monotonic() + PATIENCE
         while time.monotonic() < patience:
             over = not self.is_running
             said = log.read_bytes()[seen:]
-            if self.ready in said and not over:
+            if not over and self.is_ready(port, said):
                 return True
             if over and re.search(rb"(?i)address already in use", said):
                 return False
@@ -277,7 +287,7 @@ def _make_folder(account: pwd.struct_passwd | None) -> Path:
     return folder
 
 
-def _free_port() -> int:
+def free_port() -> int:
     """Below the ports that systems give to clients.
 
     From those, a client that calls a dead server long enough is connected to itself.

@@ -36,6 +36,9 @@ _SIGNALED = frozenset([1643, 1644])  # SIGNAL without a number of its own
 # Classes of SQLSTATE: for users, and for all that has none of its own.
 _USER_DEFINED, _UNSPECIFIC = "45", "HY"
 
+# A node may be cut off: it is not ready, or its cluster did not take the transaction.
+_OF_CLUSTERS = frozenset([1047, 1180, 3100])
+
 # What a routine may signal with a SQLSTATE of the standard, or one of PostgreSQL's.
 _STATES: dict[str, type[errors.DatabaseError]] = {
     "23502": errors.NotNullViolation,
@@ -132,6 +135,8 @@ def from_server(
     )
     if kind is errors.RaisedException and text:
         error.args = (text,)
+    if number in _OF_CLUSTERS:
+        error.doubts_server = True
     return error
 
 

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from asyncdb.driver import Role
 from asyncdb.errors import ConnectionFailed, URLError
 
 if TYPE_CHECKING:
@@ -230,3 +231,17 @@ def _unfinished(file: Path) -> ConnectionFailed:
         f"{file} holds changes that have not come into the database's file: a writer"
         ' has it open, or was cut off. mode="rw" brings them in, which is a write'
     )
+
+
+def role_of(path: str, options: SQLiteOptions) -> Role:
+    """Look whether a file can be written to: a database in a file has no standby.
+
+    Args:
+        path: the file's, or `MEMORY`.
+        options: the connection's.
+    """
+    if options.only_reads:
+        return Role(read_only=True)
+    if path == MEMORY:
+        return Role()
+    return Role(read_only=not os.access(path, os.W_OK))

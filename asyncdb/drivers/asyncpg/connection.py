@@ -31,12 +31,13 @@ from asyncdb.dialects.postgresql import (
     LEXIS_BACKSLASH,
     PostgreSQLOptions,
 )
-from asyncdb.driver import DriverConnection, DriverCursor, Result
+from asyncdb.driver import DriverConnection, DriverCursor, Result, Role
 from asyncdb.drivers.asyncpg.arguments import ENCODERS
 from asyncdb.drivers.asyncpg.counting import count, returning
 from asyncdb.drivers.asyncpg.cursor import AsyncpgCursor
 from asyncdb.drivers.asyncpg.loading import load
 from asyncdb.drivers.asyncpg.notices import forget_listeners
+from asyncdb.drivers.asyncpg.roles import role_now
 from asyncdb.drivers.asyncpg.settling import Settling
 from asyncdb.drivers.asyncpg.statements import Kept, KeptStatements
 from asyncdb.drivers.asyncpg.translation import annotate, answered
@@ -66,8 +67,14 @@ SELECT name FROM pg_prepared_statements WHERE from_sql"""
 class AsyncpgConnection(DriverConnection):
     """The session."""
 
-    def __init__(self, native: asyncpg.Connection, options: PostgreSQLOptions) -> None:
+    def __init__(
+        self,
+        native: asyncpg.Connection,
+        options: PostgreSQLOptions,
+        role: Role | None = None,
+    ) -> None:
         self._native = native
+        self._role = role
         self._protocol: Any = native._protocol
         self._pgbouncer = options.pgbouncer
         limit = 0 if self._pgbouncer else options.statement_cache_size
@@ -100,6 +107,15 @@ class AsyncpgConnection(DriverConnection):
     async def read_lexis(self) -> Lexis:
         """Return the same, which is always known."""
         return self.lexis
+
+    @property
+    def role(self) -> Role | None:
+        """What the server was when the session was opened."""
+        return self._role
+
+    async def read_role(self) -> Role:
+        """Ask what it is now."""
+        return await role_now(self._native)
 
     # -- statements ----------------------------------------------------------------
 

@@ -69,7 +69,7 @@ class Departure:
     def __init__(self, native: Any) -> None:
         self._turn = _turn(native)
         self._request = {
-            "loop": asyncio.get_running_loop(),
+            "loop": native._loop,  # which knows the address
             "addr": native._addr,
             "params": native._params,
             "backend_pid": native._protocol.backend_pid,
