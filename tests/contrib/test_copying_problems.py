@@ -8,7 +8,7 @@ import pytest
 
 import asyncdb
 from asyncdb.contrib.copying import CopyRefused, plan_copy
-from tests.plugins.copies import Open
+from tests.plugins.copies import Open, plain_mode
 
 SCHEMAS: dict[str, str] = {
     "postgresql": """
@@ -114,6 +114,7 @@ SAID: dict[str, list[str]] = {
 async def odd(source: asyncdb.Connection) -> asyncdb.Connection:
     """A database with what its engine alone has."""
     script = SCHEMAS[source.dialect.name]
+    await plain_mode(source)
     await source.executescript(script)
     return source
 

@@ -161,7 +161,7 @@ def _literal(
             moment = moment.astimezone(UTC)
             moment = moment.replace(tzinfo=None) if target.name == "mysql" else moment
         text = moment.isoformat(" ")
-    if "\\" in text and target.name == "mysql":
+    if "\\" in text and target.name == "mysql" and target.flavor != "mariadb":
         return f"_utf8mb4 X'{text.encode().hex()}'"
     return quoted_string(text)
 

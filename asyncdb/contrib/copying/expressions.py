@@ -72,6 +72,21 @@ def quoted_string(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
+def in_hexadecimal(expression: str) -> str:
+    """Return an expression for MySQL that means the same in each `sql_mode`.
+
+    Example:
+        >>> in_hexadecimal("a <> 'it''s'")
+        "a <> _utf8mb4 X'69742773'"
+    """
+    return "".join(
+        f"_utf8mb4 X'{unquoted(piece).encode().hex()}'"
+        if kind == "string" and ("\\" in piece or "'" in piece[1:-1])
+        else piece
+        for kind, piece in tokens(expression)
+    )
+
+
 def translate(
     text: str, columns: Sequence[str], source: asyncdb.Dialect, target: asyncdb.Dialect
 ) -> str:

@@ -13,6 +13,7 @@ import asyncdb
 from asyncdb.contrib.copying import declaring
 from asyncdb.contrib.copying.expressions import (
     UntranslatableError,
+    in_hexadecimal,
     quoted_string,
     translate,
 )
@@ -41,6 +42,7 @@ class Fitting:
         self.schema = schema
         self._source = source
         self._target = target
+        self._in_hex = target.name == "mysql" and target.flavor != "mariadb"
         self._same = (source.name, source.flavor) == (target.name, target.flavor)
         folds = target.name == "sqlite"
         self._relations = Names(target, folds=folds)
@@ -65,7 +67,12 @@ class Fitting:
             columns[table.name] = self._columns(table, made[table.name])
         for table in self.schema.tables:
             self._keys(table, made, columns)
-        if self._target.name == "mysql" and not self._same:
+        if self._same:
+            self.lengths = {
+                table.name: {k: v for i in table.indexes for k, v in i.prefixes.items()}
+                for table in self.schema.tables
+            }
+        elif self._target.name == "mysql":
             self.lengths = fit_sizes(self.schema, made, self._target)
         for table in made.values():
             if not self._same:
@@ -168,7 +175,10 @@ class Fitting:
                 continue
             if self._same:
                 plain = found.literal or found.now or self._target.name == "postgresql"
-                column.default = found if plain else Default(f"({found.text})")
+                text = found.text if plain else f"({found.text})"
+                if self._in_hex and not found.literal:
+                    text = in_hexadecimal(text)
+                column.default = Default(text)
                 continue
             try:
                 text = declaring.default_text(found, column.kind, self._target)
@@ -211,7 +221,10 @@ class Fitting:
                     where, f"what it refers to in {other.name} is no key"
                 )
                 continue
-            key.name = self._constraints.take(key.name) if key.name else ""
+            wanted = key.name
+            if not wanted and self._target.name == "mysql":
+                wanted = f"{table.name}_fk"  # its own name for it might be too long
+            key.name = self._constraints.take(wanted) if wanted else ""
             if self._source.name == "mysql" and not self._same:
                 # There both are one, and MariaDB shows the second for the first.
                 key.on_delete = key.on_delete.replace("RESTRICT", "NO ACTION")
@@ -258,18 +271,20 @@ class Fitting:
         """Return the check that stands for an enumeration."""
         listed = ", ".join(map(quoted_string, column.choices))
         name = asyncdb.quote_identifier(column.name, self._target)
-        return Check(f"{name} IN ({listed})")
+        expression = f"{name} IN ({listed})"
+        return Check(in_hexadecimal(expression) if self._in_hex else expression)
 
     def _translated(
         self, what: str, expression: str, columns: Mapping[str, str]
     ) -> str | None:
-        if self._same:
-            return expression
         try:
-            return translate(expression, [*columns], self._source, self._target)
+            if not self._same:
+                names = [*columns]
+                expression = translate(expression, names, self._source, self._target)
         except UntranslatableError as error:
             self.schema.problem(what, str(error))
             return None
+        return in_hexadecimal(expression) if self._in_hex else expression
 
     def _indexes(self, source: Table, table: Table, columns: Mapping[str, str]) -> None:
         kept = []

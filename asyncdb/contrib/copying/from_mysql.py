@@ -299,9 +299,8 @@ async def _read_indexes(
             index.alone = f"an index of type {row['method']}"
         elif row["prefix"] is not None and not index.unique:
             what = f"table {table.name}: index {name} has only the first characters of"
-            schema.notes.append(
-                f"{what} {row['column_name']}; the copy has all of them"
-            )
+            schema.notes.append(f"{what} {row['column_name']}; elsewhere it has all")
+            index.prefixes[row["column_name"]] = int(row["prefix"])
         elif row["prefix"] is not None:
             index.alone = "a unique index on the first characters"
     for (table_name, name), index in found.items():
@@ -358,6 +357,17 @@ async def _look(db: asyncdb.Connection, schema: Schema, table: Table) -> None:
         if beyond:
             column.kind = kind
             schema.notes.append(f"table {table.name}: column {column.name} has {why}")
+
+
+def creating_mode(db: asyncdb.Connection, mode: str) -> str:
+    r"""Return the `sql_mode` in which tables are created, instead of the session's.
+
+    Of a CHECK or DEFAULT with a quote in a string MySQL writes down `\'`, and cannot
+    read that again in a session of NO_BACKSLASH_ESCAPES (MariaDB can).
+    """
+    if db.dialect.flavor == "mariadb":
+        return mode
+    return ",".join(one for one in mode.split(",") if one != "NO_BACKSLASH_ESCAPES")
 
 
 async def next_value(db: asyncdb.Connection, table: str, column: Column) -> int:

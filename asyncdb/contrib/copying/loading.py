@@ -12,6 +12,7 @@ from typing import Any, Literal, Optional
 
 import asyncdb
 from asyncdb.contrib.copying.checksums import Checksum
+from asyncdb.contrib.copying.from_mysql import creating_mode
 from asyncdb.contrib.copying.outcomes import CopyMismatch
 from asyncdb.contrib.copying.reading import engine
 from asyncdb.contrib.copying.schema import PYTHON_TYPES, Table
@@ -224,8 +225,9 @@ class Copying:
             modes = await db.fetchone("SELECT @@sql_mode, @@foreign_key_checks")
             assert modes is not None  # noqa: S101  # it is one row
             # 0 is a key like others; rows come before those that they refer to.
+            mode = creating_mode(db, modes[0])
             await db.execute(
-                f"SET SESSION sql_mode = '{modes[0]},NO_AUTO_VALUE_ON_ZERO', "
+                f"SET SESSION sql_mode = '{mode},NO_AUTO_VALUE_ON_ZERO', "
                 f"foreign_key_checks = {0 if self.into_existing else 1}"
             )
             undo = (

@@ -126,6 +126,7 @@ class Index:
         where: the condition of a partial index, in its engine's words.
         native: CREATE INDEX in its engine's words, where there is one.
         alone: why other engines have nothing like it.
+        prefixes: of which columns only so many characters are in it (MySQL).
     """
 
     name: str
@@ -134,6 +135,7 @@ class Index:
     where: str = ""
     native: str = ""
     alone: str = ""
+    prefixes: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 
 import asyncdb
 from asyncdb.contrib.copying.declaring import Writer
+from asyncdb.contrib.copying.from_mysql import creating_mode
 from asyncdb.contrib.copying.schema import Check, Column, Schema, Table
 
 
@@ -53,7 +54,13 @@ async def _place(target: asyncdb.Connection) -> AsyncIterator[asyncdb.Connection
             yield target
             await tx.rollback()
     else:
-        yield target
+        mode = await target.fetchval("SELECT @@sql_mode")
+        await target.execute(f"SET SESSION sql_mode = '{creating_mode(target, mode)}'")
+        try:
+            yield target
+        finally:
+            if not target.is_closed:
+                await target.execute(f"SET SESSION sql_mode = '{mode}'")
 
 
 class _Table:
