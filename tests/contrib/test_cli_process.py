@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -173,3 +174,34 @@ async def test_no_password_among_the_processes(postgresql_url: str) -> None:
         assert password not in shown
         assert postgresql_url not in shown
     assert "stays in the shell's history" in err
+
+
+@pytest.mark.skipif(os.name != "posix", reason="it opens a terminal")
+def test_a_bar_on_a_terminal(sqlite_url: str, tmp_path: Path) -> None:
+    """Who copies at a terminal sees a bar, the rows, and the time that is left."""
+    import pty  # not on Windows
+
+    with closing(sqlite3.connect(tmp_path / "test.db")) as db:
+        db.execute("CREATE TABLE things (a INTEGER)")
+        db.executemany("INSERT INTO things VALUES (?)", [[n] for n in range(7000)])
+        db.commit()
+    master, slave = pty.openpty()
+    done = subprocess.run(
+        [sys.executable, "-m", "asyncdb", "copy", sqlite_url, f"{sqlite_url}.copy"],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=slave,
+        text=True,
+        check=True,
+    )
+    os.close(slave)
+    shown = b""
+    with suppress(OSError):  # the end of a terminal
+        while piece := os.read(master, 65536):
+            shown += piece
+    os.close(master)
+
+    assert "things | 7000 |" in done.stdout
+    for word in ("copying things", "comparing", "7000/7000", "0:00:00"):
+        assert word in shown.decode()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 
 import asyncdb
-from asyncdb.contrib.copying import CopyRefused, plan_copy
+from asyncdb.contrib.copying import CopyRefused, Progress, plan_copy
 from tests.plugins.copies import Open, plain_mode
 
 SCHEMAS: dict[str, str] = {
@@ -210,6 +211,36 @@ async def test_names_that_differ_in_case(
     assert "table t: column A" == problem.what
     name = problem.instead.removeprefix("becomes ")
     assert (1, 2) == await target.fetchone(f"SELECT a, {name} FROM t")
+
+
+@pytest.mark.parametrize("ways", [("sqlite", "mariadb")], ids="-".join)
+async def test_two_at_once(
+    source: asyncdb.Connection, target: asyncdb.Connection, opener: Open
+) -> None:
+    """A second copy into one database of MySQL is refused: it would drop the first."""
+    await source.execute("CREATE TABLE t (a INTEGER)")
+    plan = await plan_copy(source, target)
+    other = await plan_copy(
+        await opener.connect(source.url), await opener.connect(target.url)
+    )
+    refused: list[CopyRefused] = []
+
+    async def run_other() -> None:
+        try:
+            await other.run()
+        except CopyRefused as error:
+            refused.append(error)
+
+    tasks = []
+
+    def meanwhile(_: Progress) -> None:
+        if not tasks:
+            tasks.append(asyncio.create_task(run_other()))
+
+    await plan.run(progress=meanwhile)
+    await tasks[0]
+
+    assert "another copy into the target is running" in str(refused[0])
 
 
 @pytest.mark.parametrize("ways", [("sqlite", "sqlite")], ids="-".join)

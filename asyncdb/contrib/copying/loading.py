@@ -13,11 +13,13 @@ from typing import Any, Literal, Optional
 import asyncdb
 from asyncdb.contrib.copying.checksums import Checksum
 from asyncdb.contrib.copying.from_mysql import creating_mode
-from asyncdb.contrib.copying.outcomes import CopyMismatch
+from asyncdb.contrib.copying.outcomes import CopyMismatch, CopyRefused
 from asyncdb.contrib.copying.reading import engine
 from asyncdb.contrib.copying.schema import PYTHON_TYPES, Table
 
 _BATCH = 1000
+# On MySQL, where the tables of a copy that was broken off are found and dropped.
+_ONE_AT_A_TIME = "CONCAT('asyncdb.copy.', LEFT(SHA2(DATABASE(), 256), 40))"
 _REPORT = 5000  # rows between two calls of `progress`
 
 
@@ -216,12 +218,15 @@ class Copying:
     @asynccontextmanager
     async def _prepared(self) -> AsyncIterator[None]:
         """Give the target's session what a load needs, and take it back."""
-        db = self._target
+        db, release = self._target, ""
         if db.dialect.name == "sqlite":
             kept = await db.fetchval("PRAGMA foreign_keys")
             await db.execute("PRAGMA foreign_keys = OFF")
             undo = f"PRAGMA foreign_keys = {kept}"
         elif db.dialect.name == "mysql":
+            if not await db.fetchval(f"SELECT GET_LOCK({_ONE_AT_A_TIME}, 0)"):
+                message = "another copy into the target is running"
+                raise CopyRefused((), message)
             modes = await db.fetchone("SELECT @@sql_mode, @@foreign_key_checks")
             assert modes is not None  # noqa: S101  # it is one row
             # 0 is a key like others; rows come before those that they refer to.
@@ -233,6 +238,7 @@ class Copying:
             undo = (
                 f"SET SESSION sql_mode = '{modes[0]}', foreign_key_checks = {modes[1]}"
             )
+            release = f"DO RELEASE_LOCK({_ONE_AT_A_TIME})"
         else:
             yield
             return
@@ -241,6 +247,8 @@ class Copying:
         finally:
             if not db.is_closed:
                 await db.execute(undo)
+                if release:
+                    await db.execute(release)
 
     @asynccontextmanager
     async def _kept_or_not(self) -> AsyncIterator[None]:

@@ -138,6 +138,8 @@ async def plan_copy(
         engine(db)
         if db.in_transaction:
             raise asyncdb.TransactionError(f"a transaction is open on the {which}")
+    if source is target:
+        raise asyncdb.ParameterError("source and target are one connection")
     if isinstance(tables, str):
         raise asyncdb.ParameterError("tables is a list of names, not one text")
     schema = await read_schema(source)
