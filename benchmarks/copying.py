@@ -77,7 +77,7 @@ def theirs(source: str, target: str) -> dict[str, list[str]]:
     to_server = target.startswith("postgres")
     if to_server and source.startswith("sqlite"):
         if shutil.which("pgloader"):
-            found["pgloader"] = ["pgloader", "--no-ssl-cert-verification"]
+            found["pgloader"] = ["pgloader"]
             found["pgloader"] += [f"sqlite://{path}", _for_pgloader(target)]
         if shutil.which("sqlite3") and shutil.which("psql"):
             make = (

@@ -32,6 +32,10 @@ SCHEMAS: dict[str, str] = {
         CREATE SEQUENCE alone;
         CREATE MATERIALIZED VIEW seen AS SELECT 1 AS one;
         CREATE FUNCTION one() RETURNS int LANGUAGE sql AS 'SELECT 1';
+        CREATE TABLE elder (n int);
+        CREATE TABLE heir (more int) INHERITS (elder);
+        INSERT INTO elder VALUES (1);
+        INSERT INTO heir VALUES (2, 7);
         CREATE TABLE parts (n int NOT NULL) PARTITION BY RANGE (n);
         CREATE TABLE parts_1 PARTITION OF parts FOR VALUES FROM (0) TO (10);
         INSERT INTO parts VALUES (1), (2);
@@ -91,6 +95,7 @@ SAID: dict[str, list[str]] = {
         "sequence alone: only tables are copied; left out",
         "materialized view seen: only tables are copied; left out",
         "function one: code is not copied; left out",
+        "table heir: inheritance: it is of PostgreSQL; a table of its own, its own",
         "table parts: partitions: the target gets one table; it has all rows",
     ],
     "mysql": [
@@ -162,6 +167,8 @@ async def test_what_is_left_is_copied(
             assert "{1,NULL,3}" == row["numbers"]
             assert "<(1,2),3>" == row["circle"]
         assert 2 == await target.fetchval("SELECT count(*) FROM parts")
+        assert 1 == await target.fetchval("SELECT count(*) FROM elder")
+        assert 7 == await target.fetchval("SELECT more FROM heir")
         with pytest.raises(asyncdb.CheckViolation):
             await target.execute("UPDATE odd SET mood = 'angry'")
     elif odd.dialect.name == "mysql":

@@ -25,7 +25,7 @@ WIDE = 300
 async def new_database(url: str) -> AsyncIterator[str]:
     """Make an empty database beside the one of a URL; of SQLite a new file."""
     if url.startswith("sqlite"):
-        yield f"{url}.{secrets.token_hex(4)}"
+        yield f"{url}.{secrets.token_hex(4)}.db"
         return
     name = f"copy_{secrets.token_hex(6)}"
     charset = "" if url.startswith("postgres") else " CHARACTER SET utf8mb4"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from typing import Annotated
 
@@ -65,4 +66,7 @@ app.command()(drivers)
 def main() -> None:
     """Run the command that the process's arguments name."""
     hide_passwords()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # What a terminal of few characters cannot show ends nothing.
+        sys.stdout.reconfigure(errors="backslashreplace")
     app(prog_name="asyncdb")

@@ -61,7 +61,10 @@ class Fitting:
             name = self._relations.take(table.name)
             self._renamed(f"table {table.name}", table.name, name)
             made[table.name] = replace(
-                deepcopy(table), name=name, options=table.options if self._same else ""
+                deepcopy(table),
+                name=name,
+                options=table.options if self._same else "",
+                only=False,
             )
         for table in self.schema.tables:
             columns[table.name] = self._columns(table, made[table.name])

@@ -195,13 +195,13 @@ def _relation(schema: Schema, row: Any) -> None:
         return
     if row["part"]:
         return  # its rows are read from the whole
-    schema.tables.append(Table(name))
+    schema.tables.append(Table(name, only=row["kind"] == "r"))
     if row["kind"] == "p":
         what = f"table {name}: partitions"
         schema.problem(what, "the target gets one table", "it has all rows")
     elif row["heir"]:
         what = f"table {name}: inheritance"
-        schema.problem(what, "rows of heirs are read with their parents'", "as it is")
+        schema.problem(what, "it is of PostgreSQL", "a table of its own, its own rows")
     if row["secured"]:
         schema.problem(f"table {name}: row security", "policies are not copied")
     if row["kept"] == "u":

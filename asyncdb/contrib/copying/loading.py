@@ -135,7 +135,7 @@ class Copying:
 
     async def _count(self) -> None:
         for pair in self._pairs:
-            place = asyncdb.quote_identifier(pair.source.name, self._source.dialect)
+            place = _rows_of(pair.source, self._source)
             sql = f"SELECT count(*) FROM {place}"
             self._total += await self._source.fetchval(sql, into=int) or 0
 
@@ -184,7 +184,7 @@ class Copying:
     ) -> AsyncGenerator[list[tuple[Any, ...]]]:
         """Read a table of either side in pieces."""
         columns = ", ".join(column.read for column in table.columns)
-        place = asyncdb.quote_identifier(table.name, db.dialect)
+        place = _rows_of(table, db)
         kinds = [PYTHON_TYPES[column.kind.name] for column in pair.target.columns]
         # What the columns are is known only while running.
         into: Any = GenericAlias(tuple, tuple(Optional[kind] for kind in kinds))  # noqa: UP045
@@ -351,6 +351,12 @@ class Copying:
                 )
                 raise CopyMismatch(message)
         self._tell("check", "")
+
+
+def _rows_of(table: Table, db: asyncdb.Connection) -> str:
+    """Return what stands behind FROM for a table's own rows."""
+    only = "ONLY " if table.only else ""
+    return only + asyncdb.quote_identifier(table.name, db.dialect)
 
 
 def _orphan(table: str, parent: str) -> asyncdb.ForeignKeyViolation:

@@ -63,6 +63,9 @@ def choose_types(schema: Schema, types: dict[str, str]) -> None:
             raise asyncdb.ParameterError(message)
         columns[name].kind = Kind(kind)
         columns[name].alone = False
+        where = "table {}: column {}".format(*name.split(".", 1))
+        schema.problems = [p for p in schema.problems if p.what != where]
+        schema.notes = [one for one in schema.notes if not one.startswith(f"{where}: ")]
 
 
 def choose_tables(schema: Schema, tables: list[str]) -> None:

@@ -153,7 +153,13 @@ class ForeignKey:
 
 @dataclass
 class Table:
-    """A table; `options` are the engine's own words behind its columns."""
+    """A table.
+
+    Args:
+        options: the engine's own words behind its columns.
+        unfinished: a copy that came to no end has left it.
+        only: its heirs' rows are not its own (PostgreSQL).
+    """
 
     name: str
     columns: list[Column] = field(default_factory=list)
@@ -164,6 +170,7 @@ class Table:
     foreign_keys: list[ForeignKey] = field(default_factory=list)
     options: str = ""
     unfinished: bool = False
+    only: bool = False
 
     def column(self, name: str) -> Column:
         """Return the column of this name."""
