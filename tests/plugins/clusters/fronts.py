@@ -12,8 +12,8 @@ import subprocess
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 
+from asyncdb.testing.servers.process import Server
 from tests.plugins.clusters import programs
-from tests.plugins.process import Server
 
 
 class Front(Server):
