@@ -14,8 +14,8 @@ import pytest
 
 import asyncdb
 from tests.plugins.databases import ENGINES_AND_FAKE, PSYCOPG, SERVERS, engines
-from tests.plugins.process import PASSWORD
 from tests.plugins.proxy import MakeProxy
+from tests.plugins.servers import PASSWORD
 
 VALUE = "bound-s3cret-value"
 LOGGERS = ("asyncdb", "asyncio", "aiosqlite", "asyncpg", "aiomysql", "pymysql", "")

@@ -16,8 +16,8 @@ from asyncdb.options import ServerOptions
 from tests.plugins import binaries, servers
 from tests.plugins.certificates import Certificate, Certificates
 from tests.plugins.databases import PSYCOPG, SERVERS
-from tests.plugins.process import PASSWORD
 from tests.plugins.proxy import MakeProxy, Side
+from tests.plugins.servers import PASSWORD
 
 MODES = ("disable", "prefer", "require", "verify-ca", "verify-full")
 CIPHER = {
