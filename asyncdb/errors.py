@@ -368,7 +368,11 @@ class PoolFull(OperationalError):
 
 
 class CommitUnknown(OperationalError):
-    """COMMIT was sent and its answer never came: it may or may not have happened."""
+    """COMMIT was sent and its answer never came: it may or may not have happened.
+
+    Or the answer was that the node had lost its cluster, which may have it (MySQL's and
+    MariaDB's 1180 and 3100).
+    """
 
 
 class InternalError(DatabaseError):

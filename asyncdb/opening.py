@@ -208,8 +208,6 @@ def _open(
     """Open a session, observed if anybody wants to hear of it."""
 
     def opener(watch: Watch | None) -> Awaitable[Session]:
-        return open_session(
-            driver, url, options, prefers_writes=prefers_writes, watch=watch
-        )
+        return open_session(driver, url, options, watch, prefers_writes=prefers_writes)
 
     return observed_opening(driver.dialect, url, options, pool, opener)

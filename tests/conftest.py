@@ -5,6 +5,7 @@ import pytest
 pytest.register_assert_rewrite("asyncdb.testing.conformance")
 
 pytest_plugins = [
+    "pytester",
     "tests.plugins.certificates",
     "tests.plugins.clusters",
     "tests.plugins.databases",

@@ -63,6 +63,10 @@ class Silence:
         if self._until:
             self._until.pop(place.key, None)
 
+    def holds(self, place: Place) -> bool:
+        """Tell whether nobody has answered there lately."""
+        return bool(self._until) and self._until.get(place.key, 0.0) > _now()
+
     def last(self, places: Sequence[Place]) -> list[Place]:
         """Put those that were silent behind the others; else they stay in order."""
         if not self._until:

@@ -8,7 +8,7 @@ Rules:
 2. A name is looked up anew each time, and each of its addresses is a host to be tried.
 3. A session is taken where the server is what `target_session_attrs` wants. Where that
    is only a wish (`prefer-standby`) the first session that would also do is kept until
-   all others were asked, so that none has to be opened twice.
+   all others were asked, but those that were silent lately; so none is opened twice.
 4. When there is none, the last reason is raised, and all of them stand in its notes.
 """
 
@@ -47,9 +47,9 @@ async def open_session(
     driver: Driver,
     url: DatabaseURL,
     options: ConnectOptions,
+    watch: Watch | None = None,
     *,
     prefers_writes: bool = False,
-    watch: Watch | None = None,
 ) -> Session:
     """Open a session on the first host that answers and is what is wanted.
 
@@ -57,8 +57,8 @@ async def open_session(
         driver: the driver.
         url: with any number of hosts.
         options: the driver's options.
+        watch: of observers; `None` where nobody wants to hear of it.
         prefers_writes: where any server will do, one that takes writes is the better.
-        watch: tells the observers of the session, if there are any.
 
     Raises:
         ConnectionFailed: there is none, or none that is what is wanted.
@@ -124,10 +124,12 @@ class _Search:
         self._spare: tuple[DriverConnection, Place] | None = None
 
     async def run(self) -> tuple[DriverConnection, Place]:
-        """Find a session that fits."""
+        """Find a session that fits, and tell where."""
         try:
             while self._left:
                 place = self._left.popleft()
+                if self._spare is not None and SILENCE.holds(place):
+                    continue  # a wish is not worth the wait
                 inner = await self._try(place)
                 if inner is not None and await self._fits(inner, place):
                     return inner, place
@@ -169,7 +171,7 @@ class _Search:
     def _share(self) -> float:
         """Return how many seconds the next one has."""
         remaining = self.end - self._loop.time()
-        if not self._left:
+        if not self._left and self._spare is None:
             return remaining
         most = self._options.connect_timeout * _LARGEST_SHARE
         return min(remaining / (1 + len(self._left)), most)

@@ -67,8 +67,8 @@ class Attempt:
         if isinstance(error, errors.TransactionError) and error.__cause__ is not None:
             # The block was used after the error that ended it; that one decides.
             return self.failed_over(error.__cause__)
-        if isinstance(error, errors.AuthenticationFailed):
-            return False  # waiting will not mend it
+        if isinstance(error, errors.AuthenticationFailed | errors.CommitUnknown):
+            return False  # waiting will not mend it; it may be there
         if isinstance(error, errors.ConnectionFailed):
             return True
         session = self.session

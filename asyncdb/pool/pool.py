@@ -289,8 +289,13 @@ class Pool(Executor[str, Connection]):
             raise
 
     def terminate(self) -> None:
-        """Cut all connections and close the pool, without waiting for anybody."""
-        self._checkout.check_home()
+        """Cut all connections and close the pool, without waiting for anybody.
+
+        When the pool's event loop does not run any more, it may be called from
+        anywhere: there is nobody left who could.
+        """
+        if self._lifecycle.forked or self._lifecycle.loop.is_running():
+            self._checkout.check_home()
         self._terminate()
 
     def _terminate(self) -> None:

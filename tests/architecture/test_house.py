@@ -337,6 +337,7 @@ DEEPER = {
     "ConnectOptions": "an engine's options are a server's, and those anybody's",
     "Row": "a row by position, for libraries whose rows know no names",
     "Chapter": "the kit is its chapters",
+    "MySQL": "MariaDB is started as MySQL is, but for its first step",
 }
 
 

@@ -60,15 +60,18 @@ async def compare(
                 after=token, timeout=30
             )
             await wait.fetchval(READ, [0])
-        without = await stale(primary, replicas, reads, token=False)
+        few = reads // 5
+        without = await stale(primary, replicas, few, token=False)
         found = await stale(primary, replicas, reads, token=True)
         read = sum(state.reads for state in replicas.states())
-        for name, count in (("none", without), ("each read", found)):
-            scenario = f"stale of {reads:,} reads after a write, token: {name}"
-            report.note(cluster, scenario, "asyncdb", stale=count)
+        for size, name, count in (
+            (few, "without a token", without),
+            (reads, "each with a token", found),
+        ):
+            report.note(cluster, f"{size:,} reads {name}", "asyncdb", stale=count)
 
         assert 0 == found
-        assert read > reads  # those without a token, and most of the others
+        assert read > reads // 2  # those without a token, and most of the others
 
 
 async def test_postgresql(pair: Pair, report: Report) -> None:

@@ -36,11 +36,19 @@ _MYSQL = bool(os.environ.get(VARIABLES["mysql"]) or os.environ.get("ASYNCDB_MYSQ
 SERVERS = ("postgresql", "mariadb", "mysql") if _MYSQL else ("postgresql", "mariadb")
 ENGINES = ("sqlite", *SERVERS)
 ENGINES_AND_FAKE = ("fake", *ENGINES)
-# A second driver for a server: in the kit only where its library is installed.
+# A second driver for a server: in the matrix only where its library is installed.
+# asyncmy is in the kit and where it is named; psycopg, which shares little of asyncpg's
+# way, wherever PostgreSQL is.
 _ASYNCMY = importlib.util.find_spec("asyncmy") is not None
-SECOND_DRIVERS = tuple(
+PSYCOPG = (
+    ("postgresql+psycopg",) if importlib.util.find_spec("psycopg") is not None else ()
+)
+ASYNCMY = tuple(
     f"{engine}+asyncmy" for engine in SERVERS if _ASYNCMY and engine != "postgresql"
 )
+SECOND_DRIVERS = (*ASYNCMY, *PSYCOPG)
+# Both drivers of PostgreSQL, for tests of what it alone has.
+POSTGRESQLS = ("postgresql", *PSYCOPG)
 
 
 def engines(*names: str, fixture: str = "database_url") -> pytest.MarkDecorator:
@@ -237,7 +245,7 @@ def mysql_url(databases: Databases) -> str:
     return databases.url("mysql")
 
 
-@pytest.fixture(params=ENGINES)
+@pytest.fixture(params=(*ENGINES, *PSYCOPG))
 def database_url(request: pytest.FixtureRequest) -> str:
     """A database on each engine in turn."""
     return engine_url(request, request.param)

@@ -28,6 +28,7 @@ from tests.plugins.databases import SERVERS, run_statement
 
 # A user whom `read_only` holds: the servers' own one is free of it.
 APP, APP_PASSWORD = "app", "an app's password"
+_SECRET = APP_PASSWORD.replace("'", "''")
 
 
 class Standby(servers.PostgreSQL):
@@ -95,19 +96,11 @@ class Pair:
         return first, second
 
     def set_up(self) -> None:
-        """Make the user, and have the second take no writes."""
-        secret = APP_PASSWORD.replace("'", "''")
-        if self.is_mysql:
-            for each in self.servers:
-                login = f"'{APP}'@'%'"
-                self.tell(each, f"CREATE USER {login} IDENTIFIED BY '{secret}'")
-                self.tell(each, f"GRANT ALL ON {each.database}.* TO {login}")
-            self.demote(1)
-        else:
-            self.tell(
-                self.servers[0],
-                f"CREATE ROLE {APP} SUPERUSER LOGIN PASSWORD '{secret}'",
-            )
+        """Make the user of MySQL's, and have the second take no writes."""
+        for each in self.servers:
+            self.tell(each, f"CREATE USER '{APP}'@'%' IDENTIFIED BY '{_SECRET}'")
+            self.tell(each, f"GRANT ALL ON {each.database}.* TO '{APP}'@'%'")
+        self.demote(1)
 
     def demote(self, which: int) -> None:
         """Have a server take no more writes, under its sessions."""
@@ -160,6 +153,9 @@ def start_pair(engine: str) -> Iterator[Pair]:
     """Start both, and stop them at the end."""
     with servers.start(engine) as primary:
         if engine == "postgresql":
+            # Before there is a copy, which then has the user, too.
+            role = f"CREATE ROLE {APP} SUPERUSER LOGIN PASSWORD '{_SECRET}'"
+            Pair.tell(primary, role)
             kind = type("Follower", (Standby,), {"primary": primary})
             second: Any = kind(primary.program, {}, {})
             try:
@@ -172,7 +168,8 @@ def start_pair(engine: str) -> Iterator[Pair]:
             second = servers.start(engine)
         with second:
             pair = Pair(primary, second)
-            pair.set_up()
+            if pair.is_mysql:
+                pair.set_up()
             yield pair
 
 

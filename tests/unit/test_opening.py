@@ -270,6 +270,16 @@ async def test_silence_costs_a_share_and_is_remembered(ordered: Faults) -> None:
     assert 3 == tried(ordered)
 
 
+async def test_a_wish_does_not_wait_for_the_silent(ordered: Faults) -> None:
+    """With a session that will do nobody waits again for who was silent before."""
+    ordered.roles = {"two": PRIMARY, "three": PRIMARY}
+    ordered.add("connect", asyncio.Event().wait)
+    word: Any = "prefer-standby"
+    for asked in (3, 5, 7):
+        given = await opened(ordered, connect_timeout=0.3, target_session_attrs=word)
+        assert ("two", asked) == (given, tried(ordered))
+
+
 async def test_silence_is_forgiven(
     ordered: Faults, monkeypatch: pytest.MonkeyPatch
 ) -> None:

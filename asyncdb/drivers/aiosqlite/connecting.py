@@ -14,16 +14,16 @@ from asyncdb.dialect import Dialect
 from asyncdb.dialects import database_error
 from asyncdb.dialects.sqlite import DIALECT, SQLiteOptions
 from asyncdb.dialects.sqlite_errors import from_code
-from asyncdb.driver import Driver, DriverConnection, Role
+from asyncdb.driver import Driver, DriverConnection
 from asyncdb.driver.messages import MESSAGES
 from asyncdb.drivers.aiosqlite.connection import BUSY_SLICE, AiosqliteConnection
 from asyncdb.drivers.aiosqlite.files import (
     MEMORY,
+    Place,
     explain,
     find_path,
     open_file,
     refusal,
-    role_of,
 )
 from asyncdb.drivers.aiosqlite.jobs import busy
 from asyncdb.drivers.aiosqlite.pragmas import set_pragmas
@@ -96,9 +96,7 @@ class AiosqliteDriver(Driver):
             member.worker.queue.put_nowait((None, end_thread))
             raise
         place = turn(opener.real_path) if opener.real_path else None
-        return AiosqliteConnection(
-            member, options, place, opener.role, opener.real_path or MEMORY
-        )
+        return AiosqliteConnection(member, options, place, opener.place)
 
     def translate(self, error: BaseException) -> errors.Error | None:
         """Return asyncdb's error for sqlite3's."""
@@ -143,7 +141,7 @@ class _Opener:
         self._abandoned = False
         self._raw: sqlite3.Connection | None = None
         self.real_path = ""  # of a file, once it is open
-        self.role: Role | None = None  # once that is known, where it is wanted
+        self.place = Place(MEMORY)
 
     def __call__(self) -> sqlite3.Connection:
         try:
@@ -156,8 +154,7 @@ class _Opener:
             raise
         if self._path != MEMORY:
             self.real_path = os.path.realpath(self._path)
-        if self._options.target_session_attrs != "any":
-            self.role = role_of(self.real_path or MEMORY, self._options)
+        self.place = Place(self.real_path or MEMORY).opened(self._options)
         with self._lock:
             if not self._abandoned:
                 self._raw = raw

@@ -30,7 +30,7 @@ from asyncdb.dialects.sqlite import DIALECT, LEXIS, SQLiteOptions
 from asyncdb.driver import Command, DriverConnection, DriverCursor, Result, Role
 from asyncdb.drivers.aiosqlite import jobs
 from asyncdb.drivers.aiosqlite.cursor import AiosqliteCursor
-from asyncdb.drivers.aiosqlite.files import role_of
+from asyncdb.drivers.aiosqlite.files import Place
 from asyncdb.drivers.aiosqlite.resetting import reset
 from asyncdb.drivers.aiosqlite.threads import CLOSED, Job, Member
 from asyncdb.drivers.aiosqlite.writing import Turn, writes
@@ -58,15 +58,9 @@ class AiosqliteConnection(DriverConnection):
     """The session."""
 
     def __init__(
-        self,
-        member: Member,
-        options: SQLiteOptions,
-        turn: Turn | None,
-        role: Role | None,
-        path: str,
+        self, member: Member, options: SQLiteOptions, turn: Turn | None, place: Place
     ) -> None:
-        self.role = role
-        self._path = path
+        self._place, self.role = place, place.role
         self._native = member.native
         # aiosqlite's own way in costs a coroutine more and cannot be interrupted.
         self._raw: sqlite3.Connection = member.native._conn
@@ -79,8 +73,7 @@ class AiosqliteConnection(DriverConnection):
         self._query_only = False
         self._loop = member.loop
         self._keeps_turn = False  # the turn is kept until the transaction ends
-        # What begins the transaction, and goes with its first statement.
-        self._opening: tuple[str, ...] = ()
+        self._opening: tuple[str, ...] = ()  # BEGIN, to go with the first statement
 
     # -- facts ---------------------------------------------------------------------
 
@@ -112,7 +105,7 @@ class AiosqliteConnection(DriverConnection):
 
     async def read_role(self) -> Role:
         """Look whether the file can be written to now."""
-        role: Role = await self.hop(role_of, self._path, self._options)
+        role: Role = await self.hop(self._place.read_role)
         return role
 
     # -- statements ----------------------------------------------------------------

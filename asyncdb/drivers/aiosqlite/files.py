@@ -18,7 +18,7 @@ import os
 import re
 import sqlite3
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
 from asyncdb.driver import Role
@@ -233,15 +233,24 @@ def _unfinished(file: Path) -> ConnectionFailed:
     )
 
 
-def role_of(path: str, options: SQLiteOptions) -> Role:
-    """Look whether a file can be written to: a database in a file has no standby.
+class Place(NamedTuple):
+    """Where a database is: in a file, which has no standby, or in memory.
 
     Args:
         path: the file's, or `MEMORY`.
-        options: the connection's.
+        role: what it was when it was opened, where that was asked.
     """
-    if options.only_reads:
-        return Role(read_only=True)
-    if path == MEMORY:
-        return Role()
-    return Role(read_only=not os.access(path, os.W_OK))
+
+    path: str
+    role: Role | None = None
+
+    def read_role(self) -> Role:
+        """Look whether the file can be written to."""
+        return Role(read_only=self.path != MEMORY and not os.access(self.path, os.W_OK))
+
+    def opened(self, options: SQLiteOptions) -> Place:
+        """Note what it is for a session with these options, if somebody asks."""
+        if options.target_session_attrs == "any":
+            return self
+        role = Role(read_only=True) if options.only_reads else self.read_role()
+        return self._replace(role=role)

@@ -11,7 +11,7 @@ import asyncpg
 
 from asyncdb import errors
 from asyncdb.dialect import Dialect
-from asyncdb.dialects.postgresql import DIALECT, PostgreSQLOptions
+from asyncdb.dialects.postgresql import DIALECT, PostgreSQLOptions, startup_settings
 from asyncdb.driver import Driver, DriverConnection
 from asyncdb.driver.tls import CLEAR_TEXT, tls_context, tls_mode
 from asyncdb.drivers.asyncpg.connection import AsyncpgConnection
@@ -43,10 +43,7 @@ class AsyncpgDriver(Driver):
     async def connect(
         self, url: DatabaseURL, options: ConnectOptions
     ) -> DriverConnection:
-        """Open a session whose settings come with the start-up packet.
-
-        Settings sent so are what `RESET ALL` goes back to.
-        """
+        """Open a session whose settings come with the start-up packet."""
         return await self.connect_to(None, url, options)
 
     async def connect_to(
@@ -124,39 +121,9 @@ def _arguments(url: DatabaseURL, options: PostgreSQLOptions) -> dict[str, Any]:
         "statement_cache_size": 0 if options.pgbouncer else 100,
         "record_class": PgRow,
         "connection_class": PgNative,
-        "server_settings": _settings(options),
+        "server_settings": startup_settings(options),
     }
     return {name: value for name, value in arguments.items() if value is not None}
-
-
-def _settings(options: PostgreSQLOptions) -> dict[str, str]:
-    settings: dict[str, str] = {}
-    if options.application_name is not None:
-        settings["application_name"] = options.application_name
-    if options.pgbouncer:  # it knows this one alone
-        return settings
-    settings["standard_conforming_strings"] = "on"
-    if options.time_zone is not None:
-        settings["TimeZone"] = _zone(options.time_zone)
-    if options.lock_timeout is not None:
-        settings["lock_timeout"] = _milliseconds(options.lock_timeout)
-    if options.statement_timeout is not None:
-        settings["statement_timeout"] = _milliseconds(options.statement_timeout)
-    for name, value in options.settings.items():
-        on = "on" if value else "off"
-        settings[name] = on if isinstance(value, bool) else str(value)
-    return settings
-
-
-def _zone(zone: str) -> str:
-    """Write an offset as POSIX does: its name, and how far *west* it is."""
-    west = {"+": "-", "-": "+"}.get(zone[0])
-    return f"<{zone}>{west}{zone[1:]}" if west else zone
-
-
-def _milliseconds(seconds: float) -> str:
-    # 0 would mean "no limit" to the server.
-    return str(max(1, round(seconds * 1000)))
 
 
 async def _speak_json(native: Any, kind: str, version: bytes) -> None:

@@ -12,8 +12,8 @@ import subprocess
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 
+from asyncdb.testing.servers.process import Server
 from tests.plugins.clusters import programs
-from tests.plugins.process import Server
 
 
 class Front(Server):
@@ -167,10 +167,21 @@ def start(front: Front) -> Front:
 @contextlib.asynccontextmanager
 async def answering(good: Callable[[], bool]) -> AsyncIterator[int]:
     """A port at which HTTP says 200 or 503, as the agents of high availability do."""
+    open_ones: set[asyncio.StreamWriter] = set()
 
     async def answer(
         reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
+        open_ones.add(writer)
+        try:
+            await reply(reader, writer)
+        finally:
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+            open_ones.discard(writer)
+
+    async def reply(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readline()
         try:
             fine = await asyncio.to_thread(good)
@@ -180,10 +191,12 @@ async def answering(good: Callable[[], bool]) -> AsyncIterator[int]:
         with contextlib.suppress(OSError):
             writer.write(b"HTTP/1.0 " + line + b"\r\nContent-Length: 0\r\n\r\n")
             await writer.drain()
-        writer.close()
 
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
         server.close()
+        for writer in list(open_ones):
+            writer.transport.abort()
+        await asyncio.sleep(0)

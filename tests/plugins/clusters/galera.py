@@ -13,9 +13,9 @@ from typing import Any, Self
 
 import pymysql
 
+from asyncdb.testing.servers.process import PATIENCE, free_port
 from tests.plugins import binaries
 from tests.plugins.clusters import programs
-from tests.plugins.process import PATIENCE, free_port
 from tests.plugins.servers import MariaDB
 
 # As short as stays safe on a busy machine; the defaults are PT5S and PT15S.

@@ -13,8 +13,8 @@ from typing import Any, Self
 
 import pymysql
 
+from asyncdb.testing.servers.process import PATIENCE, free_port
 from tests.plugins.clusters import programs
-from tests.plugins.process import PATIENCE, free_port
 from tests.plugins.servers import MySQL
 
 NAME = "aaaaaaaa-0000-4000-8000-000000000001"

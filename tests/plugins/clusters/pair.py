@@ -13,8 +13,8 @@ from typing import Any, Self
 
 import psycopg
 
+from asyncdb.testing.servers.process import PATIENCE
 from tests.plugins import binaries
-from tests.plugins.process import PATIENCE
 from tests.plugins.servers import PostgreSQL
 
 SETTINGS = {

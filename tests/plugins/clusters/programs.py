@@ -145,6 +145,8 @@ def _run(command: list[str], folder: Path) -> None:
 
 def main() -> int:
     """Get what is missing; what cannot be had is said, and skipped by the tests."""
+    if code := binaries.main():
+        return code
     if missing() and shutil.which("apt-get") and shutil.which("dpkg-deb"):
         try:
             unpack()

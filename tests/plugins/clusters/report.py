@@ -1,7 +1,7 @@
 """What the scenarios saw, as JSON, and the table that is made of it.
 
-`python -m tests.plugins.clusters.report clusters.json` writes the table into
-docs/reference/tested-with.md; with `--print` it shows it.
+`python -m tests.plugins.clusters.report` writes the table of clusters.json, or of the
+files that it is given, into docs/reference/tested-with.md; `--print` shows it.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,18 @@ PAGE = ROOT / "docs/reference/tested-with.md"
 BEGIN, END = "<!-- clusters: made by a program -->", "<!-- clusters: end -->"
 
 COLUMNS = (
-    "scenario", "client", "acknowledged", "unknown", "lost", "doubled", "undead",
-    "longest gap", "again after", "errors",
-)  # fmt: skip
+    "scenario",
+    "client",
+    "acknowledged",
+    "unknown",
+    "lost",
+    "doubled",
+    "undead",
+    "longest gap",
+    "again after",
+    "errors by class",
+)
+NUMBERS = ("acknowledged", "unknown", "lost", "doubled", "undead")
 
 
 class Report:
@@ -80,32 +90,43 @@ def _seconds(value: Any) -> str:
     return "never" if value == float("inf") else f"{value:.2f} s"
 
 
+def _row(cells: Iterable[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _head(columns: Sequence[str]) -> list[str]:
+    return [_row(columns), "|" + " --- |" * len(columns)]
+
+
 def table(results: list[dict[str, Any]]) -> str:
-    """The results as Markdown, a table for each cluster."""
+    """The results as Markdown: a table for each cluster, one for the stale reads."""
+    counted = [one for one in results if "acknowledged" in one]
     lines: list[str] = []
-    for cluster in sorted({one["cluster"] for one in results}):
-        lines += ["", f"**{cluster}**", ""]
-        lines.append("| " + " | ".join(COLUMNS) + " |")
-        lines.append("|" + " --- |" * len(COLUMNS))
-        chosen = [one for one in results if one["cluster"] == cluster]
+    for cluster in sorted({one["cluster"] for one in counted}):
+        lines += ["", f"**{cluster}**", "", *_head(COLUMNS)]
+        chosen = [one for one in counted if one["cluster"] == cluster]
         for one in sorted(chosen, key=lambda r: (r["scenario"], r["client"])):
-            errors = ", ".join(f"{k} {v}" for k, v in one.get("errors", {}).items())
+            errors = ", ".join(f"{k} {v:,}" for k, v in one["errors"].items())
             cells = [one["scenario"], one["client"]]
-            for name in ("acknowledged", "unknown", "lost", "doubled", "undead"):
-                value = one.get(name)
-                cells.append("" if value is None else f"{value:,}")
-            cells += [_seconds(one.get("gap")), _seconds(one.get("again")), errors]
-            lines.append("| " + " | ".join(cells) + " |")
+            cells += [f"{one[name]:,}" for name in NUMBERS]
+            cells += [_seconds(one["gap"]), _seconds(one["again"]), errors]
+            lines.append(_row(cells))
+    read = [one for one in results if "stale" in one]
+    if read:
+        lines += ["", "**Reads straight after a write**", ""]
+        lines += _head(("cluster", "scenario", "stale"))
+        for one in sorted(read, key=lambda r: (r["cluster"], r["scenario"])):
+            lines.append(_row([one["cluster"], one["scenario"], f"{one['stale']:,}"]))
     return "\n".join(lines).strip() + "\n"
 
 
 def main() -> int:
     """Write the table of a run."""
     parser = argparse.ArgumentParser(prog="python -m tests.plugins.clusters.report")
-    parser.add_argument("json", type=Path, nargs="?", default=Path("clusters.json"))
+    parser.add_argument("json", type=Path, nargs="*", default=[Path("clusters.json")])
     parser.add_argument("--print", action="store_true", dest="show")
     given = parser.parse_args()
-    text = table(json.loads(given.json.read_text()))
+    text = table([one for path in given.json for one in json.loads(path.read_text())])
     if given.show:
         sys.stdout.write(text)
         return 0

@@ -21,11 +21,9 @@ from shutil import disk_usage, rmtree
 from typing import IO, Any, ClassVar, Self
 from urllib.parse import quote
 
-from tests.plugins import binaries, reaper
+from asyncdb.testing.servers import programs, reaper
 
 USER = "asyncdb"
-PASSWORD = "s3cret/pass word"
-OFFSET = "+05:30"
 PATIENCE = 60.0  # seconds for a server to come up or go down on a busy machine
 
 
@@ -37,6 +35,8 @@ class Server(ABC):
         files: name -> text of files that the folder shall have, readable by the server
             alone; settings name them as `{folder}/name`.
         settings: the server's own settings, by their own names.
+        password: of the user `asyncdb`, who may do everything; made up when `None`.
+        time_zone: of the server's clock, as an offset.
     """
 
     engine: ClassVar[str]
@@ -46,14 +46,21 @@ class Server(ABC):
     abrupt: ClassVar[signal.Signals]  # gone at once, nothing left in shared memory
 
     def __init__(
-        self, program: Path, files: Mapping[str, str], settings: Mapping[str, Any]
+        self,
+        program: Path,
+        files: Mapping[str, str],
+        settings: Mapping[str, Any],
+        *,
+        password: str | None = None,
+        time_zone: str = "+00:00",
     ) -> None:
         self.program = program
-        self.version = binaries.version(program)
+        self.version = programs.version(program)
         self.host = "127.0.0.1"
         self.port = 0
         self.user = USER
-        self.password = PASSWORD
+        self.password = secrets.token_hex(16) if password is None else password
+        self.time_zone = time_zone
         self.account = _unprivileged()
         self.folder = _make_folder(self.account)
         self.settings = {
@@ -123,7 +130,7 @@ class Server(ABC):
         """The command line that listens on a port."""
         return [*self.command(), f"--port={port}"]
 
-    def is_ready(self, port: int, said: bytes) -> bool:
+    def is_ready(self, port: int, said: bytes) -> bool:  # noqa: ARG002  # others ask it
         """Whether it serves on `port`, having written `said` since it was started."""
         return self.ready in said
 
@@ -204,7 +211,7 @@ class Server(ABC):
             "HOME": str(self.folder),
             "TMPDIR": str(self.folder),
             "LC_ALL": "C",
-            "TZ": "ODD-" + OFFSET[1:],  # POSIX counts westwards
+            "TZ": _posix_zone(self.time_zone),
             **self.environment,
         }
         source = feed or Path(os.devnull)
@@ -255,6 +262,11 @@ class Server(ABC):
         except subprocess.TimeoutExpired:
             reaper.send(reaper.descendants(self.pid), signal.SIGKILL)
             self.process.wait()
+
+
+def _posix_zone(offset: str) -> str:
+    """POSIX counts westwards."""
+    return ("ODD-" if offset.startswith("+") else "ODD+") + offset[1:]
 
 
 def _unprivileged() -> pwd.struct_passwd | None:
