@@ -42,10 +42,13 @@ def _json_number(text: str) -> str:
     return "\0" + decimal_text(Decimal(text))  # no text of JSON has a NUL there
 
 
-def _moment(value: Any) -> Any:
-    if isinstance(value, datetime) and value.tzinfo is not None:
-        return value.astimezone(UTC).replace(tzinfo=None)
-    return value
+def _moment(value: datetime) -> str:
+    text = str(value)
+    if text.endswith("+00:00"):
+        return text[:-6]  # one without a zone is in UTC
+    if value.tzinfo is not None:
+        return str(value.astimezone(UTC).replace(tzinfo=None))
+    return text
 
 
 def _float(value: float) -> float:
@@ -87,16 +90,16 @@ class Checksum:
 
     def add(self, rows: Iterable[tuple[Any, ...]]) -> None:
         """Take in rows, whose values are as their kinds say."""
-        blake2b, whole, normal = hashlib.blake2b, 0, self._normal
-        for row in rows:
-            self.rows += 1
-            if normal:
-                values = list(row)
-                for at, make in normal:
-                    if values[at] is not None:
-                        values[at] = make(values[at])
-                row = tuple(values)  # noqa: PLW2901  # the same one, as it is compared
-            digest = blake2b(repr(row).encode(), digest_size=16).digest()
+        columns = [*zip(*rows, strict=True)]
+        for at, make in self._normal:
+            if columns:
+                found = columns[at]
+                columns[at] = tuple([None if v is None else make(v) for v in found])
+        blake2b, texts = hashlib.blake2b, list(map(repr, zip(*columns, strict=True)))
+        self.rows += len(texts)
+        whole = 0
+        for text in texts:
+            digest = blake2b(text.encode(), digest_size=16).digest()
             whole += int.from_bytes(digest)
         self._sum = (self._sum + whole) % _MOST
 
