@@ -7,6 +7,7 @@ pytest.register_assert_rewrite("asyncdb.testing.conformance")
 pytest_plugins = [
     "tests.plugins.certificates",
     "tests.plugins.databases",
+    "tests.plugins.pgbouncers",
     "tests.plugins.proxy",
     "tests.plugins.scale",
 ]

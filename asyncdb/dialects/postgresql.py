@@ -162,9 +162,12 @@ class PostgreSQLOptions(ServerOptions):
     """What PostgreSQL's drivers understand.
 
     Args:
-        pgbouncer: the server is PgBouncer in transaction mode: no statement is kept
-            prepared and no setting but `application_name` is sent at start-up, so that
-            the session is not the portable one.
+        pgbouncer: `True`: between us and the server is PgBouncer in transaction mode,
+            or a pooler like it, so that no session is ours: it gets no settings but
+            those that PgBouncer tracks, it is never reset, LISTEN is refused, and
+            statements are kept prepared only where `max_prepared_statements` allows it.
+            `False`: there is none, or one in session mode. `None`: it is recognised,
+            and one that does not tell its mode is taken to be in transaction mode.
         settings: the server's own settings for the session, such as
             `{"search_path": "app"}`: what `SET` would take, sent at start-up, so that
             a reset goes back to it. In a URL: `?setting.search_path=app`.
@@ -172,7 +175,7 @@ class PostgreSQLOptions(ServerOptions):
     """
 
     foreign: ClassVar[ForeignNames] = POSTGRESQL
-    pgbouncer: bool = False
+    pgbouncer: bool | None = None
     settings: Settings = field(default_factory=dict, repr=False, metadata=BY_ITEMS)
     statement_cache_size: int = 256
 

@@ -121,12 +121,12 @@ def test_a_function_s_own_text_is_not_quoted() -> None:
     [
         (
             "unsupported startup parameter: TimeZone",
-            "(TimeZone), which is how PgBouncer answers: connect with pgbouncer=True",
+            "takes no setting TimeZone when a session starts",
             asyncdb.ConnectionFailed,
         ),
         (
             "unsupported startup parameter in options: geqo",
-            "(geqo), which is how PgBouncer answers: connect with pgbouncer=True",
+            "takes no setting geqo when a session starts",
             asyncdb.ConnectionFailed,
         ),
         ("query_wait_timeout", "query_wait_timeout", asyncdb.ConnectionFailed),
@@ -138,7 +138,7 @@ def test_a_function_s_own_text_is_not_quoted() -> None:
     ],
 )
 def test_pgbouncer(text: str, says: str, kind: type[asyncdb.DatabaseError]) -> None:
-    """What PgBouncer refuses names the option, and else what it says."""
+    """What PgBouncer refuses is named, and else what it says."""
     exceptions = pytest.importorskip("asyncpg.exceptions")
     from asyncdb.drivers.asyncpg.translation import translate_connecting
 

@@ -22,6 +22,7 @@ VARIABLES = {
     "postgresql": "ASYNCDB_PGBIN",  # the folder with initdb and postgres
     "mariadb": "ASYNCDB_MARIADBD",  # the program mariadbd
     "mysql": "ASYNCDB_MYSQLD",  # Oracle's program mysqld
+    "pgbouncer": "ASYNCDB_PGBOUNCER",  # the program pgbouncer
 }
 PLACES = {
     "postgresql": (
@@ -42,9 +43,22 @@ PLACES = {
         "/home/linuxbrew/.linuxbrew/opt/mariadb*/bin/mariadbd",
         "/usr/local/mysql/bin/mariadbd",  # MariaDB's own archive
     ),
+    "pgbouncer": (
+        "/usr/sbin/pgbouncer",  # often not on the PATH
+        "/opt/homebrew/bin/pgbouncer",
+        "/usr/local/bin/pgbouncer",
+    ),
 }
-NAMES = {"postgresql": ("postgres",), "mariadb": ("mariadbd", "mysqld")}
-APT = {"postgresql": "postgresql", "mariadb": "mariadb-server-core"}
+NAMES = {
+    "postgresql": ("postgres",),
+    "mariadb": ("mariadbd", "mysqld"),
+    "pgbouncer": ("pgbouncer",),
+}
+APT = {
+    "postgresql": "postgresql",
+    "mariadb": "mariadb-server-core",
+    "pgbouncer": "pgbouncer",
+}
 BY_HAND = {
     "dnf": "sudo dnf install -y postgresql-server mariadb-server",
     "pacman": "sudo pacman -S --needed postgresql mariadb",
@@ -82,6 +96,8 @@ def _is_the_server(engine: str, program: Path) -> bool:
     """Whether it is the engine's own, with the program that makes its data folder."""
     if engine == "postgresql":
         return (program.parent / "initdb").exists()
+    if engine == "pgbouncer":
+        return version_text(program).startswith("PgBouncer")
     return "MariaDB" in version_text(program) and share(program) is not None
 
 
@@ -97,7 +113,8 @@ def share(mysqld: Path) -> Path | None:
 @functools.cache
 def version_text(program: Path) -> str:
     """What the program says of itself."""
-    first = [] if program.name == "postgres" else ["--no-defaults"]
+    own = program.name in ("postgres", "pgbouncer")
+    first = [] if own else ["--no-defaults"]
     command = [str(program), *first, "--version"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return done.stdout.strip()
@@ -105,7 +122,9 @@ def version_text(program: Path) -> str:
 
 def version(program: Path) -> tuple[int, ...]:
     """The program's version, such as `(15, 18)` or `(10, 11, 19)`."""
-    match = re.search(r"(?:Ver |PostgreSQL\) )(\d+(?:\.\d+)*)", version_text(program))
+    match = re.search(
+        r"(?:Ver |PostgreSQL\) |PgBouncer )(\d+(?:\.\d+)*)", version_text(program)
+    )
     return tuple(int(number) for number in match[1].split(".")) if match else ()
 
 
@@ -127,6 +146,21 @@ def advice(engines: list[str]) -> str:
         if shutil.which(tool):
             return command
     return DOCKER
+
+
+@contextlib.contextmanager
+def _no_service() -> Iterator[None]:
+    """Keep a package from starting its service, as Debian's policy has it."""
+    policy = Path("/usr/sbin/policy-rc.d")
+    if policy.exists():
+        yield
+        return
+    _run(["tee", str(policy)], feed="#!/bin/sh\nexit 101\n")
+    try:
+        _run(["chmod", "+x", str(policy)])
+        yield
+    finally:
+        _run(["rm", str(policy)])
 
 
 @contextlib.contextmanager
@@ -172,14 +206,19 @@ def install(engines: list[str]) -> None:
             _run([*get, APT["postgresql"]])
     if "mariadb" in engines:
         _run([*get, APT["mariadb"]])
+    if "pgbouncer" in engines:
+        with _no_service():
+            _run([*get, APT["pgbouncer"]])
 
 
 def main() -> int:
     """Make sure that the tests find a PostgreSQL and a MariaDB."""
     lacking = missing()
-    if lacking and shutil.which("apt-get") and _can_be_root():
+    # Without it a few tests are skipped, and say so.
+    wanted = [*lacking, *([] if find("pgbouncer") else ["pgbouncer"])]
+    if wanted and shutil.which("apt-get") and _can_be_root():
         try:
-            install(lacking)
+            install(wanted)
         except subprocess.CalledProcessError as error:
             print(f"apt-get failed ({error.returncode})", file=sys.stderr)
         lacking = missing()

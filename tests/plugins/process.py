@@ -118,6 +118,10 @@ class Server(ABC):
     def command(self) -> list[str]:
         """The command line, but for the port."""
 
+    def command_on(self, port: int) -> list[str]:
+        """The command line."""
+        return [*self.command(), f"--port={port}"]
+
     @abstractmethod
     def clear_locks(self) -> None:
         """Remove what a killed server leaves, and a new one would take for a rival."""
@@ -221,7 +225,7 @@ class Server(ABC):
         """Start on a port; false when the port was taken meanwhile."""
         log = self.folder / "log"
         seen = log.stat().st_size if log.exists() else 0
-        self.process = self._popen([*self.command(), f"--port={port}"])
+        self.process = self._popen(self.command_on(port))
         _tell_reaper("+", self.pid, self.folder)
         patience = time.monotonic() + PATIENCE
         while time.monotonic() < patience:

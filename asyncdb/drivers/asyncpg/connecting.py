@@ -11,12 +11,14 @@ import asyncpg
 
 from asyncdb import errors
 from asyncdb.dialect import Dialect
+from asyncdb.dialects.pgbouncer import Address, Pooling
 from asyncdb.dialects.postgresql import DIALECT, PostgreSQLOptions
 from asyncdb.driver import Driver, DriverConnection
 from asyncdb.driver.tls import CLEAR_TEXT, tls_context, tls_mode
 from asyncdb.drivers.asyncpg.connection import AsyncpgConnection
 from asyncdb.drivers.asyncpg.leaving import PgNative
 from asyncdb.drivers.asyncpg.notices import Hearing
+from asyncdb.drivers.asyncpg.recognising import open_recognised
 from asyncdb.drivers.asyncpg.rows import PgRow
 from asyncdb.drivers.asyncpg.translation import translate, translate_connecting
 from asyncdb.drivers.asyncpg.watching import WatchedLoop
@@ -47,7 +49,11 @@ class AsyncpgDriver(Driver):
         """
         options = cast("PostgreSQLOptions", options)
         try:
-            native = await _open(url, options)
+            native, pooling = await open_recognised(
+                lambda pooling: _open(url, options, pooling),
+                _address(url, options),
+                options,
+            )
         except Exception as error:
             found = translate_connecting(error, options)
             if found is None or found is error:
@@ -60,16 +66,16 @@ class AsyncpgDriver(Driver):
         except BaseException:
             native.terminate()
             raise
-        return AsyncpgConnection(native, options)
+        return AsyncpgConnection(native, options, pooling)
 
     def translate(self, error: BaseException) -> errors.Error | None:
         """Return asyncdb's error for asyncpg's."""
         return translate(error)
 
 
-async def _open(url: DatabaseURL, options: PostgreSQLOptions) -> Any:
+async def _open(url: DatabaseURL, options: PostgreSQLOptions, pooling: Pooling) -> Any:
     """Connect and log in, by TLS first where that is wanted."""
-    arguments = _arguments(url, options)
+    arguments = _arguments(url, options, pooling)
     # Without a host asyncpg looks one up by itself, which decides about TLS, too.
     host = arguments.get("host") or os.environ.get("PGHOST")
     # A socket cannot be listened to, and asyncpg speaks no TLS over it.
@@ -93,11 +99,19 @@ async def _open(url: DatabaseURL, options: PostgreSQLOptions) -> Any:
         raise
 
 
+def _address(url: DatabaseURL, options: PostgreSQLOptions) -> Address:
+    """Return by what it is remembered what is there; a user may have its own mode."""
+    place = options.unix_socket or url.host, url.port
+    return *place, url.database, url.user, options.pgbouncer
+
+
 def _is_socket(host: str | None) -> bool:
     return host is not None and host.startswith("/")
 
 
-def _arguments(url: DatabaseURL, options: PostgreSQLOptions) -> dict[str, Any]:
+def _arguments(
+    url: DatabaseURL, options: PostgreSQLOptions, pooling: Pooling
+) -> dict[str, Any]:
     arguments = {
         "host": options.unix_socket or url.host,
         "port": url.port,
@@ -107,42 +121,12 @@ def _arguments(url: DatabaseURL, options: PostgreSQLOptions) -> dict[str, Any]:
         # The core bounds the whole of connecting; asyncpg's own 60 s would only add
         # a second, different error.
         "timeout": 10 * options.connect_timeout,
-        "statement_cache_size": 0 if options.pgbouncer else 100,
+        "statement_cache_size": 100 if pooling.keeps else 0,
         "record_class": PgRow,
         "connection_class": PgNative,
-        "server_settings": _settings(options),
+        "server_settings": pooling.at_start(options),
     }
     return {name: value for name, value in arguments.items() if value is not None}
-
-
-def _settings(options: PostgreSQLOptions) -> dict[str, str]:
-    settings: dict[str, str] = {}
-    if options.application_name is not None:
-        settings["application_name"] = options.application_name
-    if options.pgbouncer:  # it knows this one alone
-        return settings
-    settings["standard_conforming_strings"] = "on"
-    if options.time_zone is not None:
-        settings["TimeZone"] = _zone(options.time_zone)
-    if options.lock_timeout is not None:
-        settings["lock_timeout"] = _milliseconds(options.lock_timeout)
-    if options.statement_timeout is not None:
-        settings["statement_timeout"] = _milliseconds(options.statement_timeout)
-    for name, value in options.settings.items():
-        on = "on" if value else "off"
-        settings[name] = on if isinstance(value, bool) else str(value)
-    return settings
-
-
-def _zone(zone: str) -> str:
-    """Write an offset as POSIX does: its name, and how far *west* it is."""
-    west = {"+": "-", "-": "+"}.get(zone[0])
-    return f"<{zone}>{west}{zone[1:]}" if west else zone
-
-
-def _milliseconds(seconds: float) -> str:
-    # 0 would mean "no limit" to the server.
-    return str(max(1, round(seconds * 1000)))
 
 
 async def _speak_json(native: Any, kind: str, version: bytes) -> None:

@@ -11,6 +11,7 @@ from asyncpg import exceptions
 
 from asyncdb import errors
 from asyncdb.dialects import database_error
+from asyncdb.dialects.pgbouncer import is_refusal
 from asyncdb.dialects.postgresql import (
     CLEAN_CLASSES,
     MESSAGES,
@@ -44,8 +45,8 @@ _OUTDATED = (
     "since this connection first saw it; statements from now on see the new one"
 )
 _UNSUPPORTED_SETTING = (
-    "the server takes no settings when a session starts ({parameter}), which is how "
-    "PgBouncer answers: connect with pgbouncer=True"
+    "PgBouncer, or what answers like it, takes no setting {parameter} when a session "
+    "starts: let it pass by its own setting ignore_startup_parameters"
 )
 _FINAL = frozenset(["FATAL", "PANIC"])
 # The server's functions behind RAISE and what other languages have for it.
@@ -242,7 +243,7 @@ def _refused(found: errors.ConnectionLost) -> errors.ConnectionFailed:
     if said not in str(found):  # it may hold a value
         said = ""
     detail = f"the server refused the connection: {said}" if said else ""
-    if found.sqlstate == "08P01" and "unsupported startup parameter" in said:
+    if is_refusal(found.sqlstate, said):
         parameter = said.rpartition(" ")[2]
         detail = _UNSUPPORTED_SETTING.format(parameter=parameter)
     elif "authentication failed" in said:
