@@ -14,39 +14,61 @@ Example:
 """
 
 from asyncdb import errors
-from asyncdb.connection import Connection, Cursor, Executor, Stream, Transaction
+from asyncdb.connection import (
+    Batch,
+    Connection,
+    Cursor,
+    Executor,
+    Queued,
+    Stream,
+    Transaction,
+)
 from asyncdb.connection.retry import retry
 from asyncdb.dialect import Dialect
 from asyncdb.errors import *  # noqa: F403  # the whole tree, by its __all__
 from asyncdb.opening import connect, create_pool
-from asyncdb.options import Isolation, Notice
+from asyncdb.options import (
+    Event,
+    Isolation,
+    Notice,
+    Observer,
+    StatementEvent,
+    TransactionEvent,
+)
 from asyncdb.pool import Pool
 from asyncdb.pool.stats import PoolStats
-from asyncdb.sql import escape_like, expand, quote_identifier
+from asyncdb.sql import escape_like, expand, quote_identifier, sanitize
 from asyncdb.url import DatabaseURL
 from asyncdb.values.rows import Row
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Batch",
     "Connection",
     "Cursor",
     "DatabaseURL",
     "Dialect",
+    "Event",
     "Executor",
     "Isolation",
     "Notice",
+    "Observer",
     "Pool",
     "PoolStats",
+    "Queued",
     "Row",
+    "StatementEvent",
     "Stream",
     "Transaction",
+    "TransactionEvent",
     "connect",
     "create_pool",
     "escape_like",
     "expand",
     "quote_identifier",
     "retry",
+    "sanitize",
 ]
 __all__ += errors.__all__
 

@@ -5,9 +5,12 @@ import pytest
 pytest.register_assert_rewrite("asyncdb.testing.conformance")
 
 pytest_plugins = [
+    "pytester",
     "tests.plugins.certificates",
+    "tests.plugins.clusters",
     "tests.plugins.databases",
     "tests.plugins.pgbouncers",
+    "tests.plugins.pairs",
     "tests.plugins.proxy",
     "tests.plugins.scale",
 ]

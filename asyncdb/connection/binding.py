@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from asyncdb import errors
@@ -22,6 +24,7 @@ from asyncdb.values.encoding import Encoders
 
 if TYPE_CHECKING:
     from asyncdb.connection.runner import Params
+    from asyncdb.dialect import Dialect, Lexis
     from asyncdb.driver import DriverConnection
     from asyncdb.options import Converters
     from asyncdb.sql import Piece, Statement, Style
@@ -117,9 +120,29 @@ class Binder:
             await self._learn()
         return read_template(sql, self.dialect, self._lexis)
 
+    def show(self, sql: object) -> str:
+        """Return the text of a statement without values, whatever is wrong with it."""
+        if not isinstance(sql, Template):
+            return sql if isinstance(sql, str) else ""
+        try:
+            return read_template(sql, self.dialect, self._lexis)[0]
+        except errors.Error:
+            return "?".join(sql.strings)
+
+    def dialect_of_session(self) -> Dialect:
+        """Return the dialect, with this session's quoting where it has its own."""
+        if self._lexis is self.dialect.lexis:
+            return self.dialect
+        return _quoting_so(self.dialect, self._lexis)
+
     async def _learn(self) -> None:
         """Be sure how the session quotes, before a text with a backslash is read.
 
         It is the one character whose meaning a session can change.
         """
         self._lexis = await self._inner.read_lexis()
+
+
+@lru_cache(16)
+def _quoting_so(dialect: Dialect, lexis: Lexis) -> Dialect:
+    return replace(dialect, lexis=lexis)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, overload
 
 from typing_extensions import TypeForm
 
+from asyncdb.connection.batch import Batch
 from asyncdb.connection.chunks import Rows
 from asyncdb.connection.cursor import Cursor, T, is_typed, read_rows, read_value
 from asyncdb.connection.runner import B_co, Params, Runner, S_contra, Seconds
@@ -392,6 +393,39 @@ class Executor(Generic[S_contra, B_co]):
             [1, 2]
         """
         return Stream(self._runner, sql, params, batch, into=into, timeout=timeout)
+
+    def batch(
+        self, *, transaction: bool | None = None, timeout: Seconds = None
+    ) -> Batch[S_contra]:
+        """Queue statements in a block, and send them together at its end.
+
+        In one round trip where the driver can, else one after another, with the same
+        meaning. Inside a transaction() they are a part of that: the first error fails
+        the block. See docs/how-to/batches.md.
+
+        Args:
+            transaction: outside a transaction, run them in one, all or nothing, or
+                (`False`) each for itself, whatever becomes of the others. `None`: a
+                pool's are one transaction, a connection's stand for themselves.
+            timeout: seconds for all of them together.
+
+        Returns:
+            An async context manager, whose verbs give what has a `result()` when the
+            block has ended. That raises the first error, with its statement's number.
+
+        Example:
+            >>> import asyncio, asyncdb
+            >>> async def main():
+            ...     async with asyncdb.create_pool("sqlite://") as pool:
+            ...         async with pool.batch() as batch:
+            ...             batch.execute("CREATE TABLE t (a INTEGER)")
+            ...             batch.execute("INSERT INTO t VALUES (?)", [7])
+            ...             found = batch.fetchval("SELECT a FROM t")
+            ...         return found.result()
+            >>> asyncio.run(main())
+            7
+        """
+        return Batch(self._runner, transaction=transaction, timeout=timeout)
 
     def transaction(
         self,

@@ -28,6 +28,29 @@ S_contra = TypeVar("S_contra", contravariant=True, default=str)
 B_co = TypeVar("B_co", covariant=True, default=Any)
 
 
+class Step:
+    """One statement of a batch, and what has become of it.
+
+    Args:
+        sql: the statement.
+        params: its parameters.
+        plain: its rows are read by position alone.
+
+    Attributes:
+        result: what it gave; `None` if it did not run, failed, or was undone.
+        error: why it failed.
+    """
+
+    __slots__ = ("error", "params", "plain", "result", "sql")
+
+    def __init__(self, sql: Any, params: Params, *, plain: bool = False) -> None:
+        self.sql = sql
+        self.params = params
+        self.plain = plain
+        self.result: Result | None = None
+        self.error: BaseException | None = None
+
+
 class OpenStream(Protocol):
     """A result that is read in pieces, guarded like every other use of a connection."""
 
@@ -107,6 +130,21 @@ class Runner(Protocol[S_contra, B_co]):
         self, text: str, timeout: Seconds = None, *, transaction: bool = True
     ) -> Result:
         """Run the statements of a text one after another; chain their results."""
+        ...
+
+    async def execute_batch(
+        self,
+        steps: Sequence[Step],
+        timeout: Seconds = None,
+        *,
+        transaction: bool | None = None,
+    ) -> None:
+        """Run statements together; each step gets its result or its error.
+
+        The first error is raised. In a transaction, an open one or one of their own
+        (`transaction`; `None` for what a connection or a pool does by itself), it
+        undoes all of them; outside, the others run all the same.
+        """
         ...
 
     async def load_rows(

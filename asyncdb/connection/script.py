@@ -12,6 +12,7 @@ from asyncdb.options import TransactionOptions
 
 if TYPE_CHECKING:
     from asyncdb.connection.binding import Binder
+    from asyncdb.connection.exclusive import ExclusiveUse
     from asyncdb.connection.transaction_control import TransactionControl
     from asyncdb.driver import DriverConnection
     from asyncdb.sql import Piece, Statement
@@ -24,6 +25,7 @@ class Script:
 
     Args:
         text: the script.
+        use: the exclusive use of the session.
         binder: prepares its statements.
         control: begins and ends its transaction.
         check: refuses a statement that has no place where the session is.
@@ -34,6 +36,7 @@ class Script:
     def __init__(
         self,
         text: str,
+        use: ExclusiveUse,
         binder: Binder,
         control: TransactionControl,
         check: Callable[[Statement], None],
@@ -41,7 +44,11 @@ class Script:
         transaction: bool,
         limit: float | None,
     ) -> None:
+        if not isinstance(text, str):
+            message = f"executescript() takes a str, not a {type(text).__name__}"
+            raise errors.InterfaceError(message)
         self._text = text
+        self._use = use
         self._binder = binder
         self._control = control
         self._check = check
@@ -50,8 +57,16 @@ class Script:
         self._pieces: list[Piece] = []
         self._at: Piece | None = None  # the statement that is running
 
-    async def run(self, inner: DriverConnection) -> Result:
+    async def run(self, seconds: float | None) -> Result:
         """Run all statements; the results are chained in their order."""
+        try:
+            first: Result = await self._use.run(self._run, self._text, seconds)
+        except errors.Error as error:
+            self._name(error)
+            raise
+        return first
+
+    async def _run(self, inner: DriverConnection) -> Result:
         self._pieces = await self._binder.cut(self._text)
         statements = []
         for piece in self._pieces:
@@ -83,7 +98,7 @@ class Script:
             await self._control.commit(inner)
         return first.following or first
 
-    def name(self, error: errors.Error) -> None:
+    def _name(self, error: errors.Error) -> None:
         """Say in an error which statement it is about."""
         if self._at is None:
             return

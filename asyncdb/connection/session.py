@@ -16,7 +16,7 @@ import contextlib
 import sys
 import warnings
 from collections.abc import Callable, Coroutine, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from asyncdb import errors
 from asyncdb.connection.binding import Binder
@@ -24,6 +24,7 @@ from asyncdb.connection.bulk import Bulk
 from asyncdb.connection.deadline import backstop, shorter, within
 from asyncdb.connection.exclusive import ExclusiveUse
 from asyncdb.connection.script import Script
+from asyncdb.connection.session_batch import SessionBatch
 from asyncdb.connection.session_stream import SessionStream
 from asyncdb.connection.transaction import Transaction
 from asyncdb.connection.transaction_control import TransactionControl
@@ -33,7 +34,7 @@ from asyncdb.values import Decoding
 
 if TYPE_CHECKING:
     from asyncdb.connection.chunks import Rows
-    from asyncdb.connection.runner import Params, Seconds, Text
+    from asyncdb.connection.runner import OpenStream, Params, Seconds, Step, Text
     from asyncdb.dialect import Dialect
     from asyncdb.driver import Driver, DriverConnection, DriverCursor
     from asyncdb.options import ConnectOptions, TransactionOptions
@@ -92,21 +93,20 @@ class Session:
         """Start as what has done nothing yet, for nobody in particular."""
         self._use = ExclusiveUse(self._driver, inner)
         self.blocks = self._use.blocks
-        # A statement ran, or the driver's connection was handed out, that may have left
-        # something in the session for the next borrower to find.
+        # Something may have been left in it for the next borrower to find.
         self.touched = False
-        # What a pool remembers of the loan that this is for.
-        self.lease: Any = None
+        self.lease: Any = None  # what a pool remembers of the loan that this is for
         # Say so when it is forgotten without having been closed or given back.
         self.warns = True
 
-    def belongs_to_a_pool(self) -> None:
+    def belongs_to_a_pool(self, lease: object) -> None:
         """Be what the pool's own verbs use: looked at, and never forgotten."""
         self.touched = self.warns = False
+        self._use.lease = lease  # to be told of doubts, if there is one
 
-    def lend(self, lease: object) -> Session:
+    def lend(self, lease: object) -> Self:
         """Make the session of one loan or hook, over the same one of the driver."""
-        lent = Session.__new__(Session)
+        lent = type(self).__new__(type(self))
         lent.url = self.url
         lent._driver = self._driver
         lent._options = self._options
@@ -117,7 +117,7 @@ class Session:
         lent._control = self._control
         lent._begin_use(self._use.inner)
         lent._binder.forget()
-        lent.lease = lease
+        lent.lease, lent._use.lease = lease, lease and self._use.lease
         return lent
 
     def _check(self, statement: Statement) -> None:
@@ -199,44 +199,53 @@ class Session:
         self, table: str | Sequence[str], columns: Sequence[str], rows: Rows
     ) -> int:
         """Load rows into a table, all or nothing; return their number."""
-
-        async def work(inner: DriverConnection) -> int:
-            return await self._bulk(inner).load(table, columns, rows)
-
-        count: int = await self._use.run(work)
+        count: int = await self._use.run(
+            lambda inner: self._bulk(inner).load(table, columns, rows)
+        )
         return count
 
     async def execute_script(
         self, text: str, timeout: Seconds = None, *, transaction: bool = True
     ) -> Result:
         """Run the statements of a text one after another."""
-        if not isinstance(text, str):
-            message = f"executescript() takes a str, not a {type(text).__name__}"
-            raise errors.InterfaceError(message)
         script = Script(
             text,
+            self._use,
             self._binder,
             self._control,
             self._check,
             transaction=transaction,
             limit=self._limit,
         )
-        try:
-            first: Result = await self._use.run(
-                script.run, text, shorter(timeout, None)
-            )
-        except errors.Error as error:
-            script.name(error)
-            raise
+        first = await script.run(shorter(timeout, None))
         first.decoding = self._decoding
         return first
+
+    async def execute_batch(
+        self,
+        steps: Sequence[Step],
+        timeout: Seconds = None,
+        *,
+        transaction: bool | None = None,
+    ) -> None:
+        """Run statements together; each step gets its result or its error."""
+        batch = SessionBatch(
+            steps,
+            self._use,
+            self._binder,
+            self._control,
+            self._check,
+            transaction=bool(transaction),
+            limit=self._limit,
+        )
+        await batch.run(shorter(timeout, None), self._decoding)
 
     def _bulk(self, inner: DriverConnection) -> Bulk:
         return Bulk(inner, self._binder, self._control, self._check)
 
     async def open_stream(
         self, sql: Text, params: Params, timeout: Seconds = None, *, plain: bool = False
-    ) -> SessionStream:
+    ) -> OpenStream:
         """Run a statement whose rows are read in pieces."""
 
         async def work(inner: DriverConnection) -> DriverCursor:
@@ -249,11 +258,10 @@ class Session:
 
         seconds = shorter(timeout, self._limit)
         cursor: DriverCursor = await self._use.run(work, sql, seconds)
-        patience = self._options.close_timeout
-        stream = SessionStream(
-            self._use, cursor, self._decoding, sql, seconds=seconds, patience=patience
+        use, patience = self._use, self._options.close_timeout
+        stream = use.stream = SessionStream(
+            use, cursor, self._decoding, sql, seconds=seconds, patience=patience
         )
-        self._use.stream = stream
         return stream
 
     # -- transactions ----------------------------------------------------------------
@@ -264,11 +272,6 @@ class Session:
 
     async def begin(self, options: TransactionOptions) -> None:
         """Begin a transaction."""
-        levels = self._binder.dialect.supports_isolation
-        if options.isolation is not None and options.isolation not in levels:
-            known = ", ".join(sorted(levels)) or "none"
-            message = f"isolation {options.isolation!r} is not one of: {known}"
-            raise errors.TransactionError(message)
         await self._use.run(lambda inner: self._control.begin(inner, options))
 
     async def commit(self) -> None:
@@ -322,8 +325,8 @@ class Session:
         return self._use.is_busy
 
     @property
-    def was_lost(self) -> bool:
-        """Whether the line was cut by the other side."""
+    def lost(self) -> Callable[[], BaseException | None] | None:
+        """A reference to the error, if the line was cut by the other side."""
         return self._use.lost
 
     @property

@@ -104,6 +104,11 @@ class Transaction:
         """Whether statements may run in it."""
         return self._state is _State.OPEN
 
+    @property
+    def is_readonly(self) -> bool:
+        """Whether it was opened only for reading."""
+        return self._options.readonly
+
     def failed(self, error: BaseException) -> None:
         """Note that a statement in it failed: only rollback is left."""
         if self._state is _State.OPEN:
@@ -141,7 +146,8 @@ class Transaction:
             message = "a transaction() is for one block; call transaction() again"
             raise TransactionError(message)
         host = self._host
-        if host.blocks or host.has_transaction():
+        name = self._next_name()
+        if name:
             if self._options != TransactionOptions():
                 message = (
                     "isolation, readonly and deferrable belong to the outermost block; "
@@ -150,7 +156,6 @@ class Transaction:
                 raise TransactionError(message)
             if host.blocks and not host.blocks[-1].is_open:
                 raise host.blocks[-1].refusal()
-            name = f"asyncdb_{len(host.blocks)}"
             await host.savepoint(f"SAVEPOINT {name}")
             self._name = name
         else:
@@ -158,6 +163,12 @@ class Transaction:
         host.blocks.append(self)
         self._state = _State.OPEN
         return self
+
+    def _next_name(self) -> str:
+        """Name the savepoint that it would be, "" for a transaction of its own."""
+        host = self._host
+        inside = host.blocks or host.has_transaction()
+        return f"asyncdb_{len(host.blocks)}" if inside else ""
 
     async def __aexit__(
         self,

@@ -35,6 +35,11 @@ class TransactionControl:
 
     async def begin(self, inner: DriverConnection, options: TransactionOptions) -> None:
         """Open a transaction; a failure leaves none open."""
+        levels = inner.dialect.supports_isolation
+        if options.isolation is not None and options.isolation not in levels:
+            known = ", ".join(sorted(levels)) or "none"
+            message = f"isolation {options.isolation!r} is not one of: {known}"
+            raise errors.TransactionError(message)
         try:
             await within(self._limit, inner.begin(options))
         except BaseException:

@@ -14,10 +14,10 @@ from sqlalchemy import Column, Executable, MetaData, Table
 from sqlalchemy.engine.mock import MockConnection
 
 import asyncdb
-from asyncdb.connection import OpenStream, Params, Result, Seconds
+from asyncdb.connection import OpenStream, Params, Result, Seconds, Step
 from asyncdb.contrib._binding import bind, bind_load, bind_many
 from asyncdb.contrib._column_types import Process
-from asyncdb.contrib._compiling import compiler_for, unique_moments
+from asyncdb.contrib._compiling import Ready, compiler_for, unique_moments
 from asyncdb.contrib._old_moments import convert
 from asyncdb.values.rows import tuple_row
 
@@ -157,17 +157,32 @@ class _CoreRunner:
         if ready.unique is not None:
             await ready.unique.check(self._db)
         result = await self._runner.execute(text, bound, timeout, plain=plain)
-        if ready.tells_key:
-            # SQLAlchemy has asked for the key; the user asked for no rows.
-            key = result.rows[0][0] if len(result.rows) == 1 else None
-            result.lastrowid = key if isinstance(key, int) else None
-            result.columns, result.rows = None, []
-        elif result.columns and ready.is_sql:
-            processes = ready.processes(result.columns)
-            if processes is not None:
-                result.rows = _processed(result.columns, processes, result.rows)
-                result.columns = _columns(result.columns, processes)
-        return result
+        return _read(ready, result)
+
+    async def execute_batch(
+        self,
+        steps: Sequence[Step],
+        timeout: Seconds = None,
+        *,
+        transaction: bool | None = None,
+    ) -> None:
+        compiled: list[Ready | None] = []
+        sent = []
+        for step in steps:
+            text, params, ready = step.sql, step.params, None
+            if isinstance(text, Executable):
+                ready, text, params = bind(self.dialect, text, params)
+                if ready.unique is not None:
+                    await ready.unique.check(self._db)
+            compiled.append(ready)
+            sent.append(Step(text, params, plain=step.plain))
+        try:
+            await self._runner.execute_batch(sent, timeout, transaction=transaction)
+        finally:
+            for step, done, ready in zip(steps, sent, compiled, strict=True):
+                step.error, step.result = done.error, done.result
+                if ready is not None and step.result is not None:
+                    step.result = _read(ready, step.result)
 
     async def execute_many(
         self,
@@ -215,6 +230,21 @@ class _CoreRunner:
         async with self._runner.transaction(options) as db:
             own = isinstance(db, asyncdb.Executor)  # a pool's block has a connection
             yield Core(db if own else self._db)
+
+
+def _read(ready: Ready, result: Result) -> Result:
+    """Give a result the form that the statement says."""
+    if ready.tells_key:
+        # SQLAlchemy has asked for the key; the user asked for no rows.
+        key = result.rows[0][0] if len(result.rows) == 1 else None
+        result.lastrowid = key if isinstance(key, int) else None
+        result.columns, result.rows = None, []
+    elif result.columns and ready.is_sql:
+        processes = ready.processes(result.columns)
+        if processes is not None:
+            result.rows = _processed(result.columns, processes, result.rows)
+            result.columns = _columns(result.columns, processes)
+    return result
 
 
 class _CoreStream:

@@ -9,20 +9,27 @@ from asyncdb.options.declared import (
     Isolation,
     PoolOptions,
     ServerOptions,
+    TargetSessionAttrs,
     TLSMode,
     TransactionOptions,
 )
 from asyncdb.options.notices import Notice, NoticeListener
+from asyncdb.options.observers import Event, Observer, StatementEvent, TransactionEvent
 
 __all__ = [
     "ConnectOptions",
     "Converters",
+    "Event",
     "Hook",
     "Isolation",
     "Notice",
     "NoticeListener",
+    "Observer",
     "PoolOptions",
     "ServerOptions",
+    "StatementEvent",
     "TLSMode",
+    "TargetSessionAttrs",
+    "TransactionEvent",
     "TransactionOptions",
 ]

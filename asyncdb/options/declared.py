@@ -7,7 +7,7 @@ under the same name. A driver says which options it takes by naming its own subc
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from inspect import iscoroutinefunction
 from typing import Any, ClassVar, Literal, TypeAlias
@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Literal, TypeAlias
 from asyncdb.errors import URLError
 from asyncdb.options.foreign import GENERAL, SERVERS, ForeignNames
 from asyncdb.options.notices import NoticeListener
+from asyncdb.options.observers import Observer, check_observers
 from asyncdb.options.zones import read_zone
 
 Isolation = Literal[
@@ -25,6 +26,10 @@ Converters: TypeAlias = Mapping[type, tuple[Callable[[Any], Any], Callable[[Any]
 # What an application does with a connection before or after anybody has it.
 Hook: TypeAlias = Callable[[Any], Awaitable[object]]
 TLSMode = Literal["disable", "prefer", "require", "verify-ca", "verify-full"]
+# libpq's words, and libpq's meaning of them.
+TargetSessionAttrs = Literal[
+    "any", "read-write", "read-only", "primary", "standby", "prefer-standby"
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,11 +37,18 @@ class ConnectOptions:
     """What every driver understands.
 
     Args:
-        connect_timeout: seconds for one host to answer, from the first packet to the
-            end of the session's set-up.
+        connect_timeout: seconds for all of connecting, from the first look for the
+            host's name to the end of the session's set-up. Of several hosts, or
+            addresses of a name, each has a share of it, the first ones a third at most.
         close_timeout: seconds a polite goodbye may take before the line is cut.
         statement_timeout: seconds a statement may run; `None` for no limit.
         lock_timeout: seconds to wait for a lock; `None` leaves the server's own.
+        target_session_attrs: which of several servers will do, in libpq's words:
+            `"any"`, `"read-write"` and `"read-only"` (what a transaction can do there),
+            `"primary"` and `"standby"` (what the server is), and `"prefer-standby"`,
+            which takes another one where no host is a standby.
+        load_balance_hosts: `"random"` tries the hosts, and the addresses of each, in an
+            order by chance; `"disable"` in the order that they stand in.
         converters: values of your own types: `{Point: (encode, decode)}`. `encode`
             makes of a parameter one of the portable set, `decode` is called by `into=`
             where an annotation says `Point`. What the parameter of `decode` is
@@ -49,6 +61,13 @@ class ConnectOptions:
             beside its answers; without it they go to the logger `asyncdb.server`. What
             it raises is logged. On MySQL and MariaDB a statement that left warnings
             costs a round trip then, to ask for them.
+        observers: objects that hear of what takes time, each with any of the methods
+            `connect`, `acquire`, `statement`, `transaction`: for traces, metrics and
+            logs. Without one nothing is paid for them. See
+            docs/how-to/observability.md.
+        slow_statement_log: seconds that a statement may take before it is logged as a
+            WARNING of the logger `asyncdb`, with its place in the caller's code; `None`
+            for never.
 
     Attributes:
         foreign: what a URL may call the options as well, and what it means by that.
@@ -59,17 +78,22 @@ class ConnectOptions:
     close_timeout: float = 5.0
     statement_timeout: float | None = None
     lock_timeout: float | None = 5.0
+    target_session_attrs: TargetSessionAttrs = "any"
+    load_balance_hosts: Literal["disable", "random"] = "disable"
     converters: Converters = field(default_factory=dict, repr=False)
     on_connect: Hook | None = field(default=None, repr=False)
     on_notice: NoticeListener | None = field(default=None, repr=False)
+    observers: Sequence[Observer] = field(default=(), repr=False)
+    slow_statement_log: float | None = None
 
     def __post_init__(self) -> None:
         """Look at what is called before a connection is open that would have to close.
 
         Raises:
-            TypeError: the converters are not types with a pair of functions each, or
-                `on_notice` is async.
+            TypeError: the converters are not types with a pair of functions each,
+                `on_notice` is async, or an observer is none.
         """
+        check_observers(self.observers)
         if iscoroutinefunction(self.on_notice):
             message = "on_notice is called, not awaited: it takes a plain function"
             raise TypeError(message)

@@ -7,10 +7,12 @@ are not here, to be given in the URL or as `**{"name": value}`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, TypedDict
 
-from asyncdb.options.declared import Converters, Hook, TLSMode
+from asyncdb.options.declared import Converters, Hook, TargetSessionAttrs, TLSMode
 from asyncdb.options.notices import NoticeListener
+from asyncdb.options.observers import Observer
 from asyncdb.options.settings import Settings
 
 
@@ -18,8 +20,9 @@ class ConnectKeywords(TypedDict, total=False):
     """What `connect()` takes, on one database or another."""
 
     connect_timeout: float
-    """Seconds for one host to answer, from the first packet to the end of the session's
-    set-up."""
+    """Seconds for all of connecting, from the first look for the host's name to the end
+    of the session's set-up. Of several hosts, or addresses of a name, each has a share
+    of it, the first ones a third at most."""
 
     close_timeout: float
     """Seconds a polite goodbye may take before the line is cut."""
@@ -29,6 +32,16 @@ class ConnectKeywords(TypedDict, total=False):
 
     lock_timeout: float | None
     """Seconds to wait for a lock; `None` leaves the server's own."""
+
+    target_session_attrs: TargetSessionAttrs
+    """Which of several servers will do, in libpq's words: `"any"`, `"read-write"` and
+    `"read-only"` (what a transaction can do there), `"primary"` and `"standby"` (what
+    the server is), and `"prefer-standby"`, which takes another one where no host is a
+    standby."""
+
+    load_balance_hosts: Literal["disable", "random"]
+    """`"random"` tries the hosts, and the addresses of each, in an order by chance;
+    `"disable"` in the order that they stand in."""
 
     converters: Converters
     """Values of your own types: `{Point: (encode, decode)}`. `encode` makes of a
@@ -47,6 +60,15 @@ class ConnectKeywords(TypedDict, total=False):
     answers; without it they go to the logger `asyncdb.server`. What it raises is
     logged. On MySQL and MariaDB a statement that left warnings costs a round trip then,
     to ask for them."""
+
+    observers: Sequence[Observer]
+    """Objects that hear of what takes time, each with any of the methods `connect`,
+    `acquire`, `statement`, `transaction`: for traces, metrics and logs. Without one
+    nothing is paid for them. See docs/how-to/observability.md."""
+
+    slow_statement_log: float | None
+    """Seconds that a statement may take before it is logged as a WARNING of the logger
+    `asyncdb`, with its place in the caller's code; `None` for never."""
 
     unix_socket: str | None
     """Path of a socket (PostgreSQL: of its folder) instead of a host."""
@@ -80,8 +102,8 @@ class ConnectKeywords(TypedDict, total=False):
     like it, so that no session is ours: it gets no settings but those that PgBouncer
     tracks, it is never reset, LISTEN is refused, and statements are kept prepared only
     where `max_prepared_statements` allows it. `False`: there is none, or one in session
-    mode. `None`: it is recognised, and one that does not tell its mode is taken to be
-    in transaction mode."""
+    mode. `None`: asyncpg's driver recognises it (one that does not tell its mode is
+    taken to be in transaction mode), psycopg's takes it for `False`."""
 
     settings: Settings
     """The server's own settings for the session, such as `{"search_path": "app"}`: what

@@ -9,7 +9,7 @@ from asyncdb.pool.loans import PoolStream, PoolTransaction
 
 if TYPE_CHECKING:
     from asyncdb.connection.chunks import Rows
-    from asyncdb.connection.runner import Params, Seconds, Text
+    from asyncdb.connection.runner import Params, Seconds, Step, Text
     from asyncdb.dialect import Dialect
     from asyncdb.driver import Result
     from asyncdb.options import TransactionOptions
@@ -75,6 +75,22 @@ class PoolRunner:
         try:
             return await lease.session.execute_script(
                 text, timeout, transaction=transaction
+            )
+        finally:
+            self._checkout.put(lease)
+
+    async def execute_batch(
+        self,
+        steps: Sequence[Step],
+        timeout: Seconds = None,
+        *,
+        transaction: bool | None = None,
+    ) -> None:
+        """Run statements together, in one transaction unless told otherwise."""
+        lease = self._checkout.take() or await self._checkout.wait()
+        try:
+            await lease.session.execute_batch(
+                steps, timeout, transaction=transaction is not False
             )
         finally:
             self._checkout.put(lease)

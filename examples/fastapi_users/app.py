@@ -1,6 +1,6 @@
 """The application: `uvicorn examples.fastapi_users.app:app`."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -8,6 +8,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse
 
+from asyncdb import Observer
 from asyncdb.contrib.fastapi import ERROR_RESPONSES, readiness, register_asyncdb
 from asyncdb.contrib.users import DuplicateUser, StaleUser, UserNotFound
 from examples.fastapi_users import schema
@@ -19,7 +20,9 @@ from examples.fastapi_users.settings import Settings
 PAGE = Path(__file__).with_name("page.html").read_text(encoding="utf-8")
 
 
-def create_app(settings: Settings | None = None) -> FastAPI:
+def create_app(
+    settings: Settings | None = None, observers: Sequence[Observer] = ()
+) -> FastAPI:
     """Return the service; from the environment's settings where none are given."""
     settings = settings or Settings.from_environment()
 
@@ -40,6 +43,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         settings.database_url,
         errors={UserNotFound: 404, DuplicateUser: 409, StaleUser: 409},
         readiness_path=None,  # it is /health here, and documented
+        observers=observers,
     )
     app.include_router(router)
 

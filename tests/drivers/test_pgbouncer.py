@@ -13,9 +13,8 @@ import pytest
 
 import asyncdb
 from asyncdb.contrib.postgresql import Notification, listen, notify
-from asyncdb.dialects import pgbouncer
-from asyncdb.dialects.pgbouncer import CAREFUL, DIRECT, Memory, Pooling
-from asyncdb.dialects.postgresql import PostgreSQLOptions
+from asyncdb.dialects.postgresql import PostgreSQLOptions, pgbouncer
+from asyncdb.dialects.postgresql.pgbouncer import CAREFUL, DIRECT, Memory, Pooling
 from tests.plugins.databases import engines
 from tests.plugins.pgbouncers import MakePgBouncer, PgBouncer
 

@@ -12,7 +12,7 @@ import pytest_asyncio
 
 import asyncdb
 from asyncdb.testing.fake import faults
-from tests.plugins.databases import ENGINES_AND_FAKE, engines
+from tests.plugins.databases import ENGINES_AND_FAKE, PSYCOPG, engines
 from tests.plugins.slow import Slow
 
 LIMIT = 0.2
@@ -35,6 +35,13 @@ async def _cursor(db: asyncdb.Connection, sql: str) -> None:
     await db.cursor().execute(sql, timeout=LIMIT)
 
 
+async def _batch(db: asyncdb.Connection, sql: str) -> None:
+    async with db.batch(timeout=LIMIT) as batch:
+        batch.execute("SELECT 1")
+        batch.execute(sql)
+        batch.execute("SELECT 2")
+
+
 VERBS: dict[str, Callable[[asyncdb.Connection, str], Awaitable[Any]]] = {
     "execute": lambda db, sql: db.execute(sql, timeout=LIMIT),
     "fetchone": lambda db, sql: db.fetchone(sql, timeout=LIMIT),
@@ -43,6 +50,7 @@ VERBS: dict[str, Callable[[asyncdb.Connection, str], Awaitable[Any]]] = {
     "fetchval": lambda db, sql: db.fetchval(sql, timeout=LIMIT),
     "stream": _stream,
     "cursor": _cursor,
+    "batch": _batch,
 }
 
 
@@ -151,7 +159,7 @@ async def test_in_a_block(
     assert 0 == await observer.fetchval(f"SELECT count(*) FROM {table}")
 
 
-@engines(*ENGINES_AND_FAKE)
+@engines(*ENGINES_AND_FAKE, *PSYCOPG)
 async def test_in_time(db: asyncdb.Connection) -> None:
     """What is done in time is not touched by a timeout."""
     assert 1 == await db.fetchval("SELECT 1", timeout=5)

@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterator
+from types import CodeType
 from typing import Any
 
 import pytest
@@ -45,12 +46,46 @@ async def do_transaction(db: asyncdb.Connection) -> None:
         await db.execute("SELECT 1")
 
 
+async def do_batch(
+    db: asyncdb.Executor, count: int = 3, *, transaction: bool | None = None
+) -> None:
+    """Several statements together."""
+    async with db.batch(transaction=transaction) as batch:
+        for number in range(count):
+            batch.fetchval("SELECT CAST(? AS CHAR(3)) AS a", [str(number)])
+
+
+@pytest.mark.parametrize(
+    "engine", [name for name in [*SERVERS, *SECOND_DRIVERS] if name != "postgresql"]
+)
+async def test_round_trips_of_a_batch(
+    request: pytest.FixtureRequest, engine: str
+) -> None:
+    """Any number of statements is one round trip, on whose wire they can be sent so.
+
+    A transaction of them is one more: COMMIT, which goes when all is known to be well;
+    on MySQL two, for autocommit was off so that nothing is committed behind a deadlock.
+    """
+    postgresql = engine.startswith("postgresql")
+    counter = Counter()
+    async with (
+        Proxy(engine_url(request, engine), counter) as proxy,
+        asyncdb.connect(proxy.url, tls="disable") as db,
+    ):
+        if postgresql:  # which prepares the first time
+            await do_batch(db, 1)
+        assert 1 == await trips(counter, lambda: do_batch(db, 3))
+        assert 1 == await trips(counter, lambda: do_batch(db, 50))
+        whole = await trips(counter, lambda: do_batch(db, 50, transaction=True))
+        assert (2 if postgresql else 3) == whole
+
+
 @pytest.mark.parametrize("engine", [*SERVERS, *SECOND_DRIVERS])
 async def test_round_trips(request: pytest.FixtureRequest, engine: str) -> None:
     """Each verb costs the round trips that the protocol needs, and no more."""
     counter = Counter()
     url = engine_url(request, engine)
-    prepares = engine == "postgresql"  # the first time
+    prepares = engine.startswith("postgresql")  # the first time
     async with (
         Proxy(url, counter) as proxy,
         asyncdb.connect(proxy.url, tls="disable") as db,
@@ -113,6 +148,8 @@ async def test_thread_hops(
         (1, lambda: db.fetchone(f"SELECT a FROM {table} WHERE a = ?", [7])),
         (1, lambda: db.fetchall(f"SELECT a FROM {table}")),
         (2, lambda: do_transaction(db)),  # BEGIN goes with the statement
+        (1, lambda: do_batch(db, 50)),
+        (2, lambda: do_batch(db, 50, transaction=True)),
     ):
         hops = 0
         await work()
@@ -168,6 +205,69 @@ async def test_python_calls_of_a_select(no_collection: None) -> None:
     assert len(calls) <= 30, calls
 
 
+class Watching:
+    """Hears of statements and loans."""
+
+    def acquire(self, _: asyncdb.Event) -> None:
+        """Hear of a loan."""
+
+    def statement(self, _: asyncdb.StatementEvent) -> None:
+        """Hear of a statement."""
+
+
+async def code_of_a_select(**options: Any) -> tuple[list[CodeType], int]:
+    """What is called for a point select of a connection and of a pool.
+
+    And how many instructions of Python that takes.
+    """
+    codes: list[CodeType] = []
+    instructions = 0
+
+    def trace(frame: Any, event: str, _: Any) -> Any:
+        nonlocal instructions
+        if event == "call":
+            codes.append(frame.f_code)
+            frame.f_trace_opcodes, frame.f_trace_lines = True, False
+        instructions += event == "opcode"
+        return trace
+
+    async with (
+        asyncdb.connect("fake://", **options) as db,
+        asyncdb.create_pool("fake://", **options) as pool,
+    ):
+        for one in (db, pool):
+            for _ in range(3):  # to be warm
+                await one.fetchone("SELECT ? AS a", [1])
+            before = sys.gettrace()
+            sys.settrace(trace)
+            try:
+                await one.fetchone("SELECT ? AS a", [1])
+            finally:
+                sys.settrace(before)
+    return codes, instructions
+
+
+SEAM = ("observed.py", "watch.py", "statement_log.py", "observers.py")
+
+
+async def test_nobody_pays_for_observers(no_collection: None) -> None:
+    """Without observers no code of theirs runs, and none that runs asks for them."""
+    plain, instructions = await code_of_a_select()
+    again = await code_of_a_select(on_notice=print)  # another option of a function
+    names = {name for code in plain for name in (*code.co_names, *code.co_freevars)}
+
+    assert (plain, instructions) == again
+    assert not [code for code in plain if code.co_filename.endswith(SEAM)]
+    assert not [name for name in names if "observe" in name or "watch" in name]
+    for options in ({"observers": [Watching()]}, {"slow_statement_log": 60}):
+        seen, more = await code_of_a_select(**options)
+        added = [code for code in seen if code.co_filename.endswith(SEAM)]
+
+        assert added  # the count finds what is there
+        assert more > instructions
+        assert set(plain) <= set(seen)
+
+
 @pytest.mark.parametrize("into", [None, tuple, dict])
 async def test_objects_per_row(into: Any, no_collection: None) -> None:
     """A row is a bounded number of objects; their number grows as the rows do."""
@@ -194,7 +294,7 @@ async def test_objects_per_row(into: Any, no_collection: None) -> None:
 LIBRARIES = {
     *("asyncpg", "aiomysql", "pymysql", "asyncmy", "aiosqlite", "sqlite3"),
     *("fastapi", "starlette", "pydantic", "attrs", "attr", "msgspec"),
-    *("sqlalchemy", "alembic", "cryptography", "pytest"),
+    *("sqlalchemy", "alembic", "cryptography", "pytest", "opentelemetry"),
 }
 SLOW = {
     "importlib.metadata": "a third of the time; needed when the first driver is sought",

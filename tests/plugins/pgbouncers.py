@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import signal
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,8 +12,8 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from tests.plugins import binaries
-from tests.plugins.process import Server
+from asyncdb.testing.servers.process import Server
+from tests.plugins.clusters import programs
 
 MakePgBouncer = Callable[..., "PgBouncer"]
 
@@ -34,8 +36,19 @@ class PgBouncer(Server):
     def __init__(self, program: Path, behind: str, settings: dict[str, Any]) -> None:
         self._behind = urlsplit(behind)
         super().__init__(program, {}, settings)
+        self.environment = programs.libraries()
+        self.version = self._release()
         self.user = unquote(self._behind.username or "")
         self.password = unquote(self._behind.password or "")
+
+    def _release(self) -> tuple[int, ...]:
+        command = [str(self.program), "--version"]
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=True, env=self.environment
+        )
+        found = re.search(r"PgBouncer (\d+(?:\.\d+)*)", done.stdout)
+        assert found is not None
+        return tuple(map(int, found[1].split(".")))
 
     @property
     def url(self) -> str:
@@ -57,7 +70,7 @@ class PgBouncer(Server):
         """The command line."""
         return [str(self.program), str(self.folder / "ini")]
 
-    def command_on(self, port: int) -> list[str]:
+    def command_at(self, port: int) -> list[str]:
         """The same; the port stands in the file."""
         own = {
             "listen_addr": self.host,
@@ -84,7 +97,7 @@ class PgBouncer(Server):
 @pytest.fixture
 def make_pgbouncer(postgresql_url: str) -> Iterator[MakePgBouncer]:
     """A function that starts a PgBouncer: `make_pgbouncer(pool_mode="session").url`."""
-    program = binaries.find("pgbouncer")
+    program = programs.find("pgbouncer")
     if program is None:
         pytest.skip("no pgbouncer found; `make test` gets one, or ASYNCDB_PGBOUNCER")
     made: list[PgBouncer] = []

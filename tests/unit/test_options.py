@@ -270,7 +270,14 @@ def test_a_class_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert read_options(ConnectOptions, {"lock_timeout": "3"}, {}).lock_timeout == 3
 
 
-KEYWORDS_ALONE = {"converters", "on_notice", "on_connect", "on_acquire", "on_release"}
+KEYWORDS_ALONE = {
+    "converters",
+    "observers",
+    "on_notice",
+    "on_connect",
+    "on_acquire",
+    "on_release",
+}
 
 
 @pytest.mark.parametrize("kind", [ConnectOptions, ServerOptions])

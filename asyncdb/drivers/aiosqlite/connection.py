@@ -27,29 +27,24 @@ import aiosqlite
 
 from asyncdb.dialect import Dialect, Lexis
 from asyncdb.dialects.sqlite import DIALECT, LEXIS, SQLiteOptions
-from asyncdb.driver import DriverConnection, DriverCursor, Result
+from asyncdb.driver import Command, DriverConnection, DriverCursor, Result, Role
 from asyncdb.drivers.aiosqlite import jobs
+from asyncdb.drivers.aiosqlite.cursor import AiosqliteCursor
+from asyncdb.drivers.aiosqlite.files import Place
 from asyncdb.drivers.aiosqlite.resetting import reset
 from asyncdb.drivers.aiosqlite.threads import CLOSED, Job, Member
 from asyncdb.drivers.aiosqlite.writing import Turn, writes
 from asyncdb.errors import TransactionError
 from asyncdb.options import TransactionOptions
 from asyncdb.sql.statement import Statement
-from asyncdb.values.rows import Row
 
 BUSY_SLICE = 0.02  # seconds
 _SETTLE = 0.4  # seconds a job may take to notice an interrupt
-_BUSY, _BUSY_SNAPSHOT = 5, 517
+_QUERIES = frozenset(["SELECT", "VALUES", "WITH"])
 _BEGIN = ("BEGIN IMMEDIATE",)
 _BEGIN_READING = ("PRAGMA query_only=ON", "BEGIN")
 _DIALECT = replace(DIALECT, server_version=sqlite3.sqlite_version_info)
 _IN_MEMORY = replace(_DIALECT, supports_concurrent_connections=False)
-
-
-def busy(error: sqlite3.Error) -> bool:
-    """Tell whether waiting may help: not for a snapshot that is too old."""
-    code = getattr(error, "sqlite_errorcode", 0)
-    return code & 0xFF == _BUSY and code != _BUSY_SNAPSHOT
 
 
 def _runs_here(loop: asyncio.AbstractEventLoop) -> bool:
@@ -63,8 +58,9 @@ class AiosqliteConnection(DriverConnection):
     """The session."""
 
     def __init__(
-        self, member: Member, options: SQLiteOptions, turn: Turn | None
+        self, member: Member, options: SQLiteOptions, turn: Turn | None, place: Place
     ) -> None:
+        self._place, self.role = place, place.role
         self._native = member.native
         # aiosqlite's own way in costs a coroutine more and cannot be interrupted.
         self._raw: sqlite3.Connection = member.native._conn
@@ -77,8 +73,7 @@ class AiosqliteConnection(DriverConnection):
         self._query_only = False
         self._loop = member.loop
         self._keeps_turn = False  # the turn is kept until the transaction ends
-        # What begins the transaction, and goes with its first statement.
-        self._opening: tuple[str, ...] = ()
+        self._opening: tuple[str, ...] = ()  # BEGIN, to go with the first statement
 
     # -- facts ---------------------------------------------------------------------
 
@@ -108,6 +103,11 @@ class AiosqliteConnection(DriverConnection):
         """Return the same."""
         return LEXIS
 
+    async def read_role(self) -> Role:
+        """Look whether the file can be written to now."""
+        role: Role = await self.hop(self._place.read_role)
+        return role
+
     # -- statements ----------------------------------------------------------------
 
     async def execute(self, statement: Statement, args: Sequence[Any]) -> Result:
@@ -129,6 +129,39 @@ class AiosqliteConnection(DriverConnection):
         run = self._with_begin if self._opening else self._in_turn
         count: int = await run(jobs.run_many, statement, rows)
         return count
+
+    async def execute_batch(
+        self,
+        commands: Sequence[Command],
+        outcomes: list[Result | Exception],
+        *,
+        begin: bool,
+    ) -> bool:
+        """Run statements in one hop, and in another one behind each failure."""
+        reads = not any(writes(one.statement) for one in commands)
+        if begin:
+            alone = reads and _QUERIES.issuperset(
+                one.statement.verb for one in commands
+            )
+            await self.begin(TransactionOptions(readonly=alone))
+        inside, tried = self.in_transaction(), -1
+        while len(outcomes) < len(commands):
+            run = self._patiently if reads else self._in_turn
+            run = self._with_begin if self._opening else run
+            try:
+                await run(jobs.run_batch, commands, outcomes)
+            except Exception as error:  # noqa: BLE001  # the next statement's
+                if (
+                    isinstance(error, sqlite3.Error)
+                    and jobs.busy(error)
+                    and tried != len(outcomes)
+                ):
+                    tried = len(outcomes)  # its patience begins now
+                    continue
+                outcomes.append(error)
+                if inside or self._closed:
+                    break
+        return True
 
     async def open_cursor(
         self, statement: Statement, args: Sequence[Any]
@@ -154,7 +187,7 @@ class AiosqliteConnection(DriverConnection):
             if not self._closed:
                 await self.hop(jobs.close_all, opened, droppable=False)
             raise
-        return AiosqliteCursor(self, opened[0])
+        return AiosqliteCursor(self.hop, self.is_closed, opened[0])
 
     def _runner_for(
         self, statement: Statement
@@ -199,7 +232,7 @@ class AiosqliteConnection(DriverConnection):
                 now = self._loop.time()
                 if deadline is None:
                     deadline = now + (self._options.lock_timeout or 0)
-                if not busy(error) or now >= deadline:
+                if not jobs.busy(error) or now >= deadline:
                     raise
             # SQLite refuses some at once, without its busy handler, which waits.
             await asyncio.sleep(0.002)
@@ -357,29 +390,3 @@ class AiosqliteConnection(DriverConnection):
                 self._raw.interrupt()
             with contextlib.suppress(RuntimeError):  # the loop is gone
                 self._loop.call_later(BUSY_SLICE, self._interrupt_until_closed, closing)
-
-
-class AiosqliteCursor(DriverCursor):
-    """A result read in pieces."""
-
-    def __init__(self, connection: AiosqliteConnection, raw: sqlite3.Cursor) -> None:
-        self._connection = connection
-        self._raw = raw
-        names = tuple(d[0] for d in raw.description or ())
-        self._columns = tuple((name, None) for name in names)
-
-    @property
-    def columns(self) -> tuple[tuple[str, Any], ...]:
-        """Names; SQLite tells no types."""
-        return self._columns
-
-    async def fetch(self, size: int) -> list[Row]:
-        """Return the next rows."""
-        rows: list[Row] = await self._connection.hop(self._raw.fetchmany, size)
-        return rows
-
-    async def close(self) -> None:
-        """Drop the cursor, and with it SQLite's read lock."""
-        if not self._connection.is_closed():
-            # Left open it would hold a lock, whatever became of who closes it.
-            await self._connection.hop(self._raw.close, droppable=False)

@@ -11,14 +11,16 @@ import asyncpg
 
 from asyncdb import errors
 from asyncdb.dialect import Dialect
-from asyncdb.dialects.pgbouncer import Address, Pooling
 from asyncdb.dialects.postgresql import DIALECT, PostgreSQLOptions
+from asyncdb.dialects.postgresql.pgbouncer import Address, Pooling
 from asyncdb.driver import Driver, DriverConnection
 from asyncdb.driver.tls import CLEAR_TEXT, tls_context, tls_mode
 from asyncdb.drivers.asyncpg.connection import AsyncpgConnection
+from asyncdb.drivers.asyncpg.directing import DirectedLoop
 from asyncdb.drivers.asyncpg.leaving import PgNative
 from asyncdb.drivers.asyncpg.notices import Hearing
 from asyncdb.drivers.asyncpg.recognising import open_recognised
+from asyncdb.drivers.asyncpg.roles import role_at_start
 from asyncdb.drivers.asyncpg.rows import PgRow
 from asyncdb.drivers.asyncpg.translation import translate, translate_connecting
 from asyncdb.drivers.asyncpg.watching import WatchedLoop
@@ -43,14 +45,17 @@ class AsyncpgDriver(Driver):
     async def connect(
         self, url: DatabaseURL, options: ConnectOptions
     ) -> DriverConnection:
-        """Open a session whose settings come with the start-up packet.
+        """Open a session whose settings come with the start-up packet."""
+        return await self.connect_to(None, url, options)
 
-        Settings sent so are what `RESET ALL` goes back to.
-        """
+    async def connect_to(
+        self, address: str | None, url: DatabaseURL, options: ConnectOptions
+    ) -> DriverConnection:
+        """Do the same at one address of the host's; `None` for all of them."""
         options = cast("PostgreSQLOptions", options)
         try:
             native, pooling = await open_recognised(
-                lambda pooling: _open(url, options, pooling),
+                lambda pooling: _open(url, options, pooling, address),
                 _address(url, options),
                 options,
             )
@@ -63,19 +68,28 @@ class AsyncpgDriver(Driver):
         try:
             for kind, version in (("json", b""), ("jsonb", b"\x01")):
                 await _speak_json(native, kind, version)
+            role = await role_at_start(native, options, pooling)
         except BaseException:
             native.terminate()
             raise
-        return AsyncpgConnection(native, options, pooling)
+        return AsyncpgConnection(native, options, role, pooling)
 
     def translate(self, error: BaseException) -> errors.Error | None:
         """Return asyncdb's error for asyncpg's."""
         return translate(error)
 
 
-async def _open(url: DatabaseURL, options: PostgreSQLOptions, pooling: Pooling) -> Any:
+async def _open(
+    url: DatabaseURL,
+    options: PostgreSQLOptions,
+    pooling: Pooling,
+    address: str | None,
+) -> Any:
     """Connect and log in, by TLS first where that is wanted."""
     arguments = _arguments(url, options, pooling)
+    loop: Any = asyncio.get_running_loop()
+    if address is not None:
+        loop = arguments["loop"] = DirectedLoop(loop, address)
     # Without a host asyncpg looks one up by itself, which decides about TLS, too.
     host = arguments.get("host") or os.environ.get("PGHOST")
     # A socket cannot be listened to, and asyncpg speaks no TLS over it.
@@ -90,9 +104,9 @@ async def _open(url: DatabaseURL, options: PostgreSQLOptions, pooling: Pooling) 
                 raise
     if options.tls == "disable":  # by hand: then even a password may be read
         return await asyncpg.connect(**arguments, ssl=False)
-    watched = WatchedLoop(asyncio.get_running_loop())
+    watched = arguments["loop"] = WatchedLoop(loop)
     try:
-        return await asyncpg.connect(**arguments, ssl=False, loop=watched)
+        return await asyncpg.connect(**arguments, ssl=False)
     except Exception as error:
         if watched.refused:
             raise errors.AuthenticationFailed(CLEAR_TEXT) from error

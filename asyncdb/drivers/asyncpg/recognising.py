@@ -9,7 +9,8 @@ from typing import Any
 
 from asyncpg import exceptions
 
-from asyncdb.dialects.pgbouncer import (
+from asyncdb.dialects.postgresql import PostgreSQLOptions
+from asyncdb.dialects.postgresql.pgbouncer import (
     CAREFUL,
     MEMORY,
     SAME_NAME,
@@ -22,7 +23,6 @@ from asyncdb.dialects.pgbouncer import (
     presumed,
     reported,
 )
-from asyncdb.dialects.postgresql import PostgreSQLOptions
 
 # Connections after which the careful way is taken, for each answer is another one.
 _ENOUGH = 5

@@ -11,6 +11,7 @@ It needs pytest and pytest-asyncio. The chapters ask the driver's `Dialect` what
 database can do, and never for its name.
 """
 
+from asyncdb.testing.conformance.batching import Batching
 from asyncdb.testing.conformance.bulk import Bulk
 from asyncdb.testing.conformance.chapter import Chapter
 from asyncdb.testing.conformance.connect_options import ConnectOptions
@@ -20,8 +21,10 @@ from asyncdb.testing.conformance.guarding import Guarding
 from asyncdb.testing.conformance.hooks import Hooks
 from asyncdb.testing.conformance.lists import Lists
 from asyncdb.testing.conformance.notices import Notices
+from asyncdb.testing.conformance.observing import Observing
 from asyncdb.testing.conformance.parameters import Parameters
 from asyncdb.testing.conformance.pooling import Pooling
+from asyncdb.testing.conformance.roles import Roles
 from asyncdb.testing.conformance.rows import Rows
 from asyncdb.testing.conformance.same_meaning import SameMeaning
 from asyncdb.testing.conformance.scripts import Scripts
@@ -40,6 +43,7 @@ class Conformance(
     Connecting,
     Statements,
     Scripts,
+    Batching,
     SameMeaning,
     Parameters,
     Lists,
@@ -54,7 +58,9 @@ class Conformance(
     Hooks,
     Session,
     ConnectOptions,
+    Roles,
     Notices,
+    Observing,
     Values,
     Typed,
 ):

@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
-from asyncdb.dialects.mysql.error_numbers import ENDS_TRANSACTION
 from asyncdb.dialects.mysql.facts import lexis_for
 from asyncdb.dialects.mysql.multirow import multi_row
 from asyncdb.dialects.mysql.protocol.answers import Answer
@@ -109,7 +108,7 @@ class Batches:
                 answers = await self._exchange.ask(*batch)
                 errors = [a.error for a in answers if a.error is not None]
                 if errors:
-                    await self._give_up(errors)
+                    await self._transactions.settle(errors)
                     raise self._exchange.wire.server_error(errors[0])
                 if answers[-1].warnings:  # of those before it the server knows no more
                     await self._warnings.ask(statement)
@@ -124,15 +123,6 @@ class Batches:
             else:  # the statements touched no table
                 await self._transactions.restore_autocommit()
         return count
-
-    async def _give_up(self, errors: list[bytes]) -> None:
-        """After a failure in a batch, make the status tell the truth again."""
-        numbers = [int.from_bytes(error[1:3], "little") for error in errors]
-        if ENDS_TRANSACTION.isdisjoint(numbers):
-            await self._exchange.settle(errors[0])
-        else:
-            # What followed in the batch is in another transaction, which nobody opened.
-            await self._transactions.rollback()
 
     def _batches(self, texts: Iterator[str]) -> Iterator[list[bytes]]:
         batch: list[bytes] = []

@@ -15,15 +15,17 @@ from asyncdb.dialects.mysql.protocol.exchange import Exchange
 from asyncdb.dialects.mysql.protocol.library import Line
 from asyncdb.dialects.mysql.protocol.notices import Warnings
 from asyncdb.dialects.mysql.protocol.texts import locate, render
+from asyncdb.dialects.mysql.protocol.together import Together
 from asyncdb.dialects.mysql.protocol.transactions import Transactions
 from asyncdb.dialects.mysql.protocol.wire import INIT_DB, QUERY, RESET, Wire
+from asyncdb.dialects.mysql.roles import read_role, role_columns
 from asyncdb.dialects.mysql.session import (
     SESSION_QUERY,
     MySQLOptions,
     Session,
     setup_statement,
 )
-from asyncdb.driver import DriverConnection, DriverCursor, Result
+from asyncdb.driver import Command, DriverConnection, DriverCursor, Result, Role
 from asyncdb.errors import ConnectionLost
 from asyncdb.options import TransactionOptions
 from asyncdb.sql.statement import Statement
@@ -56,11 +58,14 @@ class MySQLConnection(DriverConnection):
             self._warnings,
             pipeline=options.pipeline,
         )
+        self._together = Together(self._exchange, self._transactions, self._warnings)
         self._options = options
         # MariaDB limits all statements itself, MySQL none but SELECT.
         limited = session.dialect.flavor != "mariadb"
         self._limit = options.statement_timeout if limited else None
         self._server_error = wire.library.error
+        # The user may see the members of a Group Replication, as far as is known.
+        self._sees_members = True
 
     # -- facts ---------------------------------------------------------------------
 
@@ -86,6 +91,23 @@ class MySQLConnection(DriverConnection):
         if not self._exchange.session.sure:
             await self._refresh()
         return self.lexis
+
+    @property
+    def role(self) -> Role | None:
+        """What the server was when the session was opened."""
+        return self._exchange.session.role
+
+    async def read_role(self) -> Role:
+        """Ask what it is now."""
+        columns = role_columns(self.dialect, "global", members=self._sees_members)
+        try:
+            answer = await self._exchange.command(f"SELECT {columns}")
+        except self._server_error:
+            if not self._sees_members:
+                raise
+            self._sees_members = False
+            return await self.read_role()
+        return read_role(server_values(answer))
 
     async def _refresh(self) -> None:
         exchange = self._exchange
@@ -114,6 +136,11 @@ class MySQLConnection(DriverConnection):
             await self._warnings.ask(statement)
         if self._transactions.autocommit_off and not self._wire.in_transaction:
             await self._transactions.restore_autocommit()
+        return await self._read(statement, answer)
+
+    async def _read(self, statement: Statement, answer: Answer) -> Result:
+        """Make results of an answer, chained in their order."""
+        session = self._exchange.session
         found: Result | None = None
         for part in (answer, *reversed(answer.earlier)):
             shape = part.shape
@@ -126,6 +153,19 @@ class MySQLConnection(DriverConnection):
             found = Result(shape.columns, rows, len(rows), None, found)
         assert found is not None  # noqa: S101  # there is one result at least
         return found
+
+    async def execute_batch(
+        self,
+        commands: Sequence[Command],
+        outcomes: list[Result | Exception],
+        *,
+        begin: bool,
+    ) -> bool:
+        """Send statements before the first answer is read."""
+        if not self._options.pipeline or self._limit is not None:
+            return False
+        await self._together.run(commands, outcomes, self._read, begin=begin)
+        return True
 
     async def execute_many(
         self, statement: Statement, rows: Sequence[Sequence[Any]]
@@ -190,7 +230,9 @@ class MySQLConnection(DriverConnection):
             answers = [(await exchange.ask(command))[0] for command in commands]
         if any(answer.error is not None for answer in answers):
             return False
-        exchange.session = Session(server_values(answers[-1]), session.dialect)
+        exchange.session = Session(
+            server_values(answers[-1]), session.dialect, session.role
+        )
         exchange.session.dialect = session.dialect
         self._transactions.autocommit_off = False
         return exchange.session.utc == session.utc

@@ -62,15 +62,21 @@ class Exchange:
 
     # -- one command -----------------------------------------------------------------
 
-    async def ask(self, *payloads: bytes) -> list[Answer]:
+    async def ask(
+        self, *payloads: bytes, answers: list[Answer] | None = None
+    ) -> list[Answer]:
         """Send commands at once and read their answers.
 
         The wire is clean afterwards, or cut.
+
+        Args:
+            payloads: the commands.
+            answers: where the answers go, for who wants those before a failure, too.
         """
         wire, session = self.ready(), self.session
         self._outstanding = True
         utc = session.utc if session.sure else None
-        answers: list[Answer] = []
+        answers = [] if answers is None else answers
         rest = b""
         try:
             wire.send(*payloads)

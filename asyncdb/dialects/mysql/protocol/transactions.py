@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from asyncdb.dialects.mysql.error_numbers import ENDS_TRANSACTION
 from asyncdb.dialects.mysql.protocol.exchange import Exchange
 from asyncdb.errors import TransactionError
 from asyncdb.options import TransactionOptions
+
+AUTOCOMMIT_OFF = "SET autocommit = 0"
 
 
 class Transactions:
@@ -59,11 +64,30 @@ class Transactions:
                 raise
         await self.restore_autocommit()
 
+    def preface(self, *, begin: bool) -> list[str]:
+        """Return what is sent ahead of statements that are sent together.
+
+        Args:
+            begin: they are a transaction of their own; else one is open.
+        """
+        texts = [] if self.autocommit_off else [AUTOCOMMIT_OFF]
+        self.autocommit_off = True
+        return [*texts, "START TRANSACTION"] if begin else texts
+
     async def switch_autocommit_off(self) -> None:
         """Let nothing be committed by itself until the transaction ends."""
         if not self.autocommit_off:
-            await self._exchange.command("SET autocommit = 0")
+            await self._exchange.command(AUTOCOMMIT_OFF)
             self.autocommit_off = True
+
+    async def settle(self, errors: Sequence[bytes]) -> None:
+        """Make the status tell the truth, after failures among what went together."""
+        numbers = {int.from_bytes(error[1:3], "little") for error in errors}
+        if ENDS_TRANSACTION.isdisjoint(numbers):
+            await self._exchange.settle(errors[0])
+        else:
+            # What followed is in another transaction, which nobody opened.
+            await self.rollback()
 
     async def restore_autocommit(self) -> None:
         """Switch autocommit on again, after a transaction has ended."""
