@@ -10,6 +10,7 @@ pytest_plugins = [
     "tests.plugins.clusters",
     "tests.plugins.databases",
     "tests.plugins.copies",
+    "tests.plugins.pgbouncers",
     "tests.plugins.pairs",
     "tests.plugins.proxy",
     "tests.plugins.scale",

@@ -22,7 +22,7 @@ from uuid import UUID
 
 from asyncdb.dialect import Dialect, Lexis
 from asyncdb.dialects.postgresql import DIALECT, PostgreSQLOptions
-from asyncdb.dialects.postgresql.commands import IS_RESET, RESET, begin, not_committed
+from asyncdb.dialects.postgresql.commands import IS_RESET, begin, not_committed, reset
 from asyncdb.dialects.postgresql.roles import AT_START, NOW, reported
 from asyncdb.driver import Command, DriverConnection, DriverCursor, Result, Role
 from asyncdb.drivers.psycopg.arguments import ENCODERS
@@ -94,7 +94,7 @@ class PsycopgConnection(DriverConnection):
             return
         standby = self._running.parameter("in_hot_standby")
         read_only = self._running.parameter("default_transaction_read_only")
-        said = reported(standby, read_only, options)
+        said = reported(standby, read_only, pooled=bool(options.pgbouncer))
         self._role = said or await self._ask_role(AT_START)
 
     async def read_role(self) -> Role:
@@ -187,7 +187,7 @@ class PsycopgConnection(DriverConnection):
         if self._pgbouncer:
             return True
         self._native.forget(self._hearing)
-        return await self._running.tell(RESET) == IS_RESET
+        return await self._running.tell(reset()) == IS_RESET
 
     def is_closed(self) -> bool:
         """Whether the session is over."""
