@@ -1,0 +1,168 @@
+"""What is public, and its pages: a directive for each name, filled by autodoc."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
+
+import asyncdb
+from asyncdb.testing.conformance import Conformance
+
+DOORS = ["asyncdb", "asyncdb.errors", "asyncdb.driver", "asyncdb.driver.values"]
+# Packages all of whose modules are public, but for those that begin with "_" and the
+# chapters of the kit, which stand on the kit's page.
+ROOMS = ["asyncdb.contrib", "asyncdb.testing"]
+KIT = "asyncdb.testing.conformance"
+
+
+def modules() -> list[str]:
+    """Every module that users import."""
+    found = list(DOORS)
+    for room in ROOMS:
+        found += [room] if names(room) else []
+        package = importlib.import_module(room)
+        found += [
+            one.name
+            for one in pkgutil.walk_packages(package.__path__, f"{room}.")
+            if "._" not in one.name and not one.name.startswith(f"{KIT}.")
+        ]
+    return found
+
+
+def names(module: str) -> list[str]:
+    """Every public name of a module: its `__all__`, or what it defines itself."""
+    here = importlib.import_module(module)
+    offered = getattr(here, "__all__", None)
+    if offered is None:
+        offered = [name for name in defined(here) if not name.startswith("_")]
+    return sorted(offered)
+
+
+def defined(module: ModuleType) -> Iterator[str]:
+    """The names that a module's text makes, imports apart."""
+    for node in ast.parse(inspect.getsource(module)).body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node.name
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            yield node.target.id
+        elif isinstance(node, ast.Assign):
+            yield from (one.id for one in node.targets if isinstance(one, ast.Name))
+
+
+def home(module: str, name: str) -> str:
+    """The full name under which a name is documented: users' own, where it has one."""
+    thing = getattr(importlib.import_module(module), name)
+    if inspect.ismodule(thing):
+        return thing.__name__
+    own = getattr(thing, "__qualname__", "")
+    where = thing.__module__ if own == name else module
+    return f"{where if where in modules() else module}.{name}"
+
+
+@functools.cache
+def entries() -> set[str]:
+    """Every name that the site must have."""
+    return {home(module, name) for module in modules() for name in names(module)}
+
+
+def pages() -> dict[str, str]:
+    """The text of each page, by its name."""
+    own = [name for name in asyncdb.__all__ if name not in names("asyncdb.errors")]
+    kinds = [name for name in own if inspect.isclass(getattr(asyncdb, name))]
+    rest = [name for name in own if name not in kinds and name != "errors"]
+    found = {f"asyncdb.{name}": kind(name) for name in kinds}
+    found["asyncdb"] = (
+        f"{title('asyncdb')}\n.. automodule:: asyncdb\n   :no-index:\n\n"
+        + "".join(directive("asyncdb", name) for name in rest)
+        + "Errors are in :doc:`asyncdb.errors`. Each class has a page:\n\n"
+        + toctree([f"asyncdb.{name}" for name in kinds])
+    )
+    for module in modules()[1:]:
+        found[module] = page(module)
+    found["index"] = (
+        f"{title('API')}\nEvery public name, from its docstring. What is not here is "
+        f"asyncdb's own, and may change with any version.\n\n{toctree(modules())}"
+    )
+    return found
+
+
+def kind(name: str) -> str:
+    """A page for one class of the front door."""
+    thing = getattr(asyncdb, name)
+    text = title(name) + directive("asyncdb", name)
+    for base in thing.__mro__[1:]:
+        if base.__name__ not in asyncdb.__all__ or issubclass(thing, Exception):
+            continue
+        members = [
+            f":py:obj:`{one} <asyncdb.{base.__name__}.{one}>`"
+            for one in vars(base)
+            if not one.startswith("_") and one not in vars(thing)
+        ]
+        text += f"It also has what {base.__name__} has: {', '.join(members)}.\n\n"
+    return text
+
+
+def page(module: str) -> str:
+    """A page for one module."""
+    text = f"{title(module)}\n.. automodule:: {module}\n   :no-index:\n\n"
+    elsewhere = []
+    for name in names(module):
+        full = home(module, name)
+        where = full.rpartition(".")[0]
+        if inspect.ismodule(getattr(importlib.import_module(module), name)):
+            elsewhere.append(f":doc:`{full}`")
+        elif where in (module, "asyncdb") and (
+            module == "asyncdb.errors" or where == module
+        ):
+            text += directive(where, name)
+        else:
+            elsewhere.append(f":py:obj:`{full}`")
+    if elsewhere:
+        text += f"Also offered here: {', '.join(elsewhere)}.\n\n"
+    if module == KIT:
+        text += f"Its chapters, and what each promises:\n\n{chapters()}"
+    return text
+
+
+def chapters() -> str:
+    """What the conformance kit promises, chapter by chapter."""
+    text = ""
+    for chapter in Conformance.__bases__:
+        text += f"{title(chapter.__name__, '-')}\n"
+        for name, test in vars(chapter).items():
+            if name.startswith("test_"):
+                said = " ".join((inspect.getdoc(test) or "").split("\n\n")[0].split())
+                text += f"* ``{name}``: {said}\n"
+        text += "\n"
+    return text
+
+
+def directive(module: str, name: str) -> str:
+    """What makes autodoc write about one name."""
+    thing: Any = getattr(importlib.import_module(module), name)
+    if inspect.isclass(thing):
+        what, options = "class", "   :members:\n   :show-inheritance:\n"
+        if issubclass(thing, Exception):
+            what = "exception"
+    elif inspect.isroutine(thing):
+        what, options = "function", ""
+    else:
+        what, options = "data", "   :no-value:\n"
+    return f".. auto{what}:: {module}.{name}\n{options}\n"
+
+
+def title(text: str, line: str = "=") -> str:
+    """A heading."""
+    return f"{text}\n{line * len(text)}\n\n"
+
+
+def toctree(targets: list[str]) -> str:
+    """A list of pages, which the navigation shows too."""
+    lines = "".join(f"   {target}\n" for target in targets)
+    return f".. toctree::\n   :maxdepth: 1\n\n{lines}\n"
