@@ -6,33 +6,36 @@ import ast
 import functools
 import importlib
 import inspect
+import logging
 import pkgutil
+import re
+import sys
 from collections.abc import Iterator
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 import asyncdb
 from asyncdb.testing.conformance import Conformance
 
 DOORS = ["asyncdb", "asyncdb.errors", "asyncdb.driver", "asyncdb.driver.values"]
-# Packages all of whose modules are public, but for those that begin with "_" and the
-# chapters of the kit, which stand on the kit's page.
+# Rooms whose modules are public, but for those that begin with "_" and the inner ones.
+# A package in them is one module: what it offers, it imports.
 ROOMS = ["asyncdb.contrib", "asyncdb.testing"]
+INNER = {f"asyncdb.testing.{name}" for name in ("any_loop", "lending")}
+NO_OFFER = (TypeVar, logging.Logger)
 KIT = "asyncdb.testing.conformance"
 
 
+@functools.cache
 def modules() -> list[str]:
     """Every module that users import."""
     found = list(DOORS)
     for room in ROOMS:
         found += [room] if names(room) else []
         package = importlib.import_module(room)
-        found += [
-            one.name
-            for one in pkgutil.walk_packages(package.__path__, f"{room}.")
-            if "._" not in one.name and not one.name.startswith(f"{KIT}.")
-        ]
-    return found
+        inside = pkgutil.iter_modules(package.__path__, f"{room}.")
+        found += [one.name for one in inside if "._" not in one.name]
+    return [module for module in found if module not in INNER]
 
 
 def names(module: str) -> list[str]:
@@ -41,7 +44,7 @@ def names(module: str) -> list[str]:
     offered = getattr(here, "__all__", None)
     if offered is None:
         offered = [name for name in defined(here) if not name.startswith("_")]
-    return sorted(offered)
+    return sorted(n for n in offered if not isinstance(getattr(here, n), NO_OFFER))
 
 
 def defined(module: ModuleType) -> Iterator[str]:
@@ -62,13 +65,43 @@ def home(module: str, name: str) -> str:
         return thing.__name__
     own = getattr(thing, "__qualname__", "")
     where = thing.__module__ if own == name else module
+    if getattr(asyncdb, name, None) is thing:
+        where = "asyncdb"
     return f"{where if where in modules() else module}.{name}"
+
+
+def thing(full: str) -> tuple[Any, str]:
+    """What has a name, and the last part of that."""
+    module, _, name = full.rpartition(".")
+    return getattr(importlib.import_module(module), name), name
+
+
+def comment(thing: Any, name: str) -> str:
+    """What stands above the line that makes a constant or a type's other name."""
+    for module in [
+        one for key, one in sys.modules.items() if key.startswith("asyncdb")
+    ]:
+        if getattr(module, name, None) is thing and name in defined(module):
+            lines = inspect.getsource(module).splitlines()
+            made = re.compile(rf"{name}\b.*=")
+            at = next(n for n, line in enumerate(lines) if made.match(line))
+            above = []
+            while lines[at - 1].startswith("#"):
+                at -= 1
+                above.insert(0, lines[at].lstrip("#: "))
+            return "\n".join(above)
+    return ""
 
 
 @functools.cache
 def entries() -> set[str]:
     """Every name that the site must have."""
-    return {home(module, name) for module in modules() for name in names(module)}
+    found = [(module, name) for module in modules() for name in names(module)]
+    return {
+        home(module, name)
+        for module, name in found
+        if not inspect.ismodule(getattr(importlib.import_module(module), name))
+    }
 
 
 def pages() -> dict[str, str]:
@@ -116,10 +149,9 @@ def page(module: str) -> str:
         full = home(module, name)
         where = full.rpartition(".")[0]
         if inspect.ismodule(getattr(importlib.import_module(module), name)):
-            elsewhere.append(f":doc:`{full}`")
-        elif where in (module, "asyncdb") and (
-            module == "asyncdb.errors" or where == module
-        ):
+            known = full in modules()
+            elsewhere.append(f":doc:`{full}`" if known else f"the module ``{full}``")
+        elif where == module or (where, module) == ("asyncdb", "asyncdb.errors"):
             text += directive(where, name)
         else:
             elsewhere.append(f":py:obj:`{full}`")

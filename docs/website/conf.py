@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 import sys
 from pathlib import Path
@@ -26,11 +25,12 @@ extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 nitpicky = True
 # Names of others have no page here; of ours every one that a signature shows must have,
 # but for these, whose name says enough.
-INNER = "Acquiring Annotated Expand ForeignNames Host Literal Runner Template TupleRow get_pool"
+INNER = "Acquiring Annotated Expand ForeignNames Host Literal Runner Template TupleRow"
 nitpick_ignore_regex = [
     ("py:.*", r"(?!asyncdb\.).*"),
     ("py:.*", r".*\.(T|[A-Z]\w*T|[A-Z]\w*_(co|contra))"),  # variables of types
-    ("py:.*", rf".*\.({INNER.replace(' ', '|')})"),
+    ("py:.*", r".*\.get_\w+"),  # in FastAPI's annotations
+    ("py:.*", rf".*\._?({INNER.replace(' ', '|')})"),
     ("py:.*", rf"{re.escape(api.KIT)}\..*"),
     ("py:obj", ".*"),  # a word in backticks need not be a name
 ]
@@ -53,7 +53,7 @@ html_static_path = ["static"]
 html_css_files = ["site.css"]
 html_copy_source = False
 html_show_sphinx = False
-highlight_language = "default" # Python, where it is
+highlight_language = "default"  # Python, where it is
 
 CODE = re.compile(r"(?<!`)`(?P<code>[^`]+)`(?P<more>\w)?(?!`)")
 NAME = re.compile(r"(?P<name>[A-Za-z_][\w.]*)(?:\(\))?")
@@ -62,14 +62,15 @@ logger = logging.getLogger(__name__)
 
 
 def mark(
-    app: Sphinx, what: str, name: str, thing: Any, options: Any, lines: list[str]
+    _app: Sphinx, what: str, name: str, thing: Any, _options: Any, lines: list[str]
 ) -> None:
     """Make of a docstring what Sphinx understands: of code, names and pages.
 
     What stands in single backticks is code, and a link where it names one of ours.
     """
-    if what == "data" and inspect.getdoc(thing) == "\n".join(lines).strip():
-        lines.clear()  # that of its type
+    if what == "data":
+        said = api.comment(thing, name.rpartition(".")[2])
+        lines[:] = said.split("\n")  # it may have its type's docstring
     text = CODE.sub(as_code, "\n".join(lines))
     lines[:] = PAGE.sub(r":doc:`/\g<page>`", text).split("\n")
     if what in {"attribute", "data", "property"}:
@@ -104,12 +105,16 @@ def find_missing(app: Sphinx, error: Exception | None) -> None:
     """Warn, and so fail, where a public name has no entry."""
     if error is None:
         made = app.env.domains.python_domain.objects
-        for name in sorted(api.entries() - made.keys() - {*api.modules()}):
+        for name in sorted(api.entries() - made.keys()):
             logger.warning("no API entry for %s", name)
+        for name, place in made.items():
+            if place.objtype == "data" and not api.comment(*api.thing(name)):
+                logger.warning("no comment above %s", name)
 
 
-def setup(app: Sphinx) -> None:
+def setup(app: Sphinx) -> dict[str, bool]:
     """Add what is ours."""
     app.connect("autodoc-process-docstring", mark, priority=400)  # before Napoleon
     app.connect("missing-reference", find_home)
     app.connect("build-finished", find_missing)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -27,15 +27,10 @@ LANGUAGES = {".py": "python", ".sql": "sql", ".html": "html", ".ini": "ini"}
 def write(target: Path) -> None:
     """Write the source of the site; a file that has not changed keeps its time."""
     found: dict[str, bytes] = {}
-    for path in sorted(DOCS.rglob("*")):
+    for path in ours():
         name = path.relative_to(DOCS).as_posix()
-        if path.is_relative_to(OURS) or path.suffix not in {".md", ".svg", ".png"}:
-            continue
-        if path.suffix == ".md":
-            text = linked(path.read_text(), path, name, found)
-            found[name] = (text + (navigation(text) if name == "index.md" else "")).encode()
-        else:
-            found[name] = path.read_bytes()
+        text = linked(path.read_text(), path, name, found)
+        found[name] = (text + (navigation(text) if name == "index.md" else "")).encode()
     found[f"{DECISIONS}/index.rst"] = (
         f"{api.title('Decisions')}One page each: context, choice, price.\n\n"
         ".. toctree::\n   :glob:\n   :maxdepth: 1\n\n   0*\n"
@@ -50,6 +45,11 @@ def write(target: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists() or path.read_bytes() != content:
             path.write_bytes(content)
+
+
+def ours() -> list[Path]:
+    """The pages of docs/."""
+    return sorted(path for path in DOCS.rglob("*.md") if OURS not in path.parents)
 
 
 def prose(text: str, change: Callable[[str], str]) -> str:
@@ -72,7 +72,7 @@ def linked(text: str, path: Path, name: str, found: dict[str, bytes]) -> str:
         goal = (path.parent / match["target"]).resolve()
         if goal == DOCS / DECISIONS:
             made = f"{DECISIONS}/index.rst"
-        elif goal.suffix in {".md", ".svg", ".png"} and goal.is_relative_to(DOCS):
+        elif goal.suffix == ".md" and goal.is_relative_to(DOCS):
             made = goal.relative_to(DOCS).as_posix()
         elif goal.exists():
             made = show(goal, found)
@@ -87,7 +87,7 @@ def show(path: Path, found: dict[str, bytes]) -> str:
     """Make a page of a file of the repository, and return its name."""
     place = path.relative_to(ROOT).as_posix()
     name = f"files/{place}"
-    if path.suffix == ".svg":
+    if path.suffix in {".svg", ".png"}:
         found[name] = path.read_bytes()
         return name
     name = name if path.suffix == ".md" else f"{name}.md"
@@ -135,5 +135,3 @@ def tables(index: str) -> Iterator[tuple[str, list[str]]]:
         elif caption:
             yield caption, list(dict.fromkeys(targets))
             caption = ""
-
-
