@@ -85,6 +85,14 @@ def as_code(match: re.Match[str]) -> str:
     return f"{made}\\ {more}" if more else made
 
 
+def hide_inner(
+    _app: Sphinx, what: str, _name: str, thing: Any, *_more: Any
+) -> tuple[str, str | None] | None:
+    """Show no constructor where its arguments are not explained: it is for us."""
+    inner = what == "class" and "Args:" not in (thing.__doc__ or "")
+    return ("", None) if inner else None
+
+
 def find_home(
     app: Sphinx, env: Any, node: nodes.Element, content: nodes.Element
 ) -> nodes.Element | None:
@@ -115,6 +123,7 @@ def find_missing(app: Sphinx, error: Exception | None) -> None:
 def setup(app: Sphinx) -> dict[str, bool]:
     """Add what is ours."""
     app.connect("autodoc-process-docstring", mark, priority=400)  # before Napoleon
+    app.connect("autodoc-process-signature", hide_inner)
     app.connect("missing-reference", find_home)
     app.connect("build-finished", find_missing)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
