@@ -34,11 +34,17 @@ async def run_batch(
     running: Running,
     commands: Sequence[Command],
     outcomes: list[Result | Exception],
-    *,
-    begin: bool,
+    begin: Sequence[str],
 ) -> None:
-    """Run statements together; see `SupportsBatch`."""
-    batch = _Batch(running, outcomes, begin=begin)
+    """Run statements together; see `SupportsBatch`.
+
+    Args:
+        running: the connection's.
+        commands: the statements.
+        outcomes: where results and failures go.
+        begin: what opens a transaction of their own; nothing where they have none.
+    """
+    batch = _Batch(running, outcomes, begin)
     try:
         for command in commands:
             ready = batch.find_kept(command)
@@ -68,12 +74,15 @@ class _Batch:
     """
 
     def __init__(
-        self, running: Running, outcomes: list[Result | Exception], *, begin: bool
+        self,
+        running: Running,
+        outcomes: list[Result | Exception],
+        begin: Sequence[str],
     ) -> None:
         self._running = running
         self._outcomes = outcomes
         self._begin = begin
-        self._inside = begin or in_transaction(running.line)
+        self._inside = bool(begin) or in_transaction(running.line)
         self.waiting: list[Ready] = []
         self.is_over = False
 
@@ -103,14 +112,14 @@ class _Batch:
     async def send(self) -> None:
         """Send what waits, and read what is answered."""
         waiting, self.waiting = self.waiting, []
-        begin, self._begin = self._begin, False
+        begin, self._begin = self._begin, ()
         if self.is_over or not (waiting or begin):
             return
         running, inside = self._running, self._inside
         line, pgconn = running.line, running.pgconn
         line.open_pipeline()
-        if begin:
-            pgconn.send_query_params(b"BEGIN", None)
+        for text in begin:
+            pgconn.send_query_params(text.encode(), None)
         for number, (_, kept, values) in enumerate(waiting, 1):
             pgconn.send_query_prepared(kept.name, values, kept.formats, kept.format)
             if not inside and number < len(waiting):
@@ -118,7 +127,7 @@ class _Batch:
         pgconn.pipeline_sync()
         line.unsynced = False
         answers = line.answers(1 if inside else len(waiting))
-        if begin:
+        for _ in begin:
             raise_first([await anext(answers)])
         following = iter(waiting)
         async for result in answers:

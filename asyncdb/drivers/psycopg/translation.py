@@ -11,12 +11,15 @@ from psycopg import pq
 from asyncdb import errors
 from asyncdb.dialect import Lexis
 from asyncdb.dialects import database_error
+from asyncdb.dialects.postgresql import PostgreSQLOptions
 from asyncdb.dialects.postgresql.answers import (
     Report,
     from_server,
     lost,
+    refused_session,
     undecodable,
     unfit_argument,
+    while_connecting,
 )
 from asyncdb.drivers.psycopg.encoding import Misfit
 from asyncdb.sql import Statement
@@ -73,6 +76,14 @@ def translate(error: BaseException) -> errors.Error | None:
     if isinstance(error, OSError):  # TimeoutError too
         return database_error(errors.ConnectionLost, code=type(error).__name__)
     return None
+
+
+def translate_connecting(
+    error: psycopg.Error, options: PostgreSQLOptions
+) -> errors.Error | None:
+    """Return asyncdb's error for one that ended a session before it was anybody's."""
+    found: errors.Error | None = refused_session(report(error), options)
+    return found or while_connecting(translate(error))
 
 
 def is_stale(error: psycopg.Error) -> bool:
