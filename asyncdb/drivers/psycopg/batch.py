@@ -7,6 +7,9 @@ Rules:
 2. A statement that is not kept yet is prepared in its turn, when those before it have
    run: it may be about what they make. So the first time costs round trips.
 3. What is read of an answer may raise as well, and then counts as the failure.
+4. A cancel request stops one statement. Who is cancelled outside a transaction while
+   others are on their way cuts the line at once: a server that cannot answer the one
+   begins no other. It is the price of having sent them ahead.
 """
 
 from __future__ import annotations
@@ -20,7 +23,13 @@ from psycopg import pq
 from asyncdb.driver import Command, Result
 from asyncdb.drivers.psycopg.running import Running
 from asyncdb.drivers.psycopg.statements import PsycopgKept, in_transaction, kept_result
-from asyncdb.drivers.psycopg.translation import Unfit, annotate, is_stale, raise_first
+from asyncdb.drivers.psycopg.translation import (
+    Unfit,
+    annotate,
+    is_final,
+    is_stale,
+    raise_first,
+)
 
 # How many are sent before the answers to them are read.
 _AT_ONCE = 500
@@ -61,6 +70,8 @@ async def run_batch(
                 await batch.send()
         await batch.send()
     except BaseException as error:
+        if batch.goes_on and not running.line.is_over():
+            running.settling.cut(at_once=True)
         await running.settle(error)
         raise
 
@@ -85,6 +96,12 @@ class _Batch:
         self._inside = bool(begin) or in_transaction(running.line)
         self.waiting: list[Ready] = []
         self.is_over = False
+        self._unanswered = 0
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the server runs more than one statement, whatever becomes of one."""
+        return not self._inside and self._unanswered > 1
 
     def find_kept(self, command: Command) -> Ready | None:
         """Return what to send, if it is known without asking."""
@@ -126,12 +143,16 @@ class _Batch:
                 pgconn.pipeline_sync()
         pgconn.pipeline_sync()
         line.unsynced = False
+        self._unanswered = len(waiting)
         answers = line.answers(1 if inside else len(waiting))
         for _ in begin:
             raise_first([await anext(answers)])
         following = iter(waiting)
         async for result in answers:
             command, kept, _ = next(following)
+            if is_final(result):  # the line's end, and not the statement's
+                raise_first([result])
+            self._unanswered -= 1
             if result.status != _ABORTED:
                 self._take(command, kept, result)
 

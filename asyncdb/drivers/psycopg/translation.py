@@ -13,6 +13,7 @@ from asyncdb.dialect import Lexis
 from asyncdb.dialects import database_error
 from asyncdb.dialects.postgresql import PostgreSQLOptions
 from asyncdb.dialects.postgresql.answers import (
+    FINAL,
     Report,
     from_server,
     lost,
@@ -90,6 +91,14 @@ def is_stale(error: psycopg.Error) -> bool:
     """Tell whether a kept statement was refused before it ran, and may be anew."""
     own = error.sqlstate == "0A000" and error.diag.source_function in _OWN_WORDS
     return own or error.sqlstate == "26000"
+
+
+def is_final(result: Any) -> bool:
+    """Tell whether a result is the server's last word."""
+    if result.status != pq.ExecStatus.FATAL_ERROR:
+        return False
+    severity = result.error_field(_SEVERITY) or b""
+    return severity.decode() in FINAL
 
 
 def raise_first(results: Sequence[Any], text: str = "", offset: int = 0) -> None:
