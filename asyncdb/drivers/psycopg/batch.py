@@ -21,6 +21,7 @@ import psycopg
 from psycopg import pq
 
 from asyncdb.driver import Command, Result
+from asyncdb.drivers.psycopg.cursor import is_query
 from asyncdb.drivers.psycopg.running import Running
 from asyncdb.drivers.psycopg.statements import PsycopgKept, in_transaction, kept_result
 from asyncdb.drivers.psycopg.translation import (
@@ -69,6 +70,7 @@ async def run_batch(
             if len(batch.waiting) >= _AT_ONCE:
                 await batch.send()
         await batch.send()
+        await batch.repeat_stale(commands)
     except BaseException as error:
         if batch.goes_on and not running.line.is_over():
             running.settling.cut(at_once=True)
@@ -97,6 +99,7 @@ class _Batch:
         self.waiting: list[Ready] = []
         self.is_over = False
         self._unanswered = 0
+        self._stale: list[int] = []
 
     @property
     def goes_on(self) -> bool:
@@ -166,7 +169,26 @@ class _Batch:
             annotate(error, command.statement, self._running.lexis)
             if isinstance(error, psycopg.Error) and is_stale(error):
                 self._running.kept.clear()
+                self._stale.append(len(self._outcomes))
             self._fail(error)
+
+    async def repeat_stale(self, commands: Sequence[Command]) -> None:
+        """Run those again that were refused for being stale, as a single one would be.
+
+        Not in a transaction, which has failed; nor before others that have written.
+        """
+        if self._inside:
+            return
+        for at in self._stale:
+            statement, args, plain = commands[at]
+            if all(is_query(one.statement) for one in commands[at + 1 :]):
+                try:
+                    done = await self._running.run(statement, args)
+                    self._outcomes[at] = kept_result(*done, plain=plain)
+                except Exception as error:
+                    if self._running.line.is_over():
+                        raise
+                    self._outcomes[at] = error
 
     def _fail(self, error: Exception) -> None:
         self._outcomes.append(error)
