@@ -37,7 +37,14 @@ from asyncdb.options import (
 )
 from asyncdb.pool import Pool
 from asyncdb.pool.stats import PoolStats
-from asyncdb.sql import escape_like, expand, quote_identifier, sanitize
+from asyncdb.sql import (
+    SQLText,
+    escape_like,
+    expand,
+    quote_identifier,
+    read_sql,
+    sanitize,
+)
 from asyncdb.url import DatabaseURL
 from asyncdb.values.rows import Row
 
@@ -58,6 +65,7 @@ __all__ = [
     "PoolStats",
     "Queued",
     "Row",
+    "SQLText",
     "StatementEvent",
     "Stream",
     "Transaction",
@@ -67,6 +75,7 @@ __all__ = [
     "escape_like",
     "expand",
     "quote_identifier",
+    "read_sql",
     "retry",
     "sanitize",
 ]
