@@ -30,7 +30,7 @@ def reported(
 
     Example:
         >>> reported("on", "off", pooled=False)
-        Role(standby=True, read_only=False)
+        Role(standby=True, read_only=False, unready='')
     """
     if standby is None or pooled:
         return None

@@ -289,19 +289,20 @@ class AsyncpgConnection(DriverConnection):
         self, statement: Statement, args: Sequence[Any]
     ) -> DriverCursor:
         """Bind a portal, which lives in a transaction: the open one, or its own."""
-        own = not self._native.is_in_transaction()
+        own, begun = not self._native.is_in_transaction(), False
         kept = self._kept.get(statement.text)
         try:
             if kept is None:  # before BEGIN: another form may be wanted
                 kept, _ = await self._statements.find(statement, args, self.lexis)
             if own:
+                begun = True
                 await self._native.execute("BEGIN")
             portal = await self._statements.bind_portal(
                 kept, statement, args, self.lexis
             )
         except BaseException as error:
             annotate(error, statement, self)
-            if own:
+            if begun:
                 await self._settling.undo()
             else:
                 await self._settling.settle(error, fresh=True)

@@ -47,7 +47,8 @@ class PsycopgConnection(DriverConnection):
     def __init__(self, native: PgNative, options: PostgreSQLOptions) -> None:
         self._native = native
         self._pgbouncer = options.pgbouncer
-        limit = 0 if self._pgbouncer else max(1, options.statement_cache_size)
+        limit = 0 if self._pgbouncer else options.statement_cache_size
+        self._keeps = limit > 0
         self._running = Running(native, limit)
         self._settling = self._running.settling
         self._role: Role | None = None
@@ -128,8 +129,8 @@ class PsycopgConnection(DriverConnection):
         *,
         begin: bool,
     ) -> bool:
-        """Run statements together, in libpq's pipeline; not behind PgBouncer."""
-        if self._pgbouncer:
+        """Run statements together, where they are kept prepared: in a pipeline."""
+        if not self._keeps:
             return False
         await run_batch(self._running, commands, outcomes, begin=begin)
         return True
