@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 import asyncdb
+from asyncdb.contrib.cli.check import check
 from asyncdb.contrib.cli.copy import copy
 from asyncdb.contrib.cli.doctor import doctor
 from asyncdb.contrib.cli.drivers import drivers
@@ -59,6 +60,7 @@ app.command()(ping)
 app.command()(query)
 app.command()(run)
 app.command()(copy)
+app.command()(check)
 app.command()(doctor)
 app.command()(drivers)
 
