@@ -92,16 +92,15 @@ def test_every_constant_says_what_it_is() -> None:
     assert [] == silent
 
 
-def test_every_page_has_a_place(tmp_path: Path) -> None:
+def test_every_page_has_a_place() -> None:
     """A page is in a table of the first one, or a decision; as Sphinx insists."""
     tables = list(pages.tables((pages.DOCS / "index.md").read_text()))
     listed = [target for _, targets in tables for target in targets]
     written = {path.relative_to(pages.DOCS).as_posix() for path in pages.ours()}
     decisions = {name for name in written if name.startswith(pages.DECISIONS)}
 
-    assert ["to learn", "to do", "to look up", "to understand"] == [
-        caption for caption, _ in tables
-    ]
+    assert ["to learn", "to understand"] == [tables[0][0], tables[-1][0]]
+    assert len(listed) == len(set(listed))
     assert written - decisions - {"index.md"} == {*listed} - {f"{pages.DECISIONS}/"}
 
 
