@@ -23,16 +23,19 @@ import asyncdb.testing
 from docs.website import api, pages
 
 ROOT = Path(__file__).resolve().parents[2]
-DIRECTIVE = re.compile(
-    r"^\.\. auto(?:class|exception|function|data):: (\S+)$", re.MULTILINE
-)
+AUTO = re.compile(r"^\.\. auto(?:class|exception|function):: (\S+)$", re.MULTILINE)
+DATA = re.compile(r"^\.\. py:data:: (\S+)\n   :module: (\S+)$", re.MULTILINE)
 # Behind what its neighbours offer.
 INNER = {"asyncdb.testing.any_loop", "asyncdb.testing.lending"}
 
 
 def documented(made: dict[str, str]) -> list[Any]:
     """Each thing that has an entry on one of the pages."""
-    names = [name for text in made.values() for name in DIRECTIVE.findall(text)]
+    text = "\n".join(made.values())
+    names = [
+        *AUTO.findall(text),
+        *(".".join(found[::-1]) for found in DATA.findall(text)),
+    ]
     assert len(names) == len(set(names))
     return [api.thing(name)[0] for name in names]
 
