@@ -32,6 +32,7 @@ from asyncdb.dialects.postgresql import (
     PostgreSQLOptions,
 )
 from asyncdb.driver import DriverConnection, DriverCursor, Result
+from asyncdb.drivers.asyncpg import inner
 from asyncdb.drivers.asyncpg.arguments import ENCODERS
 from asyncdb.drivers.asyncpg.counting import count, returning
 from asyncdb.drivers.asyncpg.cursor import AsyncpgCursor
@@ -68,7 +69,8 @@ class AsyncpgConnection(DriverConnection):
 
     def __init__(self, native: asyncpg.Connection, options: PostgreSQLOptions) -> None:
         self._native = native
-        self._protocol: Any = native._protocol
+        direct = inner.RUNS_DIRECTLY
+        self._protocol: Any = native._protocol if direct else inner.PublicProtocol()
         self._pgbouncer = options.pgbouncer
         limit = 0 if self._pgbouncer else options.statement_cache_size
         self._statements = KeptStatements(native, limit)
@@ -315,7 +317,8 @@ class AsyncpgConnection(DriverConnection):
         if self._pgbouncer:
             return True
         # asyncpg's own reset forgets roles and temporary tables.
-        forget_listeners(self._native)
+        if not forget_listeners(self._native):
+            return False
         tag: str = await self._native.execute(_RESET)
         return tag == "SELECT 0"
 

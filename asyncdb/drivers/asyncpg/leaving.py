@@ -20,6 +20,8 @@ from weakref import WeakKeyDictionary
 import asyncpg
 from asyncpg import connect_utils
 
+from asyncdb.drivers.asyncpg import inner
+
 # Lines of an account that carry cancel requests.
 _MOST = 2
 # Seconds for one of them.
@@ -44,6 +46,9 @@ class PgNative(asyncpg.Connection):  # type: ignore[misc]  # it has no types
     __slots__ = ()
 
     async def _cancel(self, waiter: Any, cancel_waiter: Any = None) -> None:
+        if not inner.SEES_OUT:
+            await super()._cancel(waiter, cancel_waiter)
+            return
         turn = _turn(self)
         await turn.acquire()
         # It is done when the request is: what follows waits for the statement to end.
@@ -124,7 +129,7 @@ def cut(native: Any) -> asyncio.Task[None] | None:
         The task that ends when the session is gone; `None` where nobody can tell.
     """
     try:
-        if not native.is_closed():
+        if inner.SEES_OUT and not native.is_closed():
             return Departure(native).task
     except (RuntimeError, OSError, NotImplementedError):  # the loop watches no files
         _log.debug("a session is not seen out: its loop or its socket is gone")

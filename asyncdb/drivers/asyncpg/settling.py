@@ -93,7 +93,7 @@ class Settling:
     def last_words(self) -> ConnectionLost | None:
         """Make the error for a session that the server has ended, with its reason."""
         said = self._last_words.said
-        ours = self._ended or (said is None and self.native._aborted)
+        ours = self._ended or (said is None and getattr(self.native, "_aborted", False))
         return None if ours else lost(*(said or (None, "")))
 
     async def close(self) -> None:

@@ -18,6 +18,7 @@ from asyncpg.cursor import Cursor as Portal
 from asyncpg.prepared_stmt import PreparedStatement
 
 from asyncdb.dialect import Lexis
+from asyncdb.drivers.asyncpg import inner
 from asyncdb.drivers.asyncpg.arguments import (
     FRACTIONAL,
     aware,
@@ -64,7 +65,7 @@ class Kept:
 
     def __init__(self, prepared: PreparedStatement, form: Form) -> None:
         self.prepared = prepared
-        self.state = prepared._state
+        self.state = prepared._state if inner.RUNS_DIRECTLY else prepared
         attributes = prepared.get_attributes()
         self.columns: Columns | None = (
             tuple((a.name, a.type.oid) for a in attributes) or None
