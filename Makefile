@@ -1,6 +1,7 @@
 # make demo    one example, on SQLite
 # make test    all tests, on SQLite, PostgreSQL and MariaDB (make test ARGS="-k pool -x");
-#              make test-faults: those of tests/faults, for as long as their promises say
+#              make test-faults: those of tests/faults, for as long as their promises say;
+#              make test-clusters: on clusters of our own, ten minutes, writes clusters.json
 # make lint types floors    the checks;  make bench bench-quick    how fast it is
 
 PYTHON ?= python3
@@ -8,15 +9,14 @@ ARGS ?=
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt
 
-.PHONY: setup demo test test-faults bench bench-quick lint types floors clean
-
+.PHONY: setup demo test test-faults test-clusters bench bench-quick lint types floors clean
 setup: .venv/dev
 demo: .venv/demo
 	$(BIN)/python examples/quickstart.py
-
 test-faults: override ARGS += --full-faults tests/faults
-test test-faults: .venv/dev
-	$(BIN)/python -m tests.plugins.binaries
+test-clusters: override ARGS += --clusters -rs tests/clusters
+test test-faults test-clusters: .venv/dev
+	$(BIN)/python -m tests.plugins.$(if $(filter %-clusters,$@),clusters.programs,binaries)
 	$(BIN)/python -m pytest --require-databases=sqlite,postgresql,mariadb $(ARGS)
 
 bench bench-quick: .venv/dev
@@ -26,8 +26,8 @@ lint: .venv/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 types: .venv/dev
-	$(BIN)/mypy asyncdb tests/plugins tests/typing/reveal.py
-	$(BIN)/pyright --pythonpath $(BIN)/python asyncdb tests/plugins tests/typing/reveal.py
+	$(BIN)/mypy _asyncdb_pytest.py asyncdb tests/plugins tests/typing/reveal.py
+	$(BIN)/pyright --pythonpath $(BIN)/python _asyncdb_pytest.py asyncdb tests/plugins tests/typing/reveal.py
 floors: .venv/dev
 	$(BIN)/lint-imports --no-cache
 

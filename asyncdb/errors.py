@@ -160,6 +160,8 @@ class DatabaseError(Error):
 
     Attributes:
         is_transient: whether running the whole transaction again may succeed.
+        doubts_server: whether the server may have been demoted, or cut off from its
+            cluster: a pool asks it before it lends the session again.
 
     Example:
         >>> error = DatabaseError("no", sqlstate="23505", constraint="users_email_key")
@@ -168,6 +170,7 @@ class DatabaseError(Error):
     """
 
     is_transient: bool = False
+    doubts_server: bool = False
 
     def __init__(
         self,
@@ -339,6 +342,8 @@ class QueryCanceled(OperationalError):
 class ReadOnlyTransaction(OperationalError):
     """A write in a read-only transaction, session, server or file."""
 
+    doubts_server = True
+
 
 class ResourceLimit(OperationalError):
     """Memory, disk, packet size or another limit of the engine is exhausted."""
@@ -363,7 +368,11 @@ class PoolFull(OperationalError):
 
 
 class CommitUnknown(OperationalError):
-    """COMMIT was sent and its answer never came: it may or may not have happened."""
+    """COMMIT was sent and its answer never came: it may or may not have happened.
+
+    Or the answer was that the node had lost its cluster, which may have it (MySQL's and
+    MariaDB's 1180 and 3100).
+    """
 
 
 class InternalError(DatabaseError):

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import weakref
 from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Unpack
 
-from asyncdb import errors
 from asyncdb.connection import Connection
-from asyncdb.connection.observed import observed_opening, session_over
-from asyncdb.connection.preparing import run_hook
+from asyncdb.connection.hosts import open_session
+from asyncdb.connection.observed import observed_opening
 from asyncdb.driver.registry import find_driver
 from asyncdb.options import PoolOptions
 from asyncdb.options.reading import read_options
@@ -22,7 +20,7 @@ from asyncdb.url import DatabaseURL
 if TYPE_CHECKING:
     from asyncdb.connection.session import Session
     from asyncdb.connection.watch import Watch
-    from asyncdb.driver import Driver, DriverConnection
+    from asyncdb.driver import Driver
     from asyncdb.options import ConnectOptions
     from asyncdb.options.keywords import ConnectKeywords, PoolKeywords
 
@@ -79,7 +77,8 @@ def connect(url: str | DatabaseURL, **options: Unpack[ConnectKeywords]) -> Conne
         URLError: the URL or an option cannot be understood.
         UnknownDriver: no installed driver serves the URL's scheme.
         MissingDriver: the library under the driver is not installed.
-        ConnectionFailed: no host answered within `connect_timeout`, or all refused.
+        ConnectionFailed: no host answered within `connect_timeout`, all refused, or
+            none is what `target_session_attrs` wants.
         AuthenticationFailed: a host did not take user and password; no other is asked.
 
     Example:
@@ -130,8 +129,8 @@ class CreatingPool:
         driver, url, options = self._driver, self._url, self._options
         found: Callable[[], Pool | None] = _no_pool
 
-        def opener() -> Awaitable[Session]:
-            return _open(driver, url, options, found)
+        def opener(prefers_writes: bool) -> Awaitable[Session]:
+            return _open(driver, url, options, found, prefers_writes=prefers_writes)
 
         pool = Pool(driver, url, options, options, opener)
         found = weakref.ref(pool)  # what it has does not have it
@@ -203,78 +202,12 @@ def _open(
     url: DatabaseURL,
     options: ConnectOptions,
     pool: Callable[[], Pool | None] = _no_pool,
+    *,
+    prefers_writes: bool = False,
 ) -> Awaitable[Session]:
     """Open a session, observed if anybody wants to hear of it."""
 
     def opener(watch: Watch | None) -> Awaitable[Session]:
-        return open_session(driver, url, options, watch)
+        return open_session(driver, url, options, watch, prefers_writes=prefers_writes)
 
     return observed_opening(driver.dialect, url, options, pool, opener)
-
-
-async def open_session(
-    driver: Driver,
-    url: DatabaseURL,
-    options: ConnectOptions,
-    watch: Watch | None = None,
-) -> Session:
-    """Try the hosts in turn, each for `connect_timeout` seconds at most."""
-    failures: list[errors.Error] = []
-    for one in url.each_host():
-        inner: DriverConnection | None = None
-        scope = asyncio.timeout(options.connect_timeout)
-        try:
-            async with scope:
-                inner = await driver.connect(one, options)
-                session = session_over(driver, inner, url, options, watch, host=one)
-                return await _prepared(session, options)
-        except Exception as error:
-            if inner is not None and scope.expired():
-                raise _hook_too_slow(options) from error
-            if inner is not None:
-                raise  # the hook's own
-            failure = _named(error, driver, options)
-            if failure is None:
-                raise
-        failures.append(failure)
-        if not isinstance(failure, errors.ConnectionFailed | errors.ConnectionLost):
-            break  # another host would say the same
-        failure.args = (f"{one}: {failure}",)  # which hides the password
-        if isinstance(failure, errors.AuthenticationFailed):
-            break  # as in libpq: they are servers of one database, with its users
-    if len(failures) > 1:
-        for number, failure in enumerate(failures, 1):
-            failures[-1].add_note(f"host {number} of {len(failures)}: {failure}")
-    raise failures[-1]
-
-
-def _named(
-    error: Exception, driver: Driver, options: ConnectOptions
-) -> errors.Error | None:
-    """Say why a host could not be connected to; `None` for a fault of the program."""
-    if isinstance(error, errors.Error):
-        return error
-    found: errors.Error | None
-    if isinstance(error, TimeoutError):
-        found = errors.ConnectionFailed(
-            f"no answer within connect_timeout={options.connect_timeout} seconds"
-        )
-    else:
-        found = driver.translate(error)
-    if found is not None:
-        found.__cause__ = error
-    return found
-
-
-async def _prepared(session: Session, options: ConnectOptions) -> Session:
-    """Let the application prepare a session; one that fails is closed."""
-    if options.on_connect is not None:
-        await run_hook("on_connect", options.on_connect, session)
-    return session
-
-
-def _hook_too_slow(options: ConnectOptions) -> errors.ConnectionFailed:
-    return errors.ConnectionFailed(
-        "on_connect was not through within what was left of "
-        f"connect_timeout={options.connect_timeout} seconds"
-    )

@@ -5,8 +5,11 @@ import pytest
 pytest.register_assert_rewrite("asyncdb.testing.conformance")
 
 pytest_plugins = [
+    "pytester",
     "tests.plugins.certificates",
+    "tests.plugins.clusters",
     "tests.plugins.databases",
+    "tests.plugins.pairs",
     "tests.plugins.proxy",
     "tests.plugins.scale",
 ]

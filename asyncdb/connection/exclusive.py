@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import weakref
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
@@ -35,6 +36,7 @@ class ExclusiveUse:
         "_process",
         "blocks",
         "inner",
+        "lease",
         "lost",
         "stream",
         "task",
@@ -48,7 +50,9 @@ class ExclusiveUse:
         self.blocks: list[Transaction] = []
         self.task: asyncio.Task[Any] | None = None  # who is inside
         self.stream: object = None  # what is being read, between two of its pieces
-        self.lost = False  # the line was cut by the other side
+        # The error of a line that was cut by the other side.
+        self.lost: weakref.ref[BaseException] | None = None
+        self.lease: Any = None  # a pool's, which wants to know of doubts
 
     @property
     def is_busy(self) -> bool:
@@ -107,7 +111,11 @@ class ExclusiveUse:
             found = self._driver.translate(error)
         if isinstance(found, errors.DatabaseError):
             found.sql = found.sql or (sql if isinstance(sql, str) else None)
-            self.lost = self.lost or isinstance(found, errors.ConnectionLost)
+            if isinstance(found, errors.ConnectionLost):
+                self.lost = self.lost or weakref.ref(found)
+            elif found.doubts_server and self.lease is not None:
+                # In a block for reading a write is refused by whatever server.
+                self.lease.doubted |= not (self.blocks and self.blocks[0].is_readonly)
         failed = found is None or isinstance(found, errors.DatabaseError)
         # An error of ours before anything was sent leaves a block as it is.
         if self.blocks and (failed or found is not error):

@@ -93,17 +93,16 @@ class Session:
         """Start as what has done nothing yet, for nobody in particular."""
         self._use = ExclusiveUse(self._driver, inner)
         self.blocks = self._use.blocks
-        # A statement ran, or the driver's connection was handed out, that may have left
-        # something in the session for the next borrower to find.
+        # Something may have been left in it for the next borrower to find.
         self.touched = False
-        # What a pool remembers of the loan that this is for.
-        self.lease: Any = None
+        self.lease: Any = None  # what a pool remembers of the loan that this is for
         # Say so when it is forgotten without having been closed or given back.
         self.warns = True
 
-    def belongs_to_a_pool(self) -> None:
+    def belongs_to_a_pool(self, lease: object) -> None:
         """Be what the pool's own verbs use: looked at, and never forgotten."""
         self.touched = self.warns = False
+        self._use.lease = lease  # to be told of doubts, if there is one
 
     def lend(self, lease: object) -> Self:
         """Make the session of one loan or hook, over the same one of the driver."""
@@ -118,7 +117,7 @@ class Session:
         lent._control = self._control
         lent._begin_use(self._use.inner)
         lent._binder.forget()
-        lent.lease = lease
+        lent.lease, lent._use.lease = lease, lease and self._use.lease
         return lent
 
     def _check(self, statement: Statement) -> None:
@@ -259,11 +258,10 @@ class Session:
 
         seconds = shorter(timeout, self._limit)
         cursor: DriverCursor = await self._use.run(work, sql, seconds)
-        patience = self._options.close_timeout
-        stream = SessionStream(
-            self._use, cursor, self._decoding, sql, seconds=seconds, patience=patience
+        use, patience = self._use, self._options.close_timeout
+        stream = use.stream = SessionStream(
+            use, cursor, self._decoding, sql, seconds=seconds, patience=patience
         )
-        self._use.stream = stream
         return stream
 
     # -- transactions ----------------------------------------------------------------
@@ -327,8 +325,8 @@ class Session:
         return self._use.is_busy
 
     @property
-    def was_lost(self) -> bool:
-        """Whether the line was cut by the other side."""
+    def lost(self) -> Callable[[], BaseException | None] | None:
+        """A reference to the error, if the line was cut by the other side."""
         return self._use.lost
 
     @property

@@ -104,6 +104,11 @@ class Transaction:
         """Whether statements may run in it."""
         return self._state is _State.OPEN
 
+    @property
+    def is_readonly(self) -> bool:
+        """Whether it was opened only for reading."""
+        return self._options.readonly
+
     def failed(self, error: BaseException) -> None:
         """Note that a statement in it failed: only rollback is left."""
         if self._state is _State.OPEN:

@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from types import SimpleNamespace
 from typing import Any, Final, cast
 
 from sqlalchemy import ClauseElement, Table, exc, types
 from sqlalchemy.dialects import mysql
+from sqlalchemy.dialects import postgresql as pg
 from sqlalchemy.dialects.mysql.base import MySQLDialect
 from sqlalchemy.dialects.mysql.mariadb import MariaDBDialect
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
@@ -78,8 +80,15 @@ def sqlalchemy_dialect(facts: asyncdb.Dialect) -> Any:
     """Make SQLAlchemy's dialect for a database, as if it had asked the server."""
     if facts.name == "postgresql":
         dialect = _PostgreSQL(paramstyle="named")
-        with suppress(ImportError):  # ranges and bits are of asyncpg's own types
-            dialect.dbapi = _PostgreSQL.import_dbapi()
+        if own_range := _range_of(facts):
+            dialect.dbapi = SimpleNamespace(
+                asyncpg=SimpleNamespace(Range=own_range), Binary=bytes
+            )
+            # Bits are texts there.
+            dialect.colspecs = {**dialect.colspecs, pg.BIT: pg.BIT}
+        else:
+            with suppress(ImportError):  # ranges and bits are of asyncpg's own types
+                dialect.dbapi = _PostgreSQL.import_dbapi()
         dialect._supports_jsonb_subscripting = facts.server_version >= (14,)
     elif facts.name == "sqlite":
         dialect = _SQLite(paramstyle="named")
@@ -91,6 +100,27 @@ def sqlalchemy_dialect(facts: asyncdb.Dialect) -> Any:
         raise asyncdb.NotSupportedError(message)
     dialect.server_version_info = facts.server_version
     return dialect
+
+
+def _range_of(facts: asyncdb.Dialect) -> Any:
+    """Return what makes a range for a driver that has its own, and is not asyncpg."""
+    ranges = (kind for kind in facts.encoders if kind.__name__ == "Range")
+    kind: Any = next(ranges, None)
+    if kind is None or kind.__module__.startswith("asyncpg"):
+        return None
+
+    def make(
+        lower: Any = None,
+        upper: Any = None,
+        *,
+        lower_inc: bool = True,
+        upper_inc: bool = False,
+        empty: bool = False,
+    ) -> Any:
+        bounds = ("[" if lower_inc else "(") + ("]" if upper_inc else ")")
+        return kind(empty=True) if empty else kind(lower, upper, bounds)
+
+    return make
 
 
 def _mysql(facts: asyncdb.Dialect) -> Any:
@@ -119,7 +149,8 @@ _compilers: dict[tuple[Any, ...], Compiler] = {}
 
 def compiler_for(facts: asyncdb.Dialect) -> Compiler:
     """Return the compiler for a kind of server, which all its connections share."""
-    key = (facts.name, facts.flavor, facts.server_version)
+    own = _range_of(facts) is not None
+    key = (facts.name, facts.flavor, facts.server_version, own)
     found = _compilers.get(key)
     if found is None:
         found = _compilers[key] = Compiler(sqlalchemy_dialect(facts))

@@ -115,8 +115,10 @@ async def _engine(url: asyncdb.DatabaseURL) -> AsyncIterator[AsyncEngine]:
     async with asyncdb.connect(_for_migrating(url)) as db:
 
         async def opened() -> Any:
-            if db.dialect.name == "mysql":  # PostgreSQL's has a BEGIN from SQLAlchemy
+            if db.dialect.name == "mysql":  # asyncpg's has a BEGIN from SQLAlchemy
                 await db.native.autocommit(False)
+            elif url.driver == "psycopg":
+                await db.native.set_autocommit(False)
             return db.native
 
         yield create_async_engine(dialect, poolclass=NullPool, async_creator=opened)

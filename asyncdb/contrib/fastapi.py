@@ -38,6 +38,7 @@ import asyncdb
 from asyncdb.contrib.starlette import (
     add_error_handlers,
     get_pool,
+    override_database,
     pool_lifespan,
     readiness,
     register_asyncdb,
@@ -52,6 +53,7 @@ __all__ = [
     "get_connection",
     "get_pool",
     "get_transaction",
+    "override_database",
     "pool_lifespan",
     "readiness",
     "register_asyncdb",

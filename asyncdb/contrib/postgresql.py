@@ -18,7 +18,8 @@ Rules:
    then has seen all.
 3. Memory is bounded: what does not fit into the queue is counted and dropped.
 
-It needs `pip install 'asyncdb-toolkit[postgresql]'`; see docs/how-to/listen.md.
+It needs `pip install 'asyncdb-toolkit[postgresql]'`, or `[psycopg]` and a URL
+`postgresql+psycopg://`; see docs/how-to/listen.md.
 """
 
 from __future__ import annotations
@@ -203,7 +204,7 @@ class Listening:
                 db.native.add_termination_listener(lambda _: lost.set())
             except asyncdb.Error:
                 raise
-            except Exception as error:  # asyncpg's, most likely
+            except Exception as error:  # the library's, most likely
                 if not db.is_closed:
                     raise
                 message = "the connection was lost while it began to listen"
@@ -214,11 +215,17 @@ class Listening:
         return db, lost
 
     async def _listen(self, db: asyncdb.Connection) -> None:
+        native = db.native
+        if by_psycopg := hasattr(native, "add_notify_handler"):
+            native.add_notify_handler(
+                lambda one: self._heard(native, one.pid, one.channel, one.payload)
+            )
         for channel in self._channels:
             # asyncpg sends it a second time; but an error of this one is asyncdb's.
             name = asyncdb.quote_identifier(channel, db.dialect)
             await db.execute(f"LISTEN {name}")
-            await db.native.add_listener(channel, self._heard)
+            if not by_psycopg:
+                await native.add_listener(channel, self._heard)
 
     async def _stay(self, db: asyncdb.Connection, lost: asyncio.Event) -> None:
         """Connect again each time that the connection is lost."""

@@ -31,7 +31,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import (
+    AbstractAsyncContextManager,
+    AbstractContextManager,
+    asynccontextmanager,
+)
 from typing import Any, Final, TypeAlias
 
 from starlette.applications import Starlette
@@ -121,7 +125,9 @@ def pool_lifespan(url: str | asyncdb.DatabaseURL, **options: Any) -> Lifespan:
 
     @asynccontextmanager
     async def lifespan(app: Any) -> AsyncIterator[Mapping[str, Any]]:
-        async with asyncdb.create_pool(url, **options) as pool:
+        override: _Override | None = getattr(app.state, _OVERRIDE, None)
+        target = url if override is None else override.use()
+        async with asyncdb.create_pool(target, **options) as pool:
             app.state.asyncdb_pool = pool
             try:
                 yield {"asyncdb_pool": pool}  # for applications mounted in this one
@@ -129,6 +135,71 @@ def pool_lifespan(url: str | asyncdb.DatabaseURL, **options: Any) -> Lifespan:
                 del app.state.asyncdb_pool
 
     return lifespan
+
+
+def override_database(
+    app: Starlette, url: str | asyncdb.DatabaseURL
+) -> AbstractContextManager[None]:
+    """Have an application open its pool on another database, for a block of a test.
+
+    It is for applications that are made when they are imported; where a function makes
+    it, give that the URL. The lifespan has to run inside the block, as it does in
+    `with TestClient(app)`; with httpx write
+    `async with app.router.lifespan_context(app)`.
+
+    Args:
+        app: an application of `register_asyncdb` or `pool_lifespan`.
+        url: of the database: in tests `asyncdb_rollback.url` or `asyncdb_url`.
+
+    Returns:
+        A context manager.
+
+    Raises:
+        InterfaceError: at the end of the block, where the application opened no pool in
+            it: it was running already, never ran, or is not registered.
+
+    Example:
+        >>> from starlette.applications import Starlette
+        >>> from starlette.testclient import TestClient
+        >>> app = Starlette()
+        >>> register_asyncdb(app, "postgresql://db.example/shop")
+        >>> with override_database(app, "sqlite://"), TestClient(app) as client:
+        ...     client.get("/ready").status_code
+        200
+    """
+    return _Override(app, url)
+
+
+_OVERRIDE: Final = "asyncdb_override"
+
+
+class _Override:
+    """Another database for an application's pool."""
+
+    def __init__(self, app: Starlette, url: str | asyncdb.DatabaseURL) -> None:
+        self._app = app
+        self._url = url
+        self._used = False
+
+    def use(self) -> str | asyncdb.DatabaseURL:
+        self._used = True
+        return self._url
+
+    def __enter__(self) -> None:
+        if getattr(self._app.state, _OVERRIDE, None) is not None:
+            message = "the application's database is overridden already"
+            raise asyncdb.InterfaceError(message)
+        setattr(self._app.state, _OVERRIDE, self)
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        delattr(self._app.state, _OVERRIDE)
+        if kind is None and not self._used:
+            message = (
+                "override_database() had no effect: the application opened no pool in "
+                "its block. Call register_asyncdb(app, url), and run the lifespan in "
+                "the block: `with TestClient(app)`, `app.router.lifespan_context(app)`"
+            )
+            raise asyncdb.InterfaceError(message)
 
 
 def get_pool(connection: HTTPConnection) -> asyncdb.Pool:
@@ -176,11 +247,15 @@ def add_error_handlers(
 
 
 async def readiness(request: Request) -> JSONResponse:
-    """Answer 200 when the database does within two seconds, else 503."""
+    """Answer 200 when the database does within two seconds, else 503.
+
+    It is the server that the pool wants, by its `target_session_attrs`, which has to
+    answer: while no primary is to be had a pool of `read-write` is not ready.
+    """
     pool = get_pool(request)
     try:
         async with asyncio.timeout(2):
-            await pool.fetchval("SELECT 1")
+            await pool.ping()
     except (asyncdb.Error, TimeoutError) as error:
         logger.warning("not ready: %s", type(error).__name__)
         headers = {"Retry-After": RETRY_AFTER}

@@ -4,9 +4,10 @@ How to write, register, test and publish one: docs/how-to/write-a-driver.md. Wha
 here, by what it is for:
 
 * the contract, in full in `contract`: `Driver`, `DriverConnection`, `DriverCursor` and
-  `Result`, which a driver must have, and `SupportsBatch` (of `Command`s),
-  `SupportsExactCount`, `SupportsLastWords`, `SupportsLoad`, `SupportsPlainRows` and
-  `SupportsReset`, which it may;
+  `Result`, which a driver must have, and `SupportsAddresses`, `SupportsBatch` (of
+  `Command`s), `SupportsDeparture`, `SupportsExactCount`, `SupportsLastWords`,
+  `SupportsLoad`, `SupportsPlainRows`, `SupportsReset` and `SupportsRole` (which tells a
+  `Role`), which it may;
 * facts, as data: `Dialect`, `Lexis`, `Placeholder`, `STANDARD_VERBS`, `STANDARD_WORDS`,
   and `values` for the tables of encoders and decoders;
 * what a driver is given: `DatabaseURL`, `ConnectOptions`, `ServerOptions`,
@@ -30,6 +31,7 @@ from asyncdb.driver.contract import (
     DriverConnection,
     DriverCursor,
     Result,
+    SupportsAddresses,
     SupportsBatch,
     SupportsDeparture,
     SupportsExactCount,
@@ -37,8 +39,10 @@ from asyncdb.driver.contract import (
     SupportsLoad,
     SupportsPlainRows,
     SupportsReset,
+    SupportsRole,
 )
 from asyncdb.driver.naming import database_error
+from asyncdb.driver.roles import Role
 from asyncdb.driver.tls import NO_TLS, tls_context, tls_mode
 from asyncdb.options import (
     ConnectOptions,
@@ -68,9 +72,11 @@ __all__ = [
     "Placeholder",
     "PositionedRow",
     "Result",
+    "Role",
     "Row",
     "ServerOptions",
     "Statement",
+    "SupportsAddresses",
     "SupportsBatch",
     "SupportsDeparture",
     "SupportsExactCount",
@@ -78,6 +84,7 @@ __all__ = [
     "SupportsLoad",
     "SupportsPlainRows",
     "SupportsReset",
+    "SupportsRole",
     "TransactionOptions",
     "database_error",
     "row_class",

@@ -25,6 +25,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from asyncdb.dialect import Dialect, Lexis
+from asyncdb.driver.roles import Role
 from asyncdb.errors import ConnectionLost, Error
 from asyncdb.options import ConnectOptions, TransactionOptions
 from asyncdb.sql.statement import Statement
@@ -303,6 +304,52 @@ class SupportsLastWords(Protocol):
         """
 
 
+@runtime_checkable
+class SupportsRole(Protocol):
+    """A way to tell what a server is; without it only `any` server can be asked for.
+
+    Where `options.target_session_attrs` is not `any`, `connect()` learns it, in a round
+    trip that it pays anyway if there is one.
+    """
+
+    @property
+    @abstractmethod
+    def role(self) -> Role | None:
+        """What the server was when the session was opened. No I/O.
+
+        As a transaction of this session finds it: what the session's own settings say
+        of reading and writing counts. `None` where nobody has asked.
+        """
+
+    @abstractmethod
+    async def read_role(self) -> Role:
+        """Ask the server what it is now, in one round trip.
+
+        What only this session has set (`SET default_transaction_read_only`) does not
+        count here. Called when no transaction is open. The core bounds its time.
+        """
+
+
+@runtime_checkable
+class SupportsAddresses(Protocol):
+    """A driver that can connect to one address of a name.
+
+    Then the core looks a name up, anew each time, and tries its addresses one after
+    another, each in a share of `connect_timeout`. Without it the library is given the
+    name.
+    """
+
+    @abstractmethod
+    async def connect_to(
+        self, address: str, url: DatabaseURL, options: ConnectOptions
+    ) -> DriverConnection:
+        """Like `connect()`, to this IP address, which `url.host` is one name of.
+
+        TLS checks the certificate for the name. What the session does later over
+        another line, such as to stop a statement, goes to the same address.
+        """
+
+
 class Driver(Protocol):
     """What an entry point of the group `asyncdb.drivers` names."""
 
@@ -322,8 +369,8 @@ class Driver(Protocol):
     ) -> DriverConnection:
         """Open a session in the portable state (design: the portable session).
 
-        `url` has one host at most; several are tried by the core, each within
-        `connect_timeout`. Cancelled, it leaves no socket, thread or file open.
+        `url` has one host at most; several are tried by the core, each within its share
+        of `connect_timeout`. Cancelled, it leaves no socket, thread or file open.
         """
 
     @abstractmethod

@@ -9,6 +9,7 @@ from asyncdb.options.declared import (
     Isolation,
     PoolOptions,
     ServerOptions,
+    TargetSessionAttrs,
     TLSMode,
     TransactionOptions,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "ServerOptions",
     "StatementEvent",
     "TLSMode",
+    "TargetSessionAttrs",
     "TransactionEvent",
     "TransactionOptions",
 ]

@@ -26,6 +26,10 @@ Converters: TypeAlias = Mapping[type, tuple[Callable[[Any], Any], Callable[[Any]
 # What an application does with a connection before or after anybody has it.
 Hook: TypeAlias = Callable[[Any], Awaitable[object]]
 TLSMode = Literal["disable", "prefer", "require", "verify-ca", "verify-full"]
+# libpq's words, and libpq's meaning of them.
+TargetSessionAttrs = Literal[
+    "any", "read-write", "read-only", "primary", "standby", "prefer-standby"
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,11 +37,18 @@ class ConnectOptions:
     """What every driver understands.
 
     Args:
-        connect_timeout: seconds for one host to answer, from the first packet to the
-            end of the session's set-up.
+        connect_timeout: seconds for all of connecting, from the first look for the
+            host's name to the end of the session's set-up. Of several hosts, or
+            addresses of a name, each has a share of it, the first ones a third at most.
         close_timeout: seconds a polite goodbye may take before the line is cut.
         statement_timeout: seconds a statement may run; `None` for no limit.
         lock_timeout: seconds to wait for a lock; `None` leaves the server's own.
+        target_session_attrs: which of several servers will do, in libpq's words:
+            `"any"`, `"read-write"` and `"read-only"` (what a transaction can do there),
+            `"primary"` and `"standby"` (what the server is), and `"prefer-standby"`,
+            which takes another one where no host is a standby.
+        load_balance_hosts: `"random"` tries the hosts, and the addresses of each, in an
+            order by chance; `"disable"` in the order that they stand in.
         converters: values of your own types: `{Point: (encode, decode)}`. `encode`
             makes of a parameter one of the portable set, `decode` is called by `into=`
             where an annotation says `Point`. What the parameter of `decode` is
@@ -67,6 +78,8 @@ class ConnectOptions:
     close_timeout: float = 5.0
     statement_timeout: float | None = None
     lock_timeout: float | None = 5.0
+    target_session_attrs: TargetSessionAttrs = "any"
+    load_balance_hosts: Literal["disable", "random"] = "disable"
     converters: Converters = field(default_factory=dict, repr=False)
     on_connect: Hook | None = field(default=None, repr=False)
     on_notice: NoticeListener | None = field(default=None, repr=False)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, TypedDict
 
-from asyncdb.options.declared import Converters, Hook, TLSMode
+from asyncdb.options.declared import Converters, Hook, TargetSessionAttrs, TLSMode
 from asyncdb.options.notices import NoticeListener
 from asyncdb.options.observers import Observer
 from asyncdb.options.settings import Settings
@@ -20,8 +20,9 @@ class ConnectKeywords(TypedDict, total=False):
     """What `connect()` takes, on one database or another."""
 
     connect_timeout: float
-    """Seconds for one host to answer, from the first packet to the end of the session's
-    set-up."""
+    """Seconds for all of connecting, from the first look for the host's name to the end
+    of the session's set-up. Of several hosts, or addresses of a name, each has a share
+    of it, the first ones a third at most."""
 
     close_timeout: float
     """Seconds a polite goodbye may take before the line is cut."""
@@ -31,6 +32,16 @@ class ConnectKeywords(TypedDict, total=False):
 
     lock_timeout: float | None
     """Seconds to wait for a lock; `None` leaves the server's own."""
+
+    target_session_attrs: TargetSessionAttrs
+    """Which of several servers will do, in libpq's words: `"any"`, `"read-write"` and
+    `"read-only"` (what a transaction can do there), `"primary"` and `"standby"` (what
+    the server is), and `"prefer-standby"`, which takes another one where no host is a
+    standby."""
+
+    load_balance_hosts: Literal["disable", "random"]
+    """`"random"` tries the hosts, and the addresses of each, in an order by chance;
+    `"disable"` in the order that they stand in."""
 
     converters: Converters
     """Values of your own types: `{Point: (encode, decode)}`. `encode` makes of a

@@ -168,9 +168,11 @@ class Checkout:
         if lease.alarm is not None:
             lease.alarm.cancel()
             lease.alarm = None
+        doubted = lease.doubted
         task = self._lifecycle.put(lease, session)
         session.end(lease.returned)
-        if task is not None and error is None:
+        # After some errors the server is asked what it is: retry() wants to know.
+        if task is not None and (error is None or doubted):
             await asyncio.wait([task])
 
     def put(self, lease: Lease) -> None:

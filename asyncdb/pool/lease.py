@@ -31,9 +31,9 @@ class Lease:
     """
 
     __slots__ = (
-        *("alarm", "borrowed", "borrower", "can_reset", "dirty", "expires"),
-        *("generation", "idle_since", "inner", "owner", "reason", "released"),
-        *("returned", "session"),
+        *("alarm", "borrowed", "borrower", "can_reset", "dirty", "doubted", "expires"),
+        *("generation", "idle_since", "inner", "is_unfit", "owner", "reason"),
+        *("released", "returned", "session", "settled"),
     )
 
     def __init__(
@@ -59,6 +59,11 @@ class Lease:
         self.dirty = False
         # It comes back from a loan, and `on_release` has not seen it yet.
         self.released = False
+        # An error says that its server may not be what is wanted; and so it was found,
+        # or could not be asked any more.
+        self.doubted = self.is_unfit = False
+        # Until when there is none better: one was looked for when this was opened.
+        self.settled = 0.0
         # The loan: whose it is, how to warn of a leak, and how to see a forgotten one.
         self.borrower: asyncio.Task[Any] | None = None
         self.borrowed: weakref.ref[Session] | None = None

@@ -8,7 +8,10 @@ Rules:
 2. It comes back clean, or it is mended before anybody else gets it: a transaction left
    open is rolled back, and a session that was touched is reset. What cannot be mended
    within `close_timeout` is replaced.
-3. Nothing here waits for ever, and no failure of the upkeep reaches a borrower.
+3. A session whose server turns out not to be what the pool wants, demoted or cut off
+   from its cluster, is given up, and all others are asked before they are lent. The
+   server itself is asked, so that what a borrower has set for itself is no reason.
+4. Nothing here waits for ever, and no failure of the upkeep reaches a borrower.
 """
 
 from __future__ import annotations
@@ -26,6 +29,7 @@ from asyncdb.connection.preparing import run_hook
 from asyncdb.driver import SupportsDeparture
 from asyncdb.pool.kernel import Resources
 from asyncdb.pool.lease import Lease
+from asyncdb.pool.wanted import Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -39,6 +43,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("asyncdb")
 
 _JITTER = 0.1  # of max_lifetime
+_SETTLED = 1.0  # seconds before another look for a better server
 _PERIOD = 30.0  # seconds between two looks at the idle ones, at most
 # The failure to connect says nothing of the connections that are there.
 _MINE = (errors.AuthenticationFailed, errors.TooManyConnections)
@@ -52,7 +57,7 @@ class Lifecycle:
         url: where to.
         connect_options: the driver's options.
         options: the pool's options.
-        open_session: opens a session.
+        open_session: opens a session; told whether one for writing is preferred.
     """
 
     def __init__(
@@ -61,13 +66,14 @@ class Lifecycle:
         url: DatabaseURL,
         connect_options: ConnectOptions,
         options: PoolOptions,
-        open_session: Callable[[], Awaitable[Session]],
+        open_session: Callable[[bool], Awaitable[Session]],
     ) -> None:
         self._driver = driver
         self.url = url
         self._connect_options = connect_options
         self._options = options
         self._open_session = open_session
+        self._wanted = Wanted(connect_options)
         self._check_after = _or_never(options.health_check_after_idle)
         self._lifetime = _or_never(options.max_lifetime)
         self._max_idle = _or_never(options.max_idle)
@@ -105,16 +111,15 @@ class Lifecycle:
     # -- what the kernel asks ----------------------------------------------------------
 
     async def _make(self) -> Lease:
-        generation = self.generation
+        generation, prefers_writes = self.generation, self._wanted.prefers_writes
         try:
-            session = await self._open_session()
+            session = await self._open_session(prefers_writes)
         except Exception as error:
             self.failures += 1
             lost = isinstance(error, errors.ConnectionFailed | errors.ConnectionLost)
             if lost and not isinstance(error, _MINE):
                 self.suspect()
             raise
-        session.belongs_to_a_pool()
         self.dialect = session.dialect
         if not session.dialect.supports_concurrent_connections:
             self.is_private = True
@@ -128,6 +133,9 @@ class Lifecycle:
             generation=generation,
             idle_since=now,
         )
+        session.belongs_to_a_pool(None if self.is_private else lease)
+        if prefers_writes:
+            lease.settled = now + _SETTLED
         self.created += 1
         self.leases.add(lease)
         return lease
@@ -147,13 +155,14 @@ class Lifecycle:
         return True if now - lease.idle_since <= self._check_after else None
 
     async def _mend(self, lease: Lease) -> bool:
-        """Roll back and reset, or ask for a sign of life."""
+        """Roll back and reset, or ask for a sign of life, and what the server is."""
         inner, generation = lease.inner, self.generation
+        asks = self._asks(lease)
         try:
             async with asyncio.timeout(self._connect_options.close_timeout):
                 if inner.in_transaction():
                     await inner.rollback()
-                elif not lease.dirty and not lease.released:
+                elif not lease.dirty and not lease.released and not asks:
                     await lease.session.ping()
                 if lease.released:
                     await self._let_go(lease)
@@ -162,9 +171,12 @@ class Lifecycle:
                 elif lease.dirty and self._connect_options.on_connect is not None:
                     hook = self._connect_options.on_connect
                     await run_hook("on_connect", hook, lease.session)
+                if asks and not lease.reason:
+                    await self._judge(lease)
         except Exception as error:  # noqa: BLE001  # it is replaced, whatever it was
             logger.debug("a connection is replaced: %s", type(error).__name__)
             lease.reason = lease.reason or "broken"
+            lease.is_unfit = lease.doubted  # nobody is left to be asked
             inner.terminate()
             self.suspect()
         except BaseException:
@@ -172,10 +184,47 @@ class Lifecycle:
             raise
         if lease.reason or inner.is_closed():
             return False
-        lease.dirty = False
+        lease.dirty = lease.doubted = False
         lease.generation = generation
         lease.session.forget()
         return True
+
+    def _asks(self, lease: Lease) -> bool:
+        """Tell whether to ask what a session's server is."""
+        changed = lease.generation != self.generation
+        if (
+            self._wanted.is_firm and not self.is_private
+        ):  # a sign of life is wanted, too, or was
+            asked = not lease.dirty and not lease.released
+            return lease.doubted or changed or asked
+        return lease.doubted or (changed and self._wanted.prefers_writes)
+
+    async def _judge(self, lease: Lease) -> None:
+        """Ask what a session's server is; one that is not wanted is left."""
+        why = await self._wanted.misfit(lease.inner)
+        lease.is_unfit = bool(why)
+        if not why:
+            return
+        self._wanted.refused()
+        if self.now() < lease.settled:
+            return  # when it was opened, just now, there was none better
+        logger.info("a connection is given up: %s", why)
+        lease.reason = "demoted"
+        if lease.generation == self.generation:
+            self.suspect()
+
+    async def still_fits(self, lease: Lease) -> bool:
+        """Ask for a sign of life, and whether the server is still what is wanted."""
+        if not self._wanted.is_firm or self.is_private:
+            await lease.session.ping()
+            return True
+        try:
+            await self._judge(lease)
+        except errors.Error:
+            raise
+        except Exception as error:
+            raise self._driver.translate(error) or error from error
+        return not lease.reason
 
     async def _let_go(self, lease: Lease) -> None:
         """Show a session that has come back to the application."""
@@ -228,6 +277,7 @@ class Lifecycle:
             or session.touched
             or session.is_busy
             or lease.reason
+            or lease.doubted
             or lease.expires <= now
             or self._options.reset == "always"
             or self._options.on_release is not None
@@ -244,7 +294,8 @@ class Lifecycle:
         lease.released = self._options.on_release is not None
         if inner.is_closed():
             lease.reason = lease.reason or "broken"
-            if session.was_lost:
+            lease.is_unfit = lease.doubted
+            if session.lost:
                 self.suspect()
         elif session.is_busy:
             lease.reason = "busy"

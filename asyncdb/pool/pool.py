@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from asyncdb import errors
 from asyncdb.connection import Connection
 from asyncdb.connection.executor import Executor
-from asyncdb.connection.retry import repeat
+from asyncdb.connection.retry import Attempt, repeat
 from asyncdb.connection.watch import Watch
 from asyncdb.pool.checkout import DEFAULT, Checkout
 from asyncdb.pool.lifecycle import Lifecycle
@@ -64,7 +64,7 @@ class Pool(Executor[str, Connection]):
         url: DatabaseURL,
         connect_options: ConnectOptions,
         options: PoolOptions,
-        open_session: Callable[[], Awaitable[Session]],
+        open_session: Callable[[bool], Awaitable[Session]],
     ) -> None:
         _check(options.min_size, options.max_size)
         lifecycle = Lifecycle(driver, url, connect_options, options, open_session)
@@ -167,14 +167,17 @@ class Pool(Executor[str, Connection]):
         *args: Any,
         attempts: int = 5,
         isolation: Isolation | None = None,
+        failover_timeout: float | None = 30.0,
         **kwargs: Any,
     ) -> T:
         """Run a function in a transaction, and again when the database says so.
 
         Again means all of it, in a new transaction, after a pause that grows with each
         attempt: after a deadlock, a serialization failure or a lock that was not
-        granted in time (`is_transient`); never after `CommitUnknown` or a lost
-        connection. `asyncdb.retry` is the same as a decorator.
+        granted in time (`is_transient`). And while the database changes hands: when no
+        server is to be had, when its connection was lost before COMMIT was sent, or
+        when its server was demoted. Never after `CommitUnknown`. `asyncdb.retry` is the
+        same as a decorator.
 
         Args:
             function: an async function; its first argument is a `Connection` inside
@@ -183,6 +186,9 @@ class Pool(Executor[str, Connection]):
             *args: its other arguments.
             attempts: how often it runs at most.
             isolation: the SQL standard's level, the session's own when `None`.
+            failover_timeout: seconds, from the first such failure on, for which it is
+                begun again while the database changes hands; `None` for not at all.
+                These do not count as attempts.
             **kwargs: its keyword arguments.
 
         Returns:
@@ -201,11 +207,31 @@ class Pool(Executor[str, Connection]):
             1
         """
 
-        async def block() -> T:
+        async def block(attempt: Attempt) -> T:
             async with self.transaction(isolation=isolation) as db:
+                attempt.begin(db)
                 return await function(db, *args, **kwargs)
 
-        return await repeat(block, attempts)
+        return await repeat(block, attempts, failover_timeout)
+
+    async def ping(self, *, timeout: float | None = DEFAULT) -> None:
+        """Ask for a sign of life of a server that is what the pool wants.
+
+        A connection whose server is no longer what `target_session_attrs` wants is
+        given up, and another one is asked. It may wait long for a server that is
+        frozen: set a limit of your own around it.
+
+        Args:
+            timeout: seconds to wait for a connection, as in `acquire()`.
+
+        Raises:
+            ConnectionFailed: there is no such server.
+            ConnectionLost: it has gone.
+        """
+        while True:
+            async with self.acquire(timeout=timeout) as db:
+                if await self._lifecycle.still_fits(db._session.lease):
+                    return
 
     # -- size and end ------------------------------------------------------------------
 
@@ -263,8 +289,13 @@ class Pool(Executor[str, Connection]):
             raise
 
     def terminate(self) -> None:
-        """Cut all connections and close the pool, without waiting for anybody."""
-        self._checkout.check_home()
+        """Cut all connections and close the pool, without waiting for anybody.
+
+        When the pool's event loop does not run any more, it may be called from
+        anywhere: there is nobody left who could.
+        """
+        if self._lifecycle.forked or self._lifecycle.loop.is_running():
+            self._checkout.check_home()
         self._terminate()
 
     def _terminate(self) -> None:

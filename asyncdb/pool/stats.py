@@ -27,11 +27,13 @@ class PoolStats:
         created: connections opened.
         failures: attempts to open one that failed.
         closed: connections closed, by reason: `"lifetime"`, `"idle"` (not needed),
-            `"lost"` (found dead), `"broken"` (a statement, rollback or reset left it
-            unusable), `"reset"` (its session could not be reset), `"busy"` (given back
-            while in use), `"refused"` (by `on_acquire` or `on_release`), `"leaked"`
-            (never given back), `"drained"`, `"shrunk"` and `"closed"` (by `drain()`,
-            `resize()` and `close()`).
+            `"lost"` (found dead), `"demoted"` (its server is no longer what
+            `target_session_attrs` wants, or takes no writes where any was wanted),
+            `"broken"` (a statement, rollback or reset left it unusable), `"reset"` (its
+            session could not be reset), `"busy"` (given back while in use), `"refused"`
+            (by `on_acquire` or `on_release`), `"leaked"` (never given back),
+            `"drained"`, `"shrunk"` and `"closed"` (by `drain()`, `resize()` and
+            `close()`).
 
     Example:
         >>> import asyncio, asyncdb

@@ -30,6 +30,7 @@ from asyncdb.driver import (
     DriverCursor,
     Lexis,
     Result,
+    Role,
     Row,
     Statement,
     TransactionOptions,
@@ -70,6 +71,12 @@ class LostError(Exception):
 class Faults:
     """The orders that wait to be carried out, and what was opened and closed.
 
+    Attributes:
+        opened: how many connections were.
+        closed: how many of them were.
+        passed: the points that were passed.
+        roles: host -> what the server there is, now; a primary where nothing is said.
+
     Example:
         >>> import asyncio, asyncdb
         >>> from asyncdb.testing import faults
@@ -89,6 +96,7 @@ class Faults:
         self.opened = 0
         self.closed = 0
         self.passed: list[Point] = []
+        self.roles: dict[str | None, Role] = {}
         self._orders: dict[Point, deque[Order]] = defaultdict(deque)
 
     def add(self, point: Point, order: Order) -> None:
@@ -165,8 +173,10 @@ class FakeCursor(DriverCursor):
 class FakeConnection(DriverConnection):
     """A session: sqlite3 in memory, without a thread."""
 
-    def __init__(self, dialect: Dialect = DIALECT) -> None:
+    def __init__(self, dialect: Dialect = DIALECT, host: str | None = None) -> None:
         self._dialect = dialect
+        self._host = host
+        self.role = _current.roles.get(host, Role())
         self._raw = sqlite3.connect(":memory:", isolation_level=None)
         self._raw.execute("PRAGMA foreign_keys=ON")
         self._closed = False
@@ -192,6 +202,11 @@ class FakeConnection(DriverConnection):
     async def read_lexis(self) -> Lexis:
         """Return the same."""
         return DIALECT.lexis
+
+    async def read_role(self) -> Role:
+        """Return what the server is said to be now."""
+        await self._at("execute")
+        return _current.roles.get(self._host, Role())
 
     async def execute(self, statement: Statement, args: Sequence[Any]) -> Result:
         """Run a statement and give its whole result."""
@@ -312,13 +327,13 @@ class FakeDriver(Driver):
 
     async def connect(
         self,
-        url: DatabaseURL,  # noqa: ARG002  # one database is like another
+        url: DatabaseURL,
         options: ConnectOptions,
     ) -> DriverConnection:
         """Open an empty database."""
         await _current.at("connect")
         concurrent = isinstance(options, FakeOptions) and options.concurrent
-        return FakeConnection(CONCURRENT if concurrent else DIALECT)
+        return FakeConnection(CONCURRENT if concurrent else DIALECT, url.host)
 
     def translate(self, error: BaseException) -> errors.Error | None:
         """Return asyncdb's error for sqlite3's, or for an ordered one."""

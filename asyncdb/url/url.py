@@ -121,9 +121,9 @@ class DatabaseURL:
         """The URL for SQLAlchemy's `create_async_engine`, **with the password in it**.
 
         Options of asyncdb mean nothing to SQLAlchemy and are left out: the socket goes
-        along, `tls` for PostgreSQL (as asyncpg's `ssl`), and SQLite's `mode` and
-        `immutable`. What would silently weaken the connection or change what names
-        mean (`tls_ca`, `settings`) is refused instead.
+        along, `tls` for PostgreSQL (as asyncpg's `ssl` or libpq's `sslmode`), and
+        SQLite's `mode` and `immutable`. What would silently weaken the connection or
+        change what names mean (`tls_ca`, `settings`) is refused instead.
 
         Raises:
             URLError: SQLAlchemy has no such dialect; several hosts of another database
@@ -279,6 +279,8 @@ def _for_sqlalchemy(url: DatabaseURL) -> str:
             " sqlalchemy.URL.create()"
         )
     postgresql = dialect == "postgresql+asyncpg"
+    if postgresql and url.driver == "psycopg":
+        dialect = "postgresql+psycopg"
     options = foreign.translate(url.options).texts
     if any(name.startswith("setting.") for name in options):
         raise URLError(
@@ -288,7 +290,11 @@ def _for_sqlalchemy(url: DatabaseURL) -> str:
     if url.scheme == "sqlite":
         return _sqlalchemy_file(url, options)
     place, query = _sqlalchemy_place(url, options, postgresql=postgresql)
-    query |= _sqlalchemy_tls(options, postgresql=postgresql)
+    if dialect == "postgresql+psycopg":
+        query |= _libpq_tls(options)
+    else:
+        query |= _sqlalchemy_tls(options, postgresql=postgresql)
+    query |= _sqlalchemy_servers(options, postgresql=postgresql)
     login = ""
     if url.user is not None or url.password is not None:
         login = quote(url.user or "", safe="")
@@ -329,6 +335,33 @@ def _sqlalchemy_place(
     host = url.host or ""
     host = f"[{host}]" if ":" in host else host
     return host + (f":{url.port}" if url.port else ""), {}
+
+
+def _libpq_tls(options: Mapping[str, str]) -> dict[str, str]:
+    """Return the TLS options in libpq's words, which can say all of them."""
+    tls = options.get("tls", "none")
+    words = {"tls_ca": "sslrootcert", "tls_cert": "sslcert", "tls_key": "sslkey"}
+    query = {} if tls == "none" else {"sslmode": tls}
+    query |= {word: options[name] for name, word in words.items() if name in options}
+    if tls == "verify-full":
+        query.setdefault("sslrootcert", "system")
+    if tls == "verify-ca" and "sslrootcert" not in query:
+        raise URLError("libpq takes tls=verify-ca with tls_ca alone: name the file")
+    return query
+
+
+def _sqlalchemy_servers(
+    options: Mapping[str, str], *, postgresql: bool
+) -> dict[str, str]:
+    """Say which servers will do: asyncpg knows the words, and nobody the order."""
+    wanted = options.get("target_session_attrs", "any")
+    balanced = options.get("load_balance_hosts", "disable") != "disable"
+    if balanced or (wanted != "any" and not postgresql):
+        raise URLError(
+            "a SQLAlchemy URL cannot carry load_balance_hosts, and target_session_attrs"
+            " for PostgreSQL only: write hosts that will do, and replace(options={})"
+        )
+    return {"target_session_attrs": wanted} if wanted != "any" else {}
 
 
 def _sqlalchemy_tls(options: Mapping[str, str], *, postgresql: bool) -> dict[str, str]:

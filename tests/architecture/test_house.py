@@ -269,8 +269,8 @@ def test_nothing_of_this_machine_is_kept() -> None:
 
 
 def test_the_makefile_is_short() -> None:
-    """A Makefile of more than 50 lines is a program, and wants to be one."""
-    assert len((ROOT / "Makefile").read_text().splitlines()) <= 50
+    """A Makefile of more than 70 lines is a program, and wants to be one."""
+    assert len((ROOT / "Makefile").read_text().splitlines()) <= 70
 
 
 # -- what a driver's author imports ----------------------------------------------------
@@ -337,6 +337,7 @@ DEEPER = {
     "ConnectOptions": "an engine's options are a server's, and those anybody's",
     "Row": "a row by position, for libraries whose rows know no names",
     "Chapter": "the kit is its chapters",
+    "MySQL": "MariaDB is started as MySQL is, but for its first step",
 }
 
 

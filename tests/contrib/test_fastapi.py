@@ -30,6 +30,7 @@ from asyncdb.contrib.fastapi import (
     readiness,
     register_asyncdb,
 )
+from asyncdb.driver import Role
 from asyncdb.testing import faults
 from tests.plugins.databases import engines
 
@@ -416,6 +417,21 @@ def test_a_mounted_application_finds_the_pool(sqlite_url: str) -> None:
     with TestClient(outer) as http:
         assert 1 == http.get("/inner/").json()
         assert {"status": "ready"} == http.get("/ready").json()
+
+
+async def test_not_ready_without_a_primary() -> None:
+    """While no server is to be had that the pool wants the service is not ready."""
+    app = FastAPI()
+    url = "fake://one,two/?concurrent=true&target_session_attrs=read-write"
+    register_asyncdb(app, url)
+    found = []
+    with faults() as ordered:
+        async with client(app) as http:
+            for roles in ({}, {"one": 1}, {"one": 1, "two": 1}, {"two": 1}):
+                ordered.roles = {host: Role(standby=True) for host in roles}
+                found.append((await http.get("/ready")).status_code)
+
+    assert [200, 200, 503, 200] == found
 
 
 def test_a_web_socket_takes_what_it_needs(sqlite_url: str) -> None:

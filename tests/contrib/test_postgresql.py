@@ -11,13 +11,20 @@ import pytest_asyncio
 
 import asyncdb
 from asyncdb.contrib.postgresql import Listening, Missed, Notification, listen, notify
-from tests.plugins.databases import engines
+from tests.plugins.databases import POSTGRESQLS, engines
 from tests.plugins.proxy import MakeProxy, Side
 from tests.plugins.scale import eventually
 from tests.plugins.servers import Server
 
 PATIENCE = 20
 SESSIONS = "SELECT pid FROM pg_stat_activity WHERE application_name = ?"
+
+
+@pytest.fixture(params=POSTGRESQLS)
+def postgresql_url(request: pytest.FixtureRequest, postgresql_url: str) -> str:
+    """The database by each driver in turn."""
+    _, plus, driver = request.param.partition("+")
+    return postgresql_url.replace("://", f"{plus}{driver}://", 1)
 
 
 @pytest_asyncio.fixture
@@ -89,9 +96,11 @@ async def test_killed_session(pool: asyncdb.Pool, name: str) -> None:
 
 
 @engines("postgresql", fixture="server")
-async def test_restarted_server(server: Server, name: str) -> None:
+@pytest.mark.parametrize("scheme", POSTGRESQLS)
+async def test_restarted_server(server: Server, name: str, scheme: str) -> None:
     """A server that dies and comes back leaves a Missed, and is heard again."""
-    async with listen(server.url, name) as messages:
+    url = server.url.replace("postgresql", scheme, 1)
+    async with listen(url, name) as messages:
         await asyncio.to_thread(server.kill)
         # Long enough for a try to connect in vain.
         await asyncio.sleep(0.3)

@@ -48,7 +48,7 @@ from sqlalchemy.types import ARRAY
 
 import asyncdb
 from asyncdb.contrib.sqlalchemy import Core
-from tests.plugins.databases import engines
+from tests.plugins.databases import POSTGRESQLS, engines
 
 metadata = MetaData()
 users = Table(
@@ -400,7 +400,7 @@ async def test_defaults_that_would_query(core: Core) -> None:
         await core.execute(insert(Table("said_users", MetaData(), *columns)))
 
 
-@engines("postgresql")
+@engines(*POSTGRESQLS)
 async def test_sequences(core: Core) -> None:
     """A sequence gives the key, in the same round trip."""
     own = MetaData()

@@ -44,7 +44,7 @@ from sqlalchemy.types import TypeDecorator
 
 import asyncdb
 from asyncdb.contrib.sqlalchemy import Core
-from tests.plugins.databases import engines
+from tests.plugins.databases import POSTGRESQLS, engines
 
 
 class Color(enum.Enum):
@@ -324,7 +324,7 @@ quiet = pytest.mark.filterwarnings("ignore:Type object")
 
 
 @quiet
-@engines("postgresql")
+@engines(*POSTGRESQLS)
 @pytest.mark.parametrize("name", [*COMPARED, *OTHERS])
 async def test_types_of_postgresql(
     db: asyncdb.Connection, table: str, name: str
@@ -358,7 +358,7 @@ async def test_types_of_postgresql(
         await core.drop_all(made.metadata)
 
 
-@engines("postgresql")
+@engines(*POSTGRESQLS)
 async def test_ranges_and_arrays_are_read_into_classes(
     db: asyncdb.Connection, table: str
 ) -> None:
@@ -383,7 +383,7 @@ async def test_ranges_and_arrays_are_read_into_classes(
         await core.drop_all(made.metadata)
 
 
-@engines("postgresql")
+@engines(*POSTGRESQLS)
 async def test_parts_of_arrays_and_documents(
     db: asyncdb.Connection, table: str
 ) -> None:
@@ -408,7 +408,7 @@ async def test_parts_of_arrays_and_documents(
     assert (9, 6) == await core.fetchone(select(a[1], j["n"]))
 
 
-@engines("postgresql")
+@engines(*POSTGRESQLS)
 async def test_types_of_extensions(db: asyncdb.Connection, table: str) -> None:
     """HSTORE is a dict of texts, CITEXT a text that compares without case."""
     core = Core(db)
@@ -427,7 +427,7 @@ async def test_types_of_extensions(db: asyncdb.Connection, table: str) -> None:
     assert "1" == await core.fetchval(select(made.c.h["a"]))
 
 
-@engines("postgresql")
+@engines(*POSTGRESQLS)
 @pytest.mark.parametrize(
     ("kind", "value"),
     [(pg.INT4RANGE, "[1,5)"), (pg.MONEY, Decimal(12)), (Time(timezone=True), time(1))],

@@ -26,7 +26,7 @@ import asyncdb
 from asyncdb.dialects.mysql import facts
 from asyncdb.dialects.mysql.protocol.shapes import SHAPES
 from asyncdb.options import TransactionOptions
-from tests.plugins.databases import SECOND_DRIVERS, engine_url
+from tests.plugins.databases import ASYNCMY, engine_url
 
 Connection = asyncdb.Connection
 
@@ -57,7 +57,7 @@ MODES = [
 ]
 
 
-@pytest.fixture(params=["mariadb", "mysql", *SECOND_DRIVERS])
+@pytest.fixture(params=["mariadb", "mysql", *ASYNCMY])
 def mysql_family_url(request: pytest.FixtureRequest) -> str:
     """A database on MariaDB, then on MySQL; and both through asyncmy."""
     return engine_url(request, request.param)

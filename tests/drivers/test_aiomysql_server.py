@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 import asyncdb
 from tests.plugins import binaries, servers
-from tests.plugins.databases import SECOND_DRIVERS
+from tests.plugins.databases import ASYNCMY
 
 
 def self_signed(name: str) -> tuple[str, str]:
@@ -44,7 +44,7 @@ def self_signed(name: str) -> tuple[str, str]:
     return public.decode(), secret.decode()
 
 
-@pytest.fixture(scope="module", params=["mariadb", "mysql", *SECOND_DRIVERS])
+@pytest.fixture(scope="module", params=["mariadb", "mysql", *ASYNCMY])
 def own(request: pytest.FixtureRequest) -> Iterator[servers.Server]:
     """A server with a certificate for `localhost`, and room for long packets."""
     engine = request.param.partition("+")[0]

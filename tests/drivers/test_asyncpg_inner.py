@@ -11,7 +11,14 @@ from asyncdb.drivers.asyncpg import inner
 from asyncdb.testing.conformance import Conformance
 from tests.plugins.slow import Slow
 
-PARTS = ("RUNS_DIRECTLY", "LISTENS", "SEES_OUT", "FORGETS", "CLOSES_PORTALS")
+PARTS = (
+    "RUNS_DIRECTLY",
+    "LISTENS",
+    "SEES_OUT",
+    "REPEATS",
+    "FORGETS",
+    "CLOSES_PORTALS",
+)
 
 
 def test_this_version_has_them() -> None:

@@ -10,20 +10,20 @@ from typing import Any
 import pytest
 
 import asyncdb
-from asyncdb.drivers.asyncpg import statements
-from asyncdb.drivers.asyncpg.forms import Memory
+from asyncdb.dialects.postgresql import kept
+from asyncdb.dialects.postgresql.forms import Memory
 from asyncdb.testing.conformance.chapter import ids
-from tests.plugins.databases import engines
+from tests.plugins.databases import POSTGRESQLS, engines
 from tests.plugins.proxy import Proxy, Side
 
-pytestmark = engines("postgresql")
+pytestmark = engines(*POSTGRESQLS)
 
 
 @pytest.fixture(autouse=True)
 def memory(monkeypatch: pytest.MonkeyPatch) -> Memory:
     """A process that has not seen any statement yet."""
-    monkeypatch.setattr(statements, "MEMORY", Memory())
-    return statements.MEMORY
+    monkeypatch.setattr(kept, "MEMORY", Memory())
+    return kept.MEMORY
 
 
 # -- the wire --------------------------------------------------------------------------

@@ -11,11 +11,18 @@ import pytest
 import pytest_asyncio
 
 import asyncdb
-from tests.plugins.databases import ENGINES, SECOND_DRIVERS, SERVERS, engines
+from tests.plugins.databases import (
+    ASYNCMY,
+    ENGINES,
+    POSTGRESQLS,
+    SECOND_DRIVERS,
+    SERVERS,
+    engines,
+)
 
 SECRET = "s3cr3t-value"  # a value that no message may show
 EVERYWHERE = engines(*ENGINES, *SECOND_DRIVERS)
-ON_MYSQL = engines("mariadb", "mysql", *SECOND_DRIVERS)
+ON_MYSQL = engines("mariadb", "mysql", *ASYNCMY)
 
 
 async def failure(work: Any) -> asyncdb.DatabaseError:
@@ -125,7 +132,7 @@ async def test_many_rows_in_one(db: asyncdb.Connection, table: str) -> None:
     assert 'near "b) VALUES (?, ?)"' in str(error)
 
 
-@engines("postgresql")
+@engines(*POSTGRESQLS)
 async def test_a_block_s_own_text(db: asyncdb.Connection) -> None:
     """What a block of PL/pgSQL has put together of values is not quoted."""
     await db.execute("SELECT set_config('my.value', ?, false)", [SECRET])
@@ -138,7 +145,7 @@ async def test_a_block_s_own_text(db: asyncdb.Connection) -> None:
     assert type(error) is asyncdb.SQLSyntaxError
 
 
-@engines("postgresql")
+@engines(*POSTGRESQLS)
 async def test_names_have_a_place_too(db: asyncdb.Connection) -> None:
     """PostgreSQL tells the place of a name that does not exist, so it is told."""
     error = await failure(db.fetchall("SELECT ?::int,\n nope", [1]))
@@ -190,7 +197,7 @@ async def test_the_server_s_words(
         error.diag.message = "mine"  # type: ignore[misc]  # it is frozen
 
 
-@engines("postgresql")
+@engines(*POSTGRESQLS)
 async def test_postgresql_hints(db: asyncdb.Connection) -> None:
     """DETAIL and HINT are there for those who ask."""
     error = await failure(db.fetchall("SELECT upper(1)"))
@@ -294,7 +301,7 @@ async def test_a_state_of_the_standard(
     assert (kind is asyncdb.RaisedException) == ("a day" in str(error))
 
 
-@engines("postgresql")
+@engines(*POSTGRESQLS)
 async def test_more_than_a_text(db: asyncdb.Connection) -> None:
     """Names, DETAIL and HINT that an author gives are in their places."""
     error = await failure(
@@ -314,7 +321,7 @@ async def test_more_than_a_text(db: asyncdb.Connection) -> None:
     )
 
 
-@engines("postgresql")
+@engines(*POSTGRESQLS)
 async def test_an_assertion(db: asyncdb.Connection) -> None:
     """ASSERT is a way to raise; what PL/pgSQL itself says of INTO is not."""
     error = await failure(db.execute("DO $$ BEGIN ASSERT false, 'never'; END $$"))

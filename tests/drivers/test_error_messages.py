@@ -25,6 +25,7 @@ from asyncdb.dialects.postgresql import (
     CLEAN_CLASSES,
     ERRORS,
     PostgreSQLOptions,
+    answers,
 )
 from asyncdb.dialects.sqlite_errors import BY_CODE, from_code
 from asyncdb.dialects.sqlite_errors import MESSAGES as OF_SQLITE
@@ -225,7 +226,7 @@ BROKEN = [
 
 
 @pytest.mark.parametrize("error", BROKEN, ids=lambda error: type(error).__name__)
-@pytest.mark.parametrize("name", ["asyncpg", "aiomysql", "asyncmy"])
+@pytest.mark.parametrize("name", ["asyncpg", "psycopg", "aiomysql", "asyncmy"])
 def test_the_network(name: str, error: BaseException) -> None:
     """A line that cannot be had, or breaks."""
     pytest.importorskip(name)
@@ -242,6 +243,10 @@ def _translators(name: str) -> list[Callable[[Any], Any]]:
             driver.translate,
             lambda error: translate_connecting(error, PostgreSQLOptions()),
         ]
+    if name == "psycopg":
+        from asyncdb.drivers.psycopg.login import Refused
+
+        return [driver.translate, Refused.by_network]
     from asyncdb.dialects.mysql.protocol import translation
 
     found: Any = driver
@@ -266,6 +271,37 @@ def test_asyncpg_s_own() -> None:
         exceptions.DataError(f"invalid input for query argument $1: {VALUE} (x)"),
     ):
         audit(translate(error))
+
+
+def test_psycopg_s_own() -> None:
+    """Errors that psycopg or libpq has made, and what could not be encoded or read."""
+    psycopg = pytest.importorskip("psycopg")
+    from asyncdb.drivers.psycopg.encoding import Misfit
+    from asyncdb.drivers.psycopg.translation import Undecodable, Unfit, translate
+
+    for error in (
+        psycopg.OperationalError(WORDS),
+        psycopg.InterfaceError(WORDS),
+        psycopg.DataError(WORDS),
+        psycopg.ProgrammingError(WORDS),
+        Unfit(1, ValueError(WORDS)),
+        Unfit(2, Misfit("expected str, got int")),
+        Undecodable(ValueError(WORDS), [("a", 1082)]),
+        Undecodable(ValueError(WORDS), [("a", 25)]),
+    ):
+        audit(translate(error))
+
+
+@pytest.mark.parametrize("state", [*ERRORS, *(f"{two}ZZZ" for two in CLASSES)])
+def test_a_report_of_postgresql(state: str) -> None:
+    """What a driver makes of the server's fields shows no value, whatever the code."""
+    report = answers.Report(
+        sqlstate=state, severity="FATAL", message=WORDS, detail=WORDS, hint=WORDS
+    )
+    found = answers.from_server(report)
+    if state[:2] not in CLEAN_CLASSES and state not in ("P0001", "P0004"):
+        audit(found)
+        audit(answers.while_connecting(found))
 
 
 def test_pymysql_s_own() -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 
 import asyncdb
-from tests.plugins.databases import engines
+from tests.plugins.databases import POSTGRESQLS, engines
 from tests.plugins.servers import Server
 
 
-@engines("postgresql")
+@engines(*POSTGRESQLS)
 async def test_a_codec_on_every_connection(
     database_url: str, db: asyncdb.Connection, table: str
 ) -> None:
@@ -21,6 +21,19 @@ async def test_a_codec_on_every_connection(
 
     async def prepare(db: asyncdb.Connection) -> None:
         await db.execute(f"SET search_path TO {table}_s, public")
+        if "psycopg" in database_url:
+            from psycopg.types.composite import CompositeInfo, register_composite
+
+            info = await CompositeInfo.fetch(db.native, f"{table}_s.pair")
+            assert info is not None
+            register_composite(
+                info,
+                db.native,
+                make_object=lambda pair, info: dict(
+                    zip(info.field_names, pair, strict=True)
+                ),
+            )
+            return
         await db.native.set_type_codec(
             "pair",
             schema=f"{table}_s",
@@ -43,7 +56,7 @@ async def test_a_codec_on_every_connection(
     await db.execute(f"DROP SCHEMA {table}_s CASCADE")
 
 
-@engines("postgresql")
+@engines(*POSTGRESQLS)
 async def test_row_level_security_by_transaction(
     database_url: str, db: asyncdb.Connection, table: str
 ) -> None:

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import asyncdb
-from tests.plugins.databases import engines
+from tests.plugins.databases import POSTGRESQLS, engines
 
 # `db` is the same connection for all examples of a test: they leave nothing behind.
 EXAMPLES = settings(
@@ -260,7 +260,7 @@ async def check(db: asyncdb.Connection, sql: str, params: Any, expected: Any) ->
     assert expected == list(row)
 
 
-@engines("postgresql")
+@engines(*POSTGRESQLS)
 @pytest.mark.parametrize(
     ("sql", "params", "expected"),
     [

@@ -10,7 +10,7 @@ import pytest_asyncio
 
 import asyncdb
 from asyncdb import Notice
-from tests.plugins.databases import engines
+from tests.plugins.databases import POSTGRESQLS, engines
 from tests.plugins.proxy import MakeProxy, Side
 
 MYSQL = ("mariadb", "mysql", "mariadb+asyncmy", "mysql+asyncmy")
@@ -44,7 +44,7 @@ RAISE = """DO $$ BEGIN
 END $$"""
 
 
-@engines("postgresql")
+@engines(*POSTGRESQLS)
 async def test_fields(listening: asyncdb.Connection, heard: list[Notice]) -> None:
     """Severity, SQLSTATE, message, detail and hint are the server's, in its order."""
     await listening.execute(RAISE)
@@ -64,7 +64,7 @@ async def test_fields(listening: asyncdb.Connection, heard: list[Notice]) -> Non
     assert "NOTICE: first\nDETAIL: more\nHINT: do this" == str(heard[0])
 
 
-@engines("postgresql")
+@engines(*POSTGRESQLS)
 async def test_levels(database_url: str, caplog: pytest.LogCaptureFixture) -> None:
     """Without a listener PostgreSQL's severity decides the level."""
     with caplog.at_level(logging.DEBUG, "asyncdb.server"):
@@ -81,17 +81,20 @@ async def test_levels(database_url: str, caplog: pytest.LogCaptureFixture) -> No
     ] == [line for line in said if line[1].partition(": ")[2]]
 
 
-@engines("postgresql")
+@engines(*POSTGRESQLS)
 async def test_a_borrowers_own_listeners_are_gone(
     database_url: str, heard: list[Notice]
 ) -> None:
-    """A reset removes the listeners that a borrower left at asyncpg, not the pool's."""
+    """A reset removes the listeners that a borrower left there, not the pool's."""
     theirs: list[object] = []
     async with asyncdb.create_pool(
         database_url, max_size=1, on_notice=heard.append
     ) as pool:
         async with pool.acquire() as db:
-            db.native.add_log_listener(lambda _, message: theirs.append(message))
+            if "psycopg" in database_url:
+                db.native.add_notice_handler(theirs.append)
+            else:
+                db.native.add_log_listener(lambda _, message: theirs.append(message))
             await db.execute("DO $$ BEGIN RAISE NOTICE 'both'; END $$")
         await pool.execute("DO $$ BEGIN RAISE NOTICE 'ours'; END $$")
 

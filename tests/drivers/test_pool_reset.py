@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import asyncdb
-from tests.plugins.databases import engines
+from tests.plugins.databases import POSTGRESQLS, engines
 
 # What touches | a question to the session | replaced, not reset
 POSTGRESQL = [
@@ -69,7 +69,7 @@ async def check(url: str, touch: str, question: str) -> dict[str, int]:
         return dict(pool.stats().closed)
 
 
-@engines("postgresql")
+@engines(*POSTGRESQLS)
 @pytest.mark.parametrize(
     ("touch", "question", "replaced"), POSTGRESQL, ids=[line[0] for line in POSTGRESQL]
 )
@@ -89,7 +89,7 @@ async def test_mysql(database_url: str, touch: str, question: str) -> None:
     assert {} == await check(database_url, touch, question)
 
 
-@engines("postgresql")
+@engines(*POSTGRESQLS)
 async def test_kept_statements_survive(database_url: str) -> None:
     """A reset leaves the statements that are kept prepared alone."""
     count = "SELECT count(*) FROM pg_prepared_statements WHERE statement = ?"
@@ -100,13 +100,17 @@ async def test_kept_statements_survive(database_url: str) -> None:
         assert 1 == await pool.fetchval(count, ["SELECT 4711"])
 
 
-@engines("postgresql")
+@engines(*POSTGRESQLS)
 async def test_listeners_are_gone(database_url: str) -> None:
-    """What was registered with asyncpg itself is gone with its borrower."""
+    """What was registered with the library itself is gone with its borrower."""
     async with asyncdb.create_pool(database_url, max_size=1) as pool:
         heard: list[object] = []
         async with pool.acquire() as db:
-            await db.native.add_listener("news", lambda *said: heard.append(said))
+            if "psycopg" in database_url:
+                await db.execute("LISTEN news")
+                db.native.add_notify_handler(heard.append)
+            else:
+                await db.native.add_listener("news", lambda *said: heard.append(said))
         await pool.execute("NOTIFY news")
         await pool.fetchval("SELECT 1")
 

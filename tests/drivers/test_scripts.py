@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 import asyncdb
-from tests.plugins.databases import engines
+from tests.plugins.databases import POSTGRESQLS, engines
 
 MYSQLS = engines("mariadb", "mysql")
 
@@ -58,7 +58,7 @@ async def test_what_must_stand_alone(db: asyncdb.Connection, table: str) -> None
     assert 0 == await db.fetchval(f"SELECT count(*) FROM {table}")
 
 
-@engines("postgresql")
+@engines(*POSTGRESQLS)
 async def test_functions_of_postgresql(db: asyncdb.Connection, table: str) -> None:
     """Dollar quotes, rules and standard bodies are one statement each."""
     await db.executescript(f"""
@@ -86,7 +86,7 @@ async def test_functions_of_postgresql(db: asyncdb.Connection, table: str) -> No
     await db.execute(f"CREATE TABLE {table} (a int)")  # for the fixture to drop
 
 
-@engines("postgresql")
+@engines(*POSTGRESQLS)
 async def test_a_failing_script_of_postgresql(
     db: asyncdb.Connection, table: str
 ) -> None:
@@ -148,7 +148,7 @@ async def test_dml_is_one_transaction_on_mysql(
     assert not db.in_transaction
 
 
-@engines("sqlite", "postgresql", "mariadb", "mysql")
+@engines("sqlite", *POSTGRESQLS, "mariadb", "mysql")
 async def test_ten_thousand_statements(db: asyncdb.Connection, table: str) -> None:
     """A long script runs, and each result is there."""
     await db.execute(f"CREATE TABLE {table} (a INT)")

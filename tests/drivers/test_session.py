@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import asyncdb
-from tests.plugins.databases import SERVERS, engines
+from tests.plugins.databases import POSTGRESQLS, SERVERS, engines
 from tests.plugins.servers import Server
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "session.md"
@@ -29,7 +29,7 @@ PORTABLE = {
 # -- PostgreSQL -----------------------------------------------------------------------
 
 
-@engines("postgresql")
+@engines(*POSTGRESQLS)
 @pytest.mark.parametrize(
     ("name", "value", "off"),
     [
@@ -52,7 +52,7 @@ async def test_postgresql_settings(
         assert not (await db.fetchone(sql, [name])).ours
 
 
-@engines("postgresql")
+@engines(*POSTGRESQLS)
 async def test_postgresql_text(db: asyncdb.Connection) -> None:
     """Text is UTF-8."""
     assert "UTF8" == await db.fetchval("SHOW client_encoding")

@@ -9,7 +9,7 @@ import pytest
 
 import asyncdb
 from tests.plugins import binaries, servers
-from tests.plugins.databases import SERVERS, engines
+from tests.plugins.databases import POSTGRESQLS, SECOND_DRIVERS, SERVERS, engines
 
 MYSQLS = engines("mariadb", "mysql", "mariadb+asyncmy", "mysql+asyncmy")
 
@@ -96,7 +96,7 @@ async def check(
             assert answer == await pool.fetchval(question)
 
 
-@engines("postgresql")
+@engines(*POSTGRESQLS)
 @pytest.mark.parametrize(("settings", "question", "answer", "touch"), POSTGRESQL)
 async def test_postgresql(
     database_url: str, settings: dict[str, Any], question: str, answer: Any, touch: str
@@ -164,7 +164,7 @@ WRONG = {
 }
 
 
-@engines(*SERVERS, *(f"{name}+asyncmy" for name in SERVERS))
+@engines(*SERVERS, *SECOND_DRIVERS)
 async def test_a_value_that_the_server_does_not_take(database_url: str) -> None:
     """The error names the setting, and not its value, also among others."""
     async with asyncdb.connect(database_url) as db:
@@ -273,7 +273,7 @@ async def test_mysql_names_are_variables_only(database_url: str) -> None:
 # -- application_name ------------------------------------------------------------------
 
 
-@engines("postgresql")
+@engines(*POSTGRESQLS)
 async def test_postgresql_application_name(database_url: str) -> None:
     """PostgreSQL shows it, through resets, and behind PgBouncer as well."""
     sql = "SELECT application_name FROM pg_stat_activity WHERE pid = pg_backend_pid()"

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 import asyncdb
-from tests.plugins.databases import SECOND_DRIVERS, engines
+from tests.plugins.databases import ASYNCMY, POSTGRESQLS, engines
 
-ON_POSTGRESQL = engines("postgresql")
-ON_MYSQL = engines("mariadb", "mysql", *SECOND_DRIVERS)
+ON_POSTGRESQL = engines(*POSTGRESQLS)
+ON_MYSQL = engines("mariadb", "mysql", *ASYNCMY)
 
 WRONG = [
     ("date", "0044-03-15 BC"),
@@ -85,11 +85,11 @@ async def test_it_fails_a_block(db: asyncdb.Connection, table: str) -> None:
 async def test_in_a_bulk_that_returns(
     db: asyncdb.Connection, table: str, exact: bool
 ) -> None:
-    """RETURNING in a bulk is read where it is counted, and then refused as a whole."""
+    """RETURNING in a bulk is read where asyncpg counts by it, and then refused."""
     await db.execute(f"CREATE TABLE {table} (n INT, v DATE DEFAULT '0044-03-15 BC')")
     sql = f"INSERT INTO {table} (n) VALUES (?) RETURNING v"
     work = db.executemany(sql, [[1], [2], [3]], exact_rowcount=exact)
-    if exact:
+    if exact and db.url.driver != "psycopg":  # which counts without
         with pytest.raises(asyncdb.InvalidDatetime) as caught:
             await work
         names(caught.value, "0044")

@@ -12,7 +12,13 @@ import pytest
 import pytest_asyncio
 
 import asyncdb
-from tests.plugins.databases import ENGINES_AND_FAKE, SERVERS, engines
+from tests.plugins.databases import (
+    ENGINES_AND_FAKE,
+    POSTGRESQLS,
+    PSYCOPG,
+    SERVERS,
+    engines,
+)
 from tests.plugins.scale import Scaled
 from tests.plugins.slow import Slow
 
@@ -207,7 +213,7 @@ async def test_close_while_another_task_is_inside(
     await slow.stopped()
 
 
-@engines("postgresql")
+@engines(*POSTGRESQLS)
 async def test_no_lock_is_kept_by_a_statement_that_was_only_prepared(
     db: asyncdb.Connection, observer: asyncdb.Connection, table: str
 ) -> None:
@@ -228,7 +234,7 @@ async def test_no_lock_is_kept_by_a_statement_that_was_only_prepared(
         await observer.execute(f"ALTER TABLE {table} ADD COLUMN b INTEGER")
 
 
-@engines(*SERVERS)
+@engines(*SERVERS, *PSYCOPG)
 async def test_no_cancellation_is_lost(
     database_url: str, observer: asyncdb.Connection, scaled: Scaled
 ) -> None:
@@ -251,7 +257,7 @@ async def test_no_cancellation_is_lost(
         await db.close()
 
 
-@engines(*ENGINES_AND_FAKE)
+@engines(*ENGINES_AND_FAKE, *PSYCOPG)
 async def test_storm(database_url: str, scaled: Scaled) -> None:
     """No row of another's query is ever seen, whenever queries are cancelled."""
     dice, loop = random.Random(7), asyncio.get_running_loop()

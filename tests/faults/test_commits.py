@@ -12,10 +12,10 @@ import pytest_asyncio
 
 import asyncdb
 from asyncdb.testing.fake import faults
-from tests.plugins.databases import ENGINES, SERVERS, engines
+from tests.plugins.databases import ENGINES, POSTGRESQLS, PSYCOPG, SERVERS, engines
 from tests.plugins.proxy import MakeProxy, Proxy
 
-ON_SERVERS = engines(*SERVERS)
+ON_SERVERS = engines(*SERVERS, *PSYCOPG)
 LIMIT = 0.3
 SLACK = 0.5
 
@@ -130,7 +130,7 @@ async def test_a_deadline_in_a_silent_commit(
     proxy.cut()
 
 
-@engines("sqlite", "postgresql")
+@engines("sqlite", *POSTGRESQLS)
 @pytest.mark.parametrize("by_hand", [False, True], ids=["block", "commit"])
 async def test_a_commit_that_is_refused(
     db: asyncdb.Connection, table: str, by_hand: bool
@@ -193,7 +193,7 @@ async def test_a_deadlock(
     assert [1, 1, 0] == [row.n for row in rows]
 
 
-@engines("postgresql")
+@engines(*POSTGRESQLS)
 async def test_a_serialization_failure(
     db: asyncdb.Connection, database_url: str, table: str
 ) -> None:
@@ -229,7 +229,7 @@ async def test_a_snapshot_that_is_too_old(
     assert not db.in_transaction
 
 
-@engines(*ENGINES)
+@engines(*ENGINES, *PSYCOPG)
 async def test_an_error_that_is_swallowed(db: asyncdb.Connection, table: str) -> None:
     """A block whose error was swallowed does not commit, and says so (25P02)."""
     await db.execute(f"CREATE TABLE {table} (a INTEGER PRIMARY KEY)")

@@ -10,12 +10,12 @@ import pytest
 import pytest_asyncio
 
 import asyncdb
-from tests.plugins.databases import SERVERS, engines
+from tests.plugins.databases import PSYCOPG, SERVERS, engines
 from tests.plugins.proxy import MakeProxy, Proxy
 from tests.plugins.servers import Server
 from tests.plugins.slow import Slow
 
-ON_SERVERS = engines(*SERVERS)
+ON_SERVERS = engines(*SERVERS, *PSYCOPG)
 LIMIT = 0.3
 SLACK = 0.5  # seconds for the driver to give up politely
 

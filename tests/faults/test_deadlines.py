@@ -12,7 +12,7 @@ import pytest_asyncio
 
 import asyncdb
 from asyncdb.testing.fake import faults
-from tests.plugins.databases import ENGINES_AND_FAKE, engines
+from tests.plugins.databases import ENGINES_AND_FAKE, PSYCOPG, engines
 from tests.plugins.slow import Slow
 
 LIMIT = 0.2
@@ -159,7 +159,7 @@ async def test_in_a_block(
     assert 0 == await observer.fetchval(f"SELECT count(*) FROM {table}")
 
 
-@engines(*ENGINES_AND_FAKE)
+@engines(*ENGINES_AND_FAKE, *PSYCOPG)
 async def test_in_time(db: asyncdb.Connection) -> None:
     """What is done in time is not touched by a timeout."""
     assert 1 == await db.fetchval("SELECT 1", timeout=5)

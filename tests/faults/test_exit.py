@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import asyncdb
-from tests.plugins.databases import ENGINES_AND_FAKE, engines
+from tests.plugins.databases import ENGINES_AND_FAKE, PSYCOPG, engines
 from tests.plugins.slow import Slow
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -35,7 +35,7 @@ WHATS = {
 }
 
 
-@engines(*ENGINES_AND_FAKE)
+@engines(*ENGINES_AND_FAKE, *PSYCOPG)
 @pytest.mark.parametrize("what", WHATS)
 async def test_exit(database_url: str, what: str) -> None:
     """The interpreter ends within seconds, and warns of what was not closed."""

@@ -16,7 +16,7 @@ from tests.faults.test_tls import cipher, start
 from tests.plugins import binaries, servers
 from tests.plugins.certificates import Certificates
 from tests.plugins.databases import SERVERS
-from tests.plugins.process import PASSWORD
+from tests.plugins.servers import PASSWORD
 
 MakeURL = Callable[..., str]
 

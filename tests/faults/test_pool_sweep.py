@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 import asyncdb
-from tests.plugins.databases import ENGINES_AND_FAKE, engines
+from tests.plugins.databases import ENGINES_AND_FAKE, PSYCOPG, engines
 from tests.plugins.scale import eventually
 from tests.plugins.stepping import When, cancel_at
 
-pytestmark = engines(*ENGINES_AND_FAKE)
+pytestmark = engines(*ENGINES_AND_FAKE, *PSYCOPG)
 
 
 async def lend(pool: asyncdb.Pool) -> None:

@@ -12,7 +12,7 @@ from threading import Timer
 import pytest
 
 from tests.drivers.error_grid.scenes import SLOW
-from tests.plugins.databases import engines
+from tests.plugins.databases import POSTGRESQLS, engines
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 5
@@ -38,7 +38,7 @@ asyncio.new_event_loop().run_until_complete(main())
 """
 
 
-@engines("sqlite", "postgresql", "mariadb")
+@engines("sqlite", *POSTGRESQLS, "mariadb")
 def test_a_loop_that_is_never_closed(
     database_url: str, request: pytest.FixtureRequest
 ) -> None:
@@ -53,7 +53,7 @@ def test_a_loop_that_is_never_closed(
                 "-c",
                 PROGRAM,
                 database_url,
-                SLOW[engine],
+                SLOW[engine.partition("+")[0]],
             ],
             env={**os.environ, "PYTHONPATH": str(ROOT)},
             stdout=subprocess.PIPE,

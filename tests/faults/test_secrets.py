@@ -13,9 +13,9 @@ from urllib.parse import quote, urlsplit, urlunsplit
 import pytest
 
 import asyncdb
-from tests.plugins.databases import ENGINES_AND_FAKE, SERVERS, engines
-from tests.plugins.process import PASSWORD
+from tests.plugins.databases import ENGINES_AND_FAKE, PSYCOPG, SERVERS, engines
 from tests.plugins.proxy import MakeProxy
+from tests.plugins.servers import PASSWORD
 
 VALUE = "bound-s3cret-value"
 LOGGERS = ("asyncdb", "asyncio", "aiosqlite", "asyncpg", "aiomysql", "pymysql", "")
@@ -54,7 +54,7 @@ def clean(text: str) -> None:
     assert VALUE.encode().hex() not in text.lower()
 
 
-@engines(*ENGINES_AND_FAKE)
+@engines(*ENGINES_AND_FAKE, *PSYCOPG)
 async def test_values(database_url: str, table: str, logged: io.StringIO) -> None:
     """Values that were bound show nowhere, whether the statement ran or failed."""
     async with asyncdb.connect(database_url) as db:
@@ -97,7 +97,7 @@ async def test_values(database_url: str, table: str, logged: io.StringIO) -> Non
     clean(logged.getvalue())
 
 
-@engines(*SERVERS)
+@engines(*SERVERS, *PSYCOPG)
 async def test_passwords(
     database_url: str, make_proxy: MakeProxy, logged: io.StringIO
 ) -> None:
@@ -142,7 +142,7 @@ async def test_passwords(
     clean(logged.getvalue())
 
 
-@engines(*SERVERS)
+@engines(*SERVERS, *PSYCOPG)
 async def test_an_unclosed_connection(database_url: str) -> None:
     """The warning about a connection that nobody closed does not show its password."""
     db = await asyncdb.connect(database_url)

@@ -18,11 +18,11 @@ import pytest_asyncio
 
 import asyncdb
 from asyncdb.testing.fake import faults
-from tests.plugins.databases import ENGINES_AND_FAKE, engines
+from tests.plugins.databases import ENGINES_AND_FAKE, PSYCOPG, engines
 from tests.plugins.scale import eventually
 from tests.plugins.stepping import Attempt, When, cancel_at
 
-pytestmark = engines(*ENGINES_AND_FAKE)
+pytestmark = engines(*ENGINES_AND_FAKE, *PSYCOPG)
 
 PROMPT = 0.5  # seconds in which a cancelled verb returns
 WHENS: tuple[When, ...] = ("early", "late")

@@ -63,17 +63,21 @@ async def test_round_trips_of_a_batch(
 ) -> None:
     """Any number of statements is one round trip, on whose wire they can be sent so.
 
-    A transaction of them is two more: COMMIT, which goes when all is known to be well,
-    and autocommit, which was off so that nothing is committed behind a deadlock.
+    A transaction of them is one more: COMMIT, which goes when all is known to be well;
+    on MySQL two, for autocommit was off so that nothing is committed behind a deadlock.
     """
+    postgresql = engine.startswith("postgresql")
     counter = Counter()
     async with (
         Proxy(engine_url(request, engine), counter) as proxy,
         asyncdb.connect(proxy.url, tls="disable") as db,
     ):
+        if postgresql:  # which prepares the first time
+            await do_batch(db, 1)
         assert 1 == await trips(counter, lambda: do_batch(db, 3))
         assert 1 == await trips(counter, lambda: do_batch(db, 50))
-        assert 3 == await trips(counter, lambda: do_batch(db, 50, transaction=True))
+        whole = await trips(counter, lambda: do_batch(db, 50, transaction=True))
+        assert (2 if postgresql else 3) == whole
 
 
 @pytest.mark.parametrize("engine", [*SERVERS, *SECOND_DRIVERS])
@@ -81,7 +85,7 @@ async def test_round_trips(request: pytest.FixtureRequest, engine: str) -> None:
     """Each verb costs the round trips that the protocol needs, and no more."""
     counter = Counter()
     url = engine_url(request, engine)
-    prepares = engine == "postgresql"  # the first time
+    prepares = engine.startswith("postgresql")  # the first time
     async with (
         Proxy(url, counter) as proxy,
         asyncdb.connect(proxy.url, tls="disable") as db,

@@ -36,11 +36,19 @@ _MYSQL = bool(os.environ.get(VARIABLES["mysql"]) or os.environ.get("ASYNCDB_MYSQ
 SERVERS = ("postgresql", "mariadb", "mysql") if _MYSQL else ("postgresql", "mariadb")
 ENGINES = ("sqlite", *SERVERS)
 ENGINES_AND_FAKE = ("fake", *ENGINES)
-# A second driver for a server: in the kit only where its library is installed.
+# A second driver for a server: in the matrix only where its library is installed.
+# asyncmy is in the kit and where it is named; psycopg, which shares little of asyncpg's
+# way, wherever PostgreSQL is.
 _ASYNCMY = importlib.util.find_spec("asyncmy") is not None
-SECOND_DRIVERS = tuple(
+PSYCOPG = (
+    ("postgresql+psycopg",) if importlib.util.find_spec("psycopg") is not None else ()
+)
+ASYNCMY = tuple(
     f"{engine}+asyncmy" for engine in SERVERS if _ASYNCMY and engine != "postgresql"
 )
+SECOND_DRIVERS = (*ASYNCMY, *PSYCOPG)
+# Both drivers of PostgreSQL, for tests of what it alone has.
+POSTGRESQLS = ("postgresql", *PSYCOPG)
 
 
 def engines(*names: str, fixture: str = "database_url") -> pytest.MarkDecorator:
@@ -142,7 +150,7 @@ class Databases:
             if engine not in self._servers:
                 force = " WITH (FORCE)" if engine == "postgresql" else ""
                 given = os.environ[VARIABLES[engine]]
-                _command(engine, given, f"DROP DATABASE {_name(url)}{force}")
+                run_statement(engine, given, f"DROP DATABASE {_name(url)}{force}")
         for server in self._servers.values():
             server.stop()
 
@@ -152,7 +160,7 @@ class Databases:
             self._servers[engine] = servers.start(engine)
             url = self._servers[engine].url
         charset = "" if engine == "postgresql" else " CHARACTER SET utf8mb4"
-        _command(engine, url, f"CREATE DATABASE {self.name}{charset}")
+        run_statement(engine, url, f"CREATE DATABASE {self.name}{charset}")
         return urlsplit(url)._replace(path="/" + self.name).geturl()
 
 
@@ -160,7 +168,7 @@ def _name(url: str) -> str:
     return urlsplit(url).path.removeprefix("/")
 
 
-def _command(engine: str, url: str, sql: str) -> None:
+def run_statement(engine: str, url: str, sql: str) -> None:
     """Run a statement through the driver's own library: ours is what is under test.
 
     In a thread, for pytest-asyncio's loop may be set in this one.
@@ -237,7 +245,7 @@ def mysql_url(databases: Databases) -> str:
     return databases.url("mysql")
 
 
-@pytest.fixture(params=ENGINES)
+@pytest.fixture(params=(*ENGINES, *PSYCOPG))
 def database_url(request: pytest.FixtureRequest) -> str:
     """A database on each engine in turn."""
     return engine_url(request, request.param)

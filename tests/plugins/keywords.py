@@ -40,7 +40,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, TypedDict
 
-from asyncdb.options.declared import Converters, Hook, TLSMode
+from asyncdb.options.declared import Converters, Hook, TargetSessionAttrs, TLSMode
 from asyncdb.options.notices import NoticeListener
 from asyncdb.options.observers import Observer
 from asyncdb.options.settings import Settings

@@ -2,9 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import asyncdb
+
+
+class Whole:
+    """Hears both ends of a statement, and the beginning of a loan."""
+
+    def statement(
+        self, event: asyncdb.StatementEvent
+    ) -> Callable[[asyncdb.StatementEvent], object]:
+        """Hear that it begins."""
+        return lambda over: (over.sql, event.kind)
+
+    def acquire(self, event: asyncdb.Event) -> None:
+        """Hear that it begins."""
+
+
+class Wrong:
+    """Takes another event than it is given."""
+
+    def statement(self, event: asyncdb.TransactionEvent) -> None:
+        """Hear that it begins."""
 
 
 async def right(url: str, others: dict[str, Any]) -> None:
@@ -12,6 +33,7 @@ async def right(url: str, others: dict[str, Any]) -> None:
     await asyncdb.connect(url, connect_timeout=3, tls="require", pgbouncer=True)
     await asyncdb.connect(url, journal_mode="wal", settings={"cache_size": 1})
     await asyncdb.create_pool(url, max_size=5, sql_mode=None, reset="always")
+    await asyncdb.create_pool(url, observers=[Whole()], slow_statement_log=0.5)
     await asyncdb.create_pool(url, **others)
 
 
@@ -22,3 +44,5 @@ async def wrong(url: str) -> None:
     await asyncdb.connect(url, max_size=5)  # wrong
     await asyncdb.connect(url, tls="yes")  # wrong
     await asyncdb.connect(url, on_connect=5)  # wrong
+    await asyncdb.connect(url, observers=[object()])  # wrong
+    await asyncdb.connect(url, observers=[Wrong()])  # wrong

@@ -372,6 +372,8 @@ def test_every_error_number_has_a_place() -> None:
         (1290, "... --read-only option ...", errors.ReadOnlyTransaction, ()),
         (1290, "... --secure-file-priv option ...", errors.InsufficientPrivilege, ()),
         (1180, "Got error 149 during COMMIT", errors.SerializationFailure, ()),
+        (1180, "Got error 107 during COMMIT", errors.CommitUnknown, ()),
+        (3100, "Error on observer", errors.CommitUnknown, ()),
         (9999, "secret", errors.OperationalError, ()),
     ],
 )

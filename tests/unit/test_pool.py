@@ -678,6 +678,24 @@ async def test_another_loop_is_refused() -> None:
         assert 1 == await pool.fetchval("SELECT 1")
 
 
+def test_a_pool_whose_loop_is_gone_can_be_terminated() -> None:
+    """Where no loop could close it any more, anybody may: nothing warns of it."""
+
+    async def opened() -> asyncdb.Pool:
+        pool = await asyncdb.create_pool("fake://")
+        assert 1 == await pool.fetchval("SELECT 1")
+        return pool
+
+    with faults() as ordered:
+        pool = asyncio.run(opened())
+        pool.terminate()
+
+        assert pool.is_closed
+        assert ordered.opened == ordered.closed == 1
+    del pool
+    gc.collect()
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 async def test_a_forked_process_is_refused() -> None:
     """A forked process gets a sentence, and leaves the parent's session alone."""

@@ -457,7 +457,8 @@ def test_sqlalchemy_reads_the_same_parts(text: str) -> None:
         ("postgres://h/d?sslmode=verify-full&sslrootcert=/ca.pem", "connect_args"),
         ("postgres://h/d?options=-c%20search_path%3Dapp", "cannot carry settings"),
         ("mysql://h/d?setting.sql_safe_updates=1", "cannot carry settings"),
-        ("postgres://h/d?target_session_attrs=primary", "only 'any'"),
+        ("postgres://h/d?load_balance_hosts=random", "load_balance_hosts"),
+        ("mysql://h/d?target_session_attrs=primary", "for PostgreSQL only"),
     ],
 )
 def test_sqlalchemy_never_gets_less_than_was_asked(text: str, words: str) -> None:

@@ -198,7 +198,11 @@ MESSAGES: dict[int, str] = {
     2014: "an answer came out of turn: the connection cannot be used any more",
     2026: "the encrypted connection could not be made",
     2059: "the server wants a way to log in that the driver does not know",
-    3100: "the cluster did not take the transaction: this node may be cut off from it",
+    **dict.fromkeys(
+        (1180, 3100),
+        "the node lost its cluster at COMMIT: it may or may not have happened; "
+        "look before you repeat it",
+    ),
     3948: "the server does not allow LOAD DATA LOCAL",
 }
 

@@ -36,6 +36,12 @@ _SIGNALED = frozenset([1643, 1644])  # SIGNAL without a number of its own
 # Classes of SQLSTATE: for users, and for all that has none of its own.
 _USER_DEFINED, _UNSPECIFIC = "45", "HY"
 
+# A node may be cut off: it is not ready, or its cluster did not take the transaction.
+_OF_CLUSTERS = frozenset([1047, 1180, 3100])
+# Galera's and Group Replication's answer to a COMMIT when the node lost its cluster:
+# the others may have got the transaction, and keep it (`make test-clusters` saw it).
+_COMMITS_UNKNOWN = frozenset([_ERROR_DURING_COMMIT, 3100])
+
 # What a routine may signal with a SQLSTATE of the standard, or one of PostgreSQL's.
 _STATES: dict[str, type[errors.DatabaseError]] = {
     "23502": errors.NotNullViolation,
@@ -132,6 +138,8 @@ def from_server(
     )
     if kind is errors.RaisedException and text:
         error.args = (text,)
+    if number in _OF_CLUSTERS:
+        error.doubts_server = True
     return error
 
 
@@ -208,6 +216,8 @@ def _special(
             return errors.InvalidText
     if number == _ERROR_DURING_COMMIT and "error 149" in text:
         return errors.SerializationFailure  # group replication: lost to another node
+    if number in _COMMITS_UNKNOWN:
+        return errors.CommitUnknown
     if number == _USER_LIMIT and _OF_CONNECTIONS.search(text):
         return errors.TooManyConnections
     if number == _OPTION_PREVENTS and "read-only" in text.replace("_", "-"):

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from asyncdb.dialect import Dialect
 from asyncdb.dialects.mysql.facts import HARMLESS_VERBS, TOUCHING_WORDS, in_local_time
 from asyncdb.dialects.mysql.literals import text
+from asyncdb.driver import Role
 from asyncdb.options import ServerOptions
 from asyncdb.options.foreign import MYSQL, ForeignNames
 from asyncdb.options.settings import BY_ITEMS, Settings, check_settings
@@ -44,6 +45,7 @@ SESSION_QUERY = (
     "SELECT @@sql_mode, @@time_zone, @@system_time_zone, @@character_set_client,"
     f" @@max_allowed_packet, {SERVER}"
 )
+SESSION_COLUMNS = 6
 # Words of statements that may change how the session reads texts and tells times.
 # (A routine gives `sql_mode` back when it ends, but may leave another time zone.)
 _TOUCHING = TOUCHING_WORDS | {"SQL_MODE", "TIME_ZONE", "CHARACTER_SET_CLIENT"}
@@ -167,6 +169,7 @@ class Session:
     Args:
         row: that answer.
         dialect: the server's dialect.
+        role: what the server was, where that was asked.
 
     Attributes:
         dialect: the same, or the one for sessions not in UTC.
@@ -178,7 +181,9 @@ class Session:
         server: which server this is, should another connection reach another one.
     """
 
-    def __init__(self, row: Sequence[Any], dialect: Dialect) -> None:
+    def __init__(
+        self, row: Sequence[Any], dialect: Dialect, role: Role | None = None
+    ) -> None:
         mode, zone, system, charset, max_packet, server = row
         self.charset: str = charset
         self.max_packet: int = max_packet
@@ -186,6 +191,7 @@ class Session:
         self.mode: str = mode
         self.utc = _is_utc(zone, system)
         self.dialect = dialect if self.utc else in_local_time(dialect)
+        self.role = role
         self.sure = True
         self.moved = False
         self.touched = False

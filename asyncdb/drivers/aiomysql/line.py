@@ -27,6 +27,7 @@ class AiomysqlLine(_Native):  # type: ignore[misc]
     _reader: Any
     _writer: Any
     _ssl_context: Any
+    _host: str
     client_flag: int
     server_capabilities: int
 
@@ -39,9 +40,12 @@ class AiomysqlLine(_Native):  # type: ignore[misc]
 
     async def open(self) -> None:
         """Connect and log in."""
+        self._host = self._login.target.address or self._host
         await self._connect()
 
     async def _request_authentication(self) -> None:
+        # The line stands; from here on the host is what its certificate is for.
+        self._host = self._login.target.host or self._host
         # Where the greeting names no method, aiomysql takes this one.
         method = self._server_auth_plugin or "mysql_native_password"
         peer = self._writer.get_extra_info("peername")

@@ -16,14 +16,16 @@ from asyncdb.dialects.sqlite import DIALECT, SQLiteOptions
 from asyncdb.dialects.sqlite_errors import from_code
 from asyncdb.driver import Driver, DriverConnection
 from asyncdb.driver.messages import MESSAGES
-from asyncdb.drivers.aiosqlite.connection import BUSY_SLICE, AiosqliteConnection, busy
+from asyncdb.drivers.aiosqlite.connection import BUSY_SLICE, AiosqliteConnection
 from asyncdb.drivers.aiosqlite.files import (
     MEMORY,
+    Place,
     explain,
     find_path,
     open_file,
     refusal,
 )
+from asyncdb.drivers.aiosqlite.jobs import busy
 from asyncdb.drivers.aiosqlite.pragmas import set_pragmas
 from asyncdb.drivers.aiosqlite.threads import Job, Member, Native, end_thread
 from asyncdb.drivers.aiosqlite.writing import turn
@@ -94,7 +96,7 @@ class AiosqliteDriver(Driver):
             member.worker.queue.put_nowait((None, end_thread))
             raise
         place = turn(opener.real_path) if opener.real_path else None
-        return AiosqliteConnection(member, options, place)
+        return AiosqliteConnection(member, options, place, opener.place)
 
     def translate(self, error: BaseException) -> errors.Error | None:
         """Return asyncdb's error for sqlite3's."""
@@ -139,6 +141,7 @@ class _Opener:
         self._abandoned = False
         self._raw: sqlite3.Connection | None = None
         self.real_path = ""  # of a file, once it is open
+        self.place = Place(MEMORY)
 
     def __call__(self) -> sqlite3.Connection:
         try:
@@ -151,6 +154,7 @@ class _Opener:
             raise
         if self._path != MEMORY:
             self.real_path = os.path.realpath(self._path)
+        self.place = Place(self.real_path or MEMORY).opened(self._options)
         with self._lock:
             if not self._abandoned:
                 self._raw = raw

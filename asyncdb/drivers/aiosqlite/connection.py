@@ -27,9 +27,10 @@ import aiosqlite
 
 from asyncdb.dialect import Dialect, Lexis
 from asyncdb.dialects.sqlite import DIALECT, LEXIS, SQLiteOptions
-from asyncdb.driver import Command, DriverConnection, DriverCursor, Result
+from asyncdb.driver import Command, DriverConnection, DriverCursor, Result, Role
 from asyncdb.drivers.aiosqlite import jobs
 from asyncdb.drivers.aiosqlite.cursor import AiosqliteCursor
+from asyncdb.drivers.aiosqlite.files import Place
 from asyncdb.drivers.aiosqlite.resetting import reset
 from asyncdb.drivers.aiosqlite.threads import CLOSED, Job, Member
 from asyncdb.drivers.aiosqlite.writing import Turn, writes
@@ -39,18 +40,11 @@ from asyncdb.sql.statement import Statement
 
 BUSY_SLICE = 0.02  # seconds
 _SETTLE = 0.4  # seconds a job may take to notice an interrupt
-_BUSY, _BUSY_SNAPSHOT = 5, 517
 _QUERIES = frozenset(["SELECT", "VALUES", "WITH"])
 _BEGIN = ("BEGIN IMMEDIATE",)
 _BEGIN_READING = ("PRAGMA query_only=ON", "BEGIN")
 _DIALECT = replace(DIALECT, server_version=sqlite3.sqlite_version_info)
 _IN_MEMORY = replace(_DIALECT, supports_concurrent_connections=False)
-
-
-def busy(error: sqlite3.Error) -> bool:
-    """Tell whether waiting may help: not for a snapshot that is too old."""
-    code = getattr(error, "sqlite_errorcode", 0)
-    return code & 0xFF == _BUSY and code != _BUSY_SNAPSHOT
 
 
 def _runs_here(loop: asyncio.AbstractEventLoop) -> bool:
@@ -64,8 +58,9 @@ class AiosqliteConnection(DriverConnection):
     """The session."""
 
     def __init__(
-        self, member: Member, options: SQLiteOptions, turn: Turn | None
+        self, member: Member, options: SQLiteOptions, turn: Turn | None, place: Place
     ) -> None:
+        self._place, self.role = place, place.role
         self._native = member.native
         # aiosqlite's own way in costs a coroutine more and cannot be interrupted.
         self._raw: sqlite3.Connection = member.native._conn
@@ -78,8 +73,7 @@ class AiosqliteConnection(DriverConnection):
         self._query_only = False
         self._loop = member.loop
         self._keeps_turn = False  # the turn is kept until the transaction ends
-        # What begins the transaction, and goes with its first statement.
-        self._opening: tuple[str, ...] = ()
+        self._opening: tuple[str, ...] = ()  # BEGIN, to go with the first statement
 
     # -- facts ---------------------------------------------------------------------
 
@@ -108,6 +102,11 @@ class AiosqliteConnection(DriverConnection):
     async def read_lexis(self) -> Lexis:
         """Return the same."""
         return LEXIS
+
+    async def read_role(self) -> Role:
+        """Look whether the file can be written to now."""
+        role: Role = await self.hop(self._place.read_role)
+        return role
 
     # -- statements ----------------------------------------------------------------
 
@@ -154,7 +153,7 @@ class AiosqliteConnection(DriverConnection):
             except Exception as error:  # noqa: BLE001  # the next statement's
                 if (
                     isinstance(error, sqlite3.Error)
-                    and busy(error)
+                    and jobs.busy(error)
                     and tried != len(outcomes)
                 ):
                     tried = len(outcomes)  # its patience begins now
@@ -233,7 +232,7 @@ class AiosqliteConnection(DriverConnection):
                 now = self._loop.time()
                 if deadline is None:
                     deadline = now + (self._options.lock_timeout or 0)
-                if not busy(error) or now >= deadline:
+                if not jobs.busy(error) or now >= deadline:
                     raise
             # SQLite refuses some at once, without its busy handler, which waits.
             await asyncio.sleep(0.002)

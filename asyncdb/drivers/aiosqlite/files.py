@@ -18,9 +18,10 @@ import os
 import re
 import sqlite3
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
+from asyncdb.driver import Role
 from asyncdb.errors import ConnectionFailed, URLError
 
 if TYPE_CHECKING:
@@ -230,3 +231,26 @@ def _unfinished(file: Path) -> ConnectionFailed:
         f"{file} holds changes that have not come into the database's file: a writer"
         ' has it open, or was cut off. mode="rw" brings them in, which is a write'
     )
+
+
+class Place(NamedTuple):
+    """Where a database is: in a file, which has no standby, or in memory.
+
+    Args:
+        path: the file's, or `MEMORY`.
+        role: what it was when it was opened, where that was asked.
+    """
+
+    path: str
+    role: Role | None = None
+
+    def read_role(self) -> Role:
+        """Look whether the file can be written to."""
+        return Role(read_only=self.path != MEMORY and not os.access(self.path, os.W_OK))
+
+    def opened(self, options: SQLiteOptions) -> Place:
+        """Note what it is for a session with these options, if somebody asks."""
+        if options.target_session_attrs == "any":
+            return self
+        role = Role(read_only=True) if options.only_reads else self.read_role()
+        return self._replace(role=role)

@@ -15,6 +15,7 @@ from asyncdb.driver import Command, Result
 from asyncdb.sql.inserts import take_apart
 from asyncdb.sql.statement import Statement
 
+_BUSY, _BUSY_SNAPSHOT = 5, 517
 # In one statement; more of them buy nothing.
 _ROWS_AT_ONCE = 50
 
@@ -61,6 +62,12 @@ def run_batch(
     """Run the statements of a batch that have no outcome yet."""
     for statement, args, plain in commands[len(outcomes) :]:
         outcomes.append(run(raw, statement, args, plain))  # as it goes
+
+
+def busy(error: sqlite3.Error) -> bool:
+    """Tell whether waiting may help: not for a snapshot that is too old."""
+    code = getattr(error, "sqlite_errorcode", 0)
+    return code & 0xFF == _BUSY and code != _BUSY_SNAPSHOT
 
 
 def _note(error: BaseException, statement: Statement) -> None:

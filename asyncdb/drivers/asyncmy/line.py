@@ -35,6 +35,7 @@ class AsyncmyLine(_Native):  # type: ignore[misc]
     _transport: Any
     _proto: Any
     _client_flag: int
+    _host: str
     _ssl_context: Any
     server_capabilities: int
 
@@ -52,9 +53,12 @@ class AsyncmyLine(_Native):  # type: ignore[misc]
 
     async def open(self) -> None:
         """Connect and log in."""
+        self._host = self._login.target.address or self._host
         await self.connect()
 
     async def _request_authentication(self) -> Any:
+        # The line stands; from here on the host is what its certificate is for.
+        self._host = self._login.target.host or self._host
         # With it a result would end in another packet than the shared parser expects.
         self.server_capabilities &= ~CLIENT_DEPRECATE_EOF
         peer = self._transport.get_extra_info("peername")

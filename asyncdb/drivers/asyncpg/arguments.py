@@ -12,10 +12,9 @@ the server expects a whole number asyncpg refuses them, and another form is look
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from operator import itemgetter
 from typing import Any, NoReturn
 
 import asyncpg
@@ -31,16 +30,14 @@ from asyncpg.pgproto.types import (
 )
 
 from asyncdb.dialects.postgresql import DIALECT
-from asyncdb.errors import DataError
+from asyncdb.dialects.postgresql.numbers import integers, with_whole
 
 # pg_type.oid
-_INTEGERS = frozenset([20, 21, 23])
 _TIMESTAMPTZ, _TIMESTAMPTZ_ARRAY = 1184, 1185
 
 _OWN = (
     asyncpg.Range, BitString, Box, Circle, Line, LineSegment, Path, Point, Polygon,
 )  # fmt: skip
-_LONGEST = 2**63
 _NOT_WHOLE = "a whole number is expected"
 
 
@@ -72,7 +69,6 @@ class Exact(Decimal):
 # As errors name them.
 Real.__name__ = Real.__qualname__ = "float"
 Exact.__name__ = Exact.__qualname__ = "Decimal"
-FRACTIONAL = frozenset([float, Real, Decimal, Exact])
 
 _check_decimal: Callable[[Decimal], Decimal] = DIALECT.encoders[Decimal] or Decimal
 
@@ -94,19 +90,6 @@ ENCODERS: Mapping[type, Any] = {
     float: Real,
     Decimal: _decimal,
 }
-
-
-def whole(value: Any) -> int | None:
-    """Return the whole number of up to 64 bits that a number is, `None` if it is none.
-
-    Example:
-        >>> whole(7.0), whole(Decimal("7.5")), whole(1e300), whole("7")
-        (7, None, None, None)
-    """
-    if type(value) not in FRACTIONAL or not -_LONGEST <= value < _LONGEST:
-        return None
-    numerator, denominator = value.as_integer_ratio()
-    return int(numerator) if denominator == 1 else None
 
 
 Instants = tuple[tuple[int, Callable[[Any], Any]], ...]
@@ -145,46 +128,6 @@ def _array(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_array(item) for item in value]
     return _instant(value)
-
-
-def integers(oids: Sequence[int]) -> list[int]:
-    """Return the indexes of the parameters that are whole numbers."""
-    return [index for index, oid in enumerate(oids) if oid in _INTEGERS]
-
-
-def types_at(rows: Sequence[Sequence[Any]], index: int) -> set[type]:
-    """Return the types of the values that rows have at an index."""
-    return set(map(type, map(itemgetter(index), rows)))
-
-
-def with_whole(
-    rows: Sequence[Sequence[Any]], indexes: Iterable[int], before: int = 0
-) -> Sequence[Sequence[Any]]:
-    """Return rows with whole numbers for fractions that are, at some indexes.
-
-    Args:
-        rows: the rows.
-        indexes: where the server takes whole numbers alone.
-        before: how many rows there were before these, to number one in an error.
-
-    Raises:
-        DataError: one is none.
-    """
-    found = [i for i in indexes if not types_at(rows, i).isdisjoint(FRACTIONAL)]
-    if not found:
-        return rows
-    made = [list(row) for row in rows]
-    for number, row in enumerate(made, before + 1):
-        for index in found:
-            if type(row[index]) in FRACTIONAL:
-                row[index] = whole(row[index])
-                if row[index] is None:
-                    message = (
-                        f"row {number}, parameter {index + 1}: a fraction where the "
-                        "server expects a whole number"
-                    )
-                    raise DataError(message)
-    return made
 
 
 async def records(

@@ -11,12 +11,14 @@ import asyncpg
 
 from asyncdb import errors
 from asyncdb.dialect import Dialect
-from asyncdb.dialects.postgresql import DIALECT, PostgreSQLOptions
+from asyncdb.dialects.postgresql import DIALECT, PostgreSQLOptions, startup_settings
 from asyncdb.driver import Driver, DriverConnection
 from asyncdb.driver.tls import CLEAR_TEXT, tls_context, tls_mode
 from asyncdb.drivers.asyncpg.connection import AsyncpgConnection
+from asyncdb.drivers.asyncpg.directing import DirectedLoop
 from asyncdb.drivers.asyncpg.leaving import PgNative
 from asyncdb.drivers.asyncpg.notices import Hearing
+from asyncdb.drivers.asyncpg.roles import role_at_start
 from asyncdb.drivers.asyncpg.rows import PgRow
 from asyncdb.drivers.asyncpg.translation import translate, translate_connecting
 from asyncdb.drivers.asyncpg.watching import WatchedLoop
@@ -41,13 +43,16 @@ class AsyncpgDriver(Driver):
     async def connect(
         self, url: DatabaseURL, options: ConnectOptions
     ) -> DriverConnection:
-        """Open a session whose settings come with the start-up packet.
+        """Open a session whose settings come with the start-up packet."""
+        return await self.connect_to(None, url, options)
 
-        Settings sent so are what `RESET ALL` goes back to.
-        """
+    async def connect_to(
+        self, address: str | None, url: DatabaseURL, options: ConnectOptions
+    ) -> DriverConnection:
+        """Do the same at one address of the host's; `None` for all of them."""
         options = cast("PostgreSQLOptions", options)
         try:
-            native = await _open(url, options)
+            native = await _open(url, options, address)
         except Exception as error:
             found = translate_connecting(error, options)
             if found is None or found is error:
@@ -57,19 +62,25 @@ class AsyncpgDriver(Driver):
         try:
             for kind, version in (("json", b""), ("jsonb", b"\x01")):
                 await _speak_json(native, kind, version)
+            role = await role_at_start(native, options)
         except BaseException:
             native.terminate()
             raise
-        return AsyncpgConnection(native, options)
+        return AsyncpgConnection(native, options, role)
 
     def translate(self, error: BaseException) -> errors.Error | None:
         """Return asyncdb's error for asyncpg's."""
         return translate(error)
 
 
-async def _open(url: DatabaseURL, options: PostgreSQLOptions) -> Any:
+async def _open(
+    url: DatabaseURL, options: PostgreSQLOptions, address: str | None
+) -> Any:
     """Connect and log in, by TLS first where that is wanted."""
     arguments = _arguments(url, options)
+    loop: Any = asyncio.get_running_loop()
+    if address is not None:
+        loop = arguments["loop"] = DirectedLoop(loop, address)
     # Without a host asyncpg looks one up by itself, which decides about TLS, too.
     host = arguments.get("host") or os.environ.get("PGHOST")
     # A socket cannot be listened to, and asyncpg speaks no TLS over it.
@@ -84,9 +95,9 @@ async def _open(url: DatabaseURL, options: PostgreSQLOptions) -> Any:
                 raise
     if options.tls == "disable":  # by hand: then even a password may be read
         return await asyncpg.connect(**arguments, ssl=False)
-    watched = WatchedLoop(asyncio.get_running_loop())
+    watched = arguments["loop"] = WatchedLoop(loop)
     try:
-        return await asyncpg.connect(**arguments, ssl=False, loop=watched)
+        return await asyncpg.connect(**arguments, ssl=False)
     except Exception as error:
         if watched.refused:
             raise errors.AuthenticationFailed(CLEAR_TEXT) from error
@@ -110,39 +121,9 @@ def _arguments(url: DatabaseURL, options: PostgreSQLOptions) -> dict[str, Any]:
         "statement_cache_size": 0 if options.pgbouncer else 100,
         "record_class": PgRow,
         "connection_class": PgNative,
-        "server_settings": _settings(options),
+        "server_settings": startup_settings(options),
     }
     return {name: value for name, value in arguments.items() if value is not None}
-
-
-def _settings(options: PostgreSQLOptions) -> dict[str, str]:
-    settings: dict[str, str] = {}
-    if options.application_name is not None:
-        settings["application_name"] = options.application_name
-    if options.pgbouncer:  # it knows this one alone
-        return settings
-    settings["standard_conforming_strings"] = "on"
-    if options.time_zone is not None:
-        settings["TimeZone"] = _zone(options.time_zone)
-    if options.lock_timeout is not None:
-        settings["lock_timeout"] = _milliseconds(options.lock_timeout)
-    if options.statement_timeout is not None:
-        settings["statement_timeout"] = _milliseconds(options.statement_timeout)
-    for name, value in options.settings.items():
-        on = "on" if value else "off"
-        settings[name] = on if isinstance(value, bool) else str(value)
-    return settings
-
-
-def _zone(zone: str) -> str:
-    """Write an offset as POSIX does: its name, and how far *west* it is."""
-    west = {"+": "-", "-": "+"}.get(zone[0])
-    return f"<{zone}>{west}{zone[1:]}" if west else zone
-
-
-def _milliseconds(seconds: float) -> str:
-    # 0 would mean "no limit" to the server.
-    return str(max(1, round(seconds * 1000)))
 
 
 async def _speak_json(native: Any, kind: str, version: bytes) -> None:

@@ -31,15 +31,25 @@ from asyncdb.dialects.postgresql import (
     LEXIS_BACKSLASH,
     PostgreSQLOptions,
 )
-from asyncdb.driver import DriverConnection, DriverCursor, Result
+from asyncdb.dialects.postgresql.commands import (
+    BY_WIRE,
+    COPY,
+    IS_RESET,
+    RESET,
+    begin,
+    count,
+    not_committed,
+)
+from asyncdb.driver import DriverConnection, DriverCursor, Result, Role
 from asyncdb.drivers.asyncpg import inner
 from asyncdb.drivers.asyncpg.arguments import ENCODERS
-from asyncdb.drivers.asyncpg.counting import count, returning
 from asyncdb.drivers.asyncpg.cursor import AsyncpgCursor
 from asyncdb.drivers.asyncpg.loading import load
 from asyncdb.drivers.asyncpg.notices import forget_listeners
+from asyncdb.drivers.asyncpg.returning import returning
+from asyncdb.drivers.asyncpg.roles import role_now
 from asyncdb.drivers.asyncpg.settling import Settling
-from asyncdb.drivers.asyncpg.statements import Kept, KeptStatements
+from asyncdb.drivers.asyncpg.statements import AsyncpgKept, AsyncpgStatements
 from asyncdb.drivers.asyncpg.translation import annotate, answered
 from asyncdb.errors import ConnectionLost, NotSupportedError, TransactionError
 from asyncdb.options import TransactionOptions
@@ -53,27 +63,25 @@ _STALE = (
     exceptions.InvalidSQLStatementNameError,
 )
 # asyncpg answers no COPY FROM STDIN, and drops what TO STDOUT gives.
-_BY_WIRE = frozenset(["STDIN", "STDOUT"])
-_COPY = "COPY is not run as text: use load_rows(), or db.native.copy_..."
-
-# Back to what came at start-up (RESET ALL leaves the role out). Statements prepared by
-# SQL are counted by the last one: DEALLOCATE ALL would take ours too.
-_RESET = """\
-CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ROLE; RESET ALL; UNLISTEN *;
-SELECT pg_advisory_unlock_all(); DISCARD TEMP; DISCARD SEQUENCES;
-SELECT name FROM pg_prepared_statements WHERE from_sql"""
+_COPY = COPY.format(method="copy_...")
 
 
 class AsyncpgConnection(DriverConnection):
     """The session."""
 
-    def __init__(self, native: asyncpg.Connection, options: PostgreSQLOptions) -> None:
+    def __init__(
+        self,
+        native: asyncpg.Connection,
+        options: PostgreSQLOptions,
+        role: Role | None = None,
+    ) -> None:
         self._native = native
+        self._role = role
         direct = inner.RUNS_DIRECTLY
         self._protocol: Any = native._protocol if direct else inner.PublicProtocol()
         self._pgbouncer = options.pgbouncer
         limit = 0 if self._pgbouncer else options.statement_cache_size
-        self._statements = KeptStatements(native, limit)
+        self._statements = AsyncpgStatements(native, limit)
         self._kept = self._statements.kept
         self._settling = Settling(native, self._statements)
         known = native.get_server_version()[:2]
@@ -103,6 +111,15 @@ class AsyncpgConnection(DriverConnection):
         """Return the same, which is always known."""
         return self.lexis
 
+    @property
+    def role(self) -> Role | None:
+        """What the server was when the session was opened."""
+        return self._role
+
+    async def read_role(self) -> Role:
+        """Ask what it is now."""
+        return await role_now(self._native)
+
     # -- statements ----------------------------------------------------------------
 
     async def execute(self, statement: Statement, args: Sequence[Any]) -> Result:
@@ -110,7 +127,7 @@ class AsyncpgConnection(DriverConnection):
         text = statement.text
         kept = self._kept.get(text)
         fresh = kept is None
-        if fresh and statement.verb == "COPY" and statement.words & _BY_WIRE:
+        if fresh and statement.verb == "COPY" and statement.words & BY_WIRE:
             raise NotSupportedError(_COPY)
         try:
             if kept is None:
@@ -169,7 +186,7 @@ class AsyncpgConnection(DriverConnection):
         self, statement: Statement, rows: Sequence[Sequence[Any]], *, counting: bool
     ) -> int:
         own, fresh, total = False, True, 0
-        kept: Kept | None = None
+        kept: AsyncpgKept | None = None
         try:
             parts, fresh = await self._statements.serve(statement, rows, self.lexis)
             own = len(parts) > 1 and not self._native.is_in_transaction()
@@ -254,14 +271,14 @@ class AsyncpgConnection(DriverConnection):
         self,
         statement: Statement,
         args: Sequence[Any],
-        kept: Kept,
+        kept: AsyncpgKept,
         error: exceptions.DataError,
         *,
         fresh: bool,
     ) -> Sequence[Any] | None:
         """Look for a form that takes an argument which could not be encoded."""
         try:
-            found = await self._statements.retype(
+            found = await self._statements.retype_for(
                 statement, args, self.lexis, kept, error
             )
         except BaseException as failure:
@@ -275,13 +292,8 @@ class AsyncpgConnection(DriverConnection):
 
     async def begin(self, options: TransactionOptions) -> None:
         """Open a transaction."""
-        modes = [
-            f"ISOLATION LEVEL {options.isolation.upper()}" if options.isolation else "",
-            "READ ONLY" if options.readonly else "",
-            "DEFERRABLE" if options.deferrable else "",
-        ]
         try:
-            await self._native.execute(" ".join(["BEGIN", *filter(None, modes)]))
+            await self._native.execute(begin(options))
         except BaseException as error:
             await self._settling.settle(error)  # the core rolls back what has begun
             raise
@@ -294,9 +306,7 @@ class AsyncpgConnection(DriverConnection):
             await self._settling.settle(error)
             raise
         if tag != "COMMIT":
-            raise TransactionError(
-                f"the server answered COMMIT with {tag}: nothing was committed"
-            )
+            raise TransactionError(not_committed(tag))
 
     async def rollback(self) -> None:
         """Roll back."""
@@ -319,8 +329,8 @@ class AsyncpgConnection(DriverConnection):
         # asyncpg's own reset forgets roles and temporary tables.
         if not forget_listeners(self._native):
             return False
-        tag: str = await self._native.execute(_RESET)
-        return tag == "SELECT 0"
+        tag: str = await self._native.execute(RESET)
+        return tag == IS_RESET
 
     def is_closed(self) -> bool:
         """Whether the session is over."""

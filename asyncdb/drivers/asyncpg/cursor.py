@@ -9,7 +9,7 @@ from asyncpg.cursor import Cursor as Portal
 from asyncdb.driver import DriverCursor
 from asyncdb.drivers.asyncpg import inner
 from asyncdb.drivers.asyncpg.settling import Settling
-from asyncdb.drivers.asyncpg.statements import Kept
+from asyncdb.drivers.asyncpg.statements import AsyncpgKept
 from asyncdb.drivers.asyncpg.translation import annotate
 from asyncdb.values.rows import Row, tuple_row
 
@@ -20,7 +20,7 @@ class AsyncpgCursor(DriverCursor):
     def __init__(
         self,
         settling: Settling,
-        kept: Kept,
+        kept: AsyncpgKept,
         portal: Portal,
         *,
         own_transaction: bool,

@@ -28,9 +28,11 @@ RUNS_DIRECTLY = (
 # What the server says of itself is heard.
 LISTENS = _has(Connection, "_protocol", "_transport")
 # A session that was cut is asked to stop, and waited for.
-SEES_OUT = _has(Connection, "_addr", "_params", "_protocol", "_transport") and _has(
-    connect_utils, "_cancel"
-)
+SEES_OUT = _has(
+    Connection, "_addr", "_loop", "_params", "_protocol", "_transport"
+) and _has(connect_utils, "_cancel")
+# A cancel request that overtook its statement is sent again.
+REPEATS = _has(Connection, "_cancel_current_command")
 # Listeners that a borrower left are removed.
 FORGETS = _has(Connection, "_listeners", "_log_listeners")
 # A portal is closed before its transaction ends.

@@ -7,10 +7,12 @@ import asyncio
 import asyncpg
 from asyncpg import exceptions
 
+from asyncdb.dialects.postgresql.answers import lost
+from asyncdb.drivers.asyncpg import inner
 from asyncdb.drivers.asyncpg.last_words import LastWords
 from asyncdb.drivers.asyncpg.leaving import cut
-from asyncdb.drivers.asyncpg.statements import KeptStatements
-from asyncdb.drivers.asyncpg.translation import answered, lost
+from asyncdb.drivers.asyncpg.statements import AsyncpgStatements
+from asyncdb.drivers.asyncpg.translation import answered
 from asyncdb.errors import ConnectionLost
 
 # Seconds for the server to answer after a failure before the line is cut.
@@ -34,7 +36,9 @@ class Settling:
         statements: what was learned of them may have to be forgotten.
     """
 
-    def __init__(self, native: asyncpg.Connection, statements: KeptStatements) -> None:
+    def __init__(
+        self, native: asyncpg.Connection, statements: AsyncpgStatements
+    ) -> None:
         self.native = native
         self._statements = statements
         self._last_words = LastWords.of(native)
@@ -69,7 +73,7 @@ class Settling:
         try:
             async with asyncio.timeout(_SETTLE):
                 try:
-                    async with asyncio.timeout(_REPEAT):
+                    async with asyncio.timeout(_REPEAT if inner.REPEATS else None):
                         await self.native.execute(text)
                 except TimeoutError:
                     await self._cancel_again()

@@ -1,14 +1,8 @@
-"""The statements that a connection keeps prepared, and how one is found for a call.
-
-A statement whose markers all have types is kept under its text and found by it. One
-whose form depends on its values is not there; `find` asks the process's memory for its
-form, and looks for a form that serves where there is none yet.
-"""
+"""The statements that asyncpg has prepared, and how it is given their arguments."""
 
 from __future__ import annotations
 
 import re
-from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,66 +11,30 @@ from asyncpg import exceptions
 from asyncpg.cursor import Cursor as Portal
 from asyncpg.prepared_stmt import PreparedStatement
 
+from asyncdb import errors
 from asyncdb.dialect import Lexis
+from asyncdb.dialects.postgresql.forms import Form
+from asyncdb.dialects.postgresql.kept import Kept, KeptStatements
 from asyncdb.drivers.asyncpg import inner
-from asyncdb.drivers.asyncpg.arguments import (
-    FRACTIONAL,
-    aware,
-    instants,
-    integers,
-    types_at,
-    whole,
-    with_whole,
-)
-from asyncdb.drivers.asyncpg.casts import kind_of, kinds_of, runs
-from asyncdb.drivers.asyncpg.forms import UNTYPED, Form, Memory, Search
-from asyncdb.drivers.asyncpg.places import read_places
+from asyncdb.drivers.asyncpg.arguments import aware, instants
 from asyncdb.drivers.asyncpg.translation import answered, translate
 from asyncdb.sql import Statement
-
-Columns = tuple[tuple[str, Any], ...]
-
-# pg_type.oid
-_TEXT, _TEXT_ARRAY = 25, 1009
-_TEXTS = {str, type(None)}
 
 # asyncpg's words for an argument that it cannot encode; nothing was sent then.
 _ARGUMENT = re.compile(r"invalid input for query argument \$(\d+)")
 
-MEMORY = Memory()
 
-
-class Kept:
-    """A prepared statement and what is known of its parameters and its result."""
-
-    __slots__ = (
-        "_arrays",
-        "_doubts",
-        "_form",
-        "_instants",
-        "_integers",
-        "adapts",
-        "columns",
-        "duplicates",
-        "prepared",
-        "state",
-        "texts",
-    )
+class AsyncpgKept(Kept):
+    """A prepared statement of asyncpg's."""
 
     def __init__(self, prepared: PreparedStatement, form: Form) -> None:
         self.prepared = prepared
         self.state = prepared._state if inner.RUNS_DIRECTLY else prepared
         attributes = prepared.get_attributes()
-        self.columns: Columns | None = (
-            tuple((a.name, a.type.oid) for a in attributes) or None
-        )
-        self.duplicates = len({a.name for a in attributes}) != len(attributes)
+        columns = tuple((a.name, a.type.oid) for a in attributes)
+        self.duplicates = len({name for name, _ in columns}) != len(columns)
         oids = [parameter.oid for parameter in prepared.get_parameters()]
-        self.texts = [i for i, oid in enumerate(oids) if oid == _TEXT]
-        self._arrays = [i for i, oid in enumerate(oids) if oid == _TEXT_ARRAY]
-        self._integers = integers(oids)
-        self._form = form
-        self._doubts: bool | None = None
+        super().__init__(form, oids, columns)
         self._instants = instants(oids)
         # Whether `arguments` does anything.
         self.adapts = bool(self._instants) or form.slots is not None
@@ -85,66 +43,29 @@ class Kept:
         """Return the arguments of a call as asyncpg is to get them."""
         return aware(self._form.arguments(args), self._instants)
 
-    def doubts(self, statement: Statement, lexis: Lexis) -> bool:
-        """Tell whether a marker may be taken for text for want of a type."""
-        if self._doubts is None:
-            places = read_places(statement.text, lexis) if self.texts else ()
-            taken = {index + 1 for index in self.texts}
-            self._doubts = any(
-                number in taken and place.role not in ("assigned", "compared")
-                for number, place in zip(self._form.numbers, places, strict=False)
-            )
-        return self._doubts
 
-    def retyped(
-        self, number: int, statement: Statement, args: Sequence[Any], lexis: Lexis
-    ) -> Form | None:
-        """Return a form that takes the argument `number`, from 1, which this cannot."""
-        search = Search(statement, lexis, args, self._form)
-        found = search.unfit(number, self.texts, self._arrays)
-        return search.form if found else None
+class _Preparing:
+    """Prepares on one connection."""
 
-    def unfit(self, args: Sequence[Any]) -> list[int]:
-        """Return the numbers of the arguments that are taken for what they are not.
+    refusals: type[Exception] = exceptions.PostgresError
 
-        No text where text is taken, a fraction where a whole number is.
-        """
-        args = self._form.arguments(args)
-        texts = [i for i in self.texts if kind_of(args[i]) not in ("", "text")]
-        fractions = [i for i in self._integers if type(args[i]) in FRACTIONAL]
-        return [i + 1 for i in texts + fractions]
+    def __init__(self, native: asyncpg.Connection) -> None:
+        self._native = native
 
-    def all_fit(
-        self, rows: Sequence[Sequence[Any]], statement: Statement, lexis: Lexis
-    ) -> bool:
-        """Tell whether no argument of many rows may be taken for what it is not."""
-        if self._form.slots is not None:
-            return False
-        texts = self.texts if self.doubts(statement, lexis) else ()
-        return all(types_at(rows, i) <= _TEXTS for i in texts) and all(
-            types_at(rows, i).isdisjoint(FRACTIONAL) for i in self._integers
-        )
+    async def prepare(self, form: Form) -> AsyncpgKept:
+        """Prepare a form's text."""
+        return AsyncpgKept(await self._native.prepare(form.text), form)
 
-    def index_of(self, number: int) -> int:
-        """Return the index of the argument that is sent as a number."""
-        slots = self._form.slots
-        return slots[number - 1][0] if slots else number - 1
+    def in_transaction(self) -> bool:
+        """Whether a transaction is open."""
+        return bool(self._native.is_in_transaction())
 
-    def is_divided(self, number: int, statement: Statement, lexis: Lexis) -> bool:
-        """Tell whether the argument `number` stands beside a `/`."""
-        places = read_places(statement.text, lexis)
-        numbers = zip(self._form.numbers, places, strict=False)
-        return any(place.divided and own == number for own, place in numbers)
-
-    def with_whole(
-        self, rows: Sequence[Sequence[Any]], before: int
-    ) -> Sequence[Sequence[Any]]:
-        """Return rows with whole numbers for fractions that are, where one is taken."""
-        indexes = {self.index_of(slot + 1) for slot in self._integers}
-        return with_whole(rows, indexes, before)
+    def translate(self, error: Exception) -> errors.Error | None:
+        """Return asyncdb's error for the server's."""
+        return translate(error)
 
 
-class KeptStatements:
+class AsyncpgStatements(KeptStatements[AsyncpgKept]):
     """A connection's.
 
     Args:
@@ -153,155 +74,26 @@ class KeptStatements:
     """
 
     def __init__(self, native: asyncpg.Connection, limit: int) -> None:
+        super().__init__(_Preparing(native), limit)
         self._native = native
-        self._limit = limit
-        # Prepared by `retype`, and not executed yet: see `Settling`.
-        self._pending: Kept | None = None
-        # By text; by form where a text has several.
-        self.kept: OrderedDict[str | Form, Kept] = OrderedDict()
 
-    async def find(
-        self, statement: Statement, args: Sequence[Any], lexis: Lexis
-    ) -> tuple[Kept, bool]:
-        """Return a statement that is not kept under its text, or prepare it.
-
-        Args:
-            statement: the statement.
-            args: values of the kinds that it is to serve.
-            lexis: how the session divides text.
-
-        Returns:
-            The kept statement, and whether it was prepared and not executed yet.
-        """
-        text = statement.text
-        form = MEMORY.find(text, kinds_of(args)) if MEMORY.knows(text) else None
-        if form is not None:
-            kept = self.kept.get(form)
-            if kept is not None:
-                self.kept.move_to_end(form)
-                pending, self._pending = self._pending, None
-                return kept, kept is pending
-            try:
-                return await self.prepare(form.text, form), True
-            except exceptions.PostgresError as error:
-                # It served another database, or another time.
-                if not self._may_go_on(error):
-                    raise
-        return await self._search(statement, args, lexis), True
-
-    async def _search(
-        self, statement: Statement, args: Sequence[Any], lexis: Lexis
-    ) -> Kept:
-        search = Search(statement, lexis, args)
-        first: exceptions.PostgresError | None = None
-        while True:
-            form = search.form
-            depends = bool(form.casts) or MEMORY.knows(statement.text)
-            try:
-                kept = await self.prepare(
-                    form.text, form, key=form if depends else statement.text
-                )
-            except exceptions.PostgresError as error:
-                first = first or error
-                goes_on = _sqlstate(error) in UNTYPED and search.refused(error)
-                if goes_on and self._native.is_in_transaction():
-                    # Only rollback is left in this one; the next begins with this.
-                    MEMORY.keep(statement.text, kinds_of(args), search.form)
-                    raise _helped(error, search.names(since=form)) from error
-                if not goes_on:
-                    raise first from None
-                continue
-            if depends:
-                MEMORY.keep(statement.text, kinds_of(args), form)
-            return kept
-
-    def _may_go_on(self, error: exceptions.PostgresError) -> bool:
-        """Tell whether the server may be asked once more after it refused to prepare.
-
-        Nothing has run; but in a transaction nothing will any more.
-        """
-        return _sqlstate(error) in UNTYPED and not self._native.is_in_transaction()
-
-    async def retype(
+    async def retype_for(
         self,
         statement: Statement,
         args: Sequence[Any],
         lexis: Lexis,
-        kept: Kept,
+        kept: AsyncpgKept,
         error: exceptions.DataError,
     ) -> Sequence[Any] | None:
-        """Prepare a form for an argument that asyncpg could not encode for `kept`.
-
-        Returns:
-            The arguments to try again with, if there is such a form. It is what `find`
-            gives for them from now on.
-        """
+        """Do as `retype` does for the argument that asyncpg could not encode."""
         found = _ARGUMENT.match(str(error))
         if found is None:
             return None
-        number = int(found[1])
-        index = kept.index_of(number)
-        integer = whole(args[index])
-        if integer is not None and not kept.is_divided(number, statement, lexis):
-            return [*args[:index], integer, *args[index + 1 :]]
-        return (
-            args if await self._retype(number, statement, args, lexis, kept) else None
-        )
-
-    async def _retype(
-        self,
-        number: int,
-        statement: Statement,
-        args: Sequence[Any],
-        lexis: Lexis,
-        kept: Kept,
-    ) -> bool:
-        form = kept.retyped(number, statement, args, lexis)
-        if form is None:
-            return False
-        try:
-            self._pending = await self.prepare(form.text, form)
-        except exceptions.PostgresError:
-            return False  # the marker has its type, and the value is a wrong one
-        self.kept.pop(statement.text, None)
-        MEMORY.keep(statement.text, kinds_of(args), form)
-        return True
-
-    async def serve(
-        self, statement: Statement, rows: Sequence[Sequence[Any]], lexis: Lexis
-    ) -> tuple[list[tuple[Kept, Sequence[Sequence[Any]]]], bool]:
-        """Return a kept statement for each part of many rows; nearly always one.
-
-        All is prepared before any row is sent.
-
-        Returns:
-            The statements with their rows, and whether all were prepared just now.
-        """
-        text = statement.text
-        kept, fresh = self.kept.get(text), False
-        if kept is None and not MEMORY.knows(text):
-            kept, fresh = await self.find(statement, rows[0], lexis)
-        if (
-            kept is not None
-            and not MEMORY.knows(text)
-            and kept.all_fit(rows, statement, lexis)
-        ):
-            return [(kept, rows)], fresh
-        found: list[tuple[Kept, Sequence[Sequence[Any]]]] = []
-        count = 0
-        for sample, part in runs(rows):
-            kept, is_fresh = await self.find(statement, sample, lexis)
-            for number in kept.unfit(sample):
-                if await self._retype(number, statement, sample, lexis, kept):
-                    kept, is_fresh = await self.find(statement, sample, lexis)
-            found.append((kept, kept.with_whole(part, count)))
-            count += len(part)
-            fresh = fresh and is_fresh
-        return found, fresh
+        return await self.retype(statement, args, lexis, kept, int(found[1]))
 
     async def bind_portal(
-        self, kept: Kept, statement: Statement, args: Sequence[Any], lexis: Lexis
-    ) -> tuple[Kept, Portal]:
+        self, kept: AsyncpgKept, statement: Statement, args: Sequence[Any], lexis: Lexis
+    ) -> tuple[AsyncpgKept, Portal]:
         """Bind a portal of a kept statement, or of the form that takes the arguments.
 
         Returns:
@@ -312,40 +104,14 @@ class KeptStatements:
         except exceptions.DataError as error:
             if answered(error):
                 raise
-            again = await self.retype(statement, args, lexis, kept, error)
+            again = await self.retype_for(statement, args, lexis, kept, error)
             if again is None:
                 raise
             args = again
         kept, _ = await self.find(statement, args, lexis)
         return await self.bind_portal(kept, statement, args, lexis)
 
-    async def prepare(
-        self, text: str, form: Form, *, key: str | Form | None = None
-    ) -> Kept:
-        """Prepare a text, and keep it by `key`, the form when there is none."""
-        kept = Kept(await self._native.prepare(text), form)
-        if self._limit:
-            self.kept[form if key is None else key] = kept
-            if len(self.kept) > self._limit:
-                self.kept.popitem(last=False)
-        return kept
-
     async def forget(self) -> None:
         """Learn anew what was learned of statements and types."""
         self.kept.clear()
         await self._native.reload_schema_state()
-
-
-def _sqlstate(error: exceptions.PostgresError) -> str:
-    return getattr(error, "sqlstate", None) or ""
-
-
-def _helped(error: exceptions.PostgresError, names: list[str]) -> BaseException:
-    """Return asyncdb's error, with what to do about the markers."""
-    found = translate(error) or error
-    advice = (
-        f"PostgreSQL finds no type for {', '.join(names)}, and in a transaction it "
-        "cannot be asked again: write CAST(? AS ...)"
-    )
-    found.args = (f"{found.args[0]}; {advice}",)
-    return found

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import re
 import ssl
-from collections.abc import Sequence
 from typing import Any, Protocol
 
 from asyncpg import exceptions
 
 from asyncdb import errors
 from asyncdb.dialects import database_error
-from asyncdb.dialects.postgresql import (
-    CLEAN_CLASSES,
-    MESSAGES,
-    PostgreSQLOptions,
-    error_class,
+from asyncdb.dialects.postgresql import PostgreSQLOptions
+from asyncdb.dialects.postgresql.answers import (
+    Report,
+    from_server,
+    lost,
+    refused_session,
+    undecodable,
+    unfit_argument,
+    unfit_in_row,
+    while_connecting,
 )
-from asyncdb.dialects.settings import refused_setting
 from asyncdb.driver import DriverConnection
 from asyncdb.driver.messages import of_network
 from asyncdb.driver.tls import NO_TLS
@@ -31,41 +34,10 @@ class Known(Protocol):
     columns: tuple[tuple[str, Any], ...] | None
 
 
-# Savepoints and blocks used without a transaction, or after it has failed.
-_LOST_TRANSACTION = {
-    "25P01": "no transaction is open",
-    "25P02": "the transaction has failed: only rollback is left",
-    "3B001": "there is no such savepoint",
-}
-# There is none of this name, or not this value, or it is not this user's to set.
-_BAD_SETTING = frozenset(["42704", "22023", "42501", "55P02", "42602"])
 _OUTDATED = (
     "the statement has run, but its answer could not be read: a type in it was changed "
     "since this connection first saw it; statements from now on see the new one"
 )
-_UNSUPPORTED_SETTING = (
-    "the server takes no settings when a session starts ({parameter}), which is how "
-    "PgBouncer answers: connect with pgbouncer=True"
-)
-_FINAL = frozenset(["FATAL", "PANIC"])
-# The server's functions behind RAISE and what other languages have for it.
-_OWN_WORDS = frozenset(
-    [
-        "exec_stmt_raise",
-        "PLy_elog_impl",
-        "do_util_elog",
-        "pltcl_elog",
-        "exec_stmt_assert",
-    ]
-)
-# Types of dates and times, their arrays and ranges: pg_type.oid.
-_TEMPORAL = frozenset(
-    (
-        *(1082, 1083, 1114, 1184, 1186, 1266, 1182, 1183, 1115, 1185, 1187, 1270),
-        *(3908, 3910, 3912, 4533, 4534, 4535),
-    )
-)
-_SETTING = re.compile(r'parameter "(?P<name>\w+)"')
 _WHY = re.compile(r"expected \w+, got \w+$|value out of \w+ range$")
 # asyncpg's own words on an argument that does not fit end in one of these.
 _EXPECTED = re.compile(
@@ -85,16 +57,21 @@ def translate(error: BaseException) -> errors.Error | None:
             return _from_argument(error)
         if fields.severity is None:
             return _broken(error)
-        return _from_server(fields)
+        found: Any = from_server(_report(fields))
+        if isinstance(error, exceptions.InvalidCachedStatementError):
+            # A table changed under a kept statement; nothing ran: all may run again.
+            found.is_transient = True
+        return found  # type: ignore[no-any-return]  # an Error
     result = getattr(error, "result", None)
     if result is not None:
-        return _undecodable(error, result)
+        return undecodable(error, result)
     if isinstance(error, exceptions.OutdatedSchemaCacheError):
         return database_error(errors.InternalError, detail=_OUTDATED)
     if isinstance(error, exceptions.InternalClientError | AssertionError):
         # The server has ended an idle session, and only its last words have come yet.
-        lost = "another operation (2)" in str(error)
-        return database_error(errors.ConnectionLost if lost else errors.InternalError)
+        is_lost = "another operation (2)" in str(error)
+        kind = errors.ConnectionLost if is_lost else errors.InternalError
+        return database_error(kind)
     if isinstance(error, exceptions.InterfaceError):
         return _from_interface(error)
     if isinstance(error, OSError):  # TimeoutError too
@@ -133,59 +110,10 @@ def annotate(
         error.result = kept.columns or ()  # type: ignore[union-attr]
 
 
-def lost(sqlstate: str | None, text: str = "") -> errors.ConnectionLost:
-    """Return the error for a session that the server has ended, with its reason.
-
-    Args:
-        sqlstate: of the server's last words, `None` where it said nothing.
-        text: what they were.
-    """
-    said = sqlstate is not None and sqlstate[:2] in CLEAN_CLASSES
-    return database_error(
-        errors.ConnectionLost,
-        detail=f"the server ended the connection: {text}" if said and text else "",
-        sqlstate=sqlstate,
-        code=sqlstate,
-        diag=errors.Diagnostic(text or None),
-    )
-
-
 def misfit(error: BaseException) -> errors.DataError:
     """Return the error for a value that asyncpg could not encode for COPY."""
     match = _WHY.search(str(error))
-    why = f": {match[0]}" if match else ""
-    kind: type[errors.DataError] = errors.DataError
-    if isinstance(error, UnicodeEncodeError):
-        kind = errors.InvalidText
-    elif isinstance(error, OverflowError):
-        kind = errors.NumericOutOfRange if why else errors.InvalidDatetime
-    message = "a value of a row does not fit the type of its column"
-    return database_error(kind, detail=f"{message}{why}", sqlstate="22000")
-
-
-def _undecodable(
-    error: BaseException, columns: Sequence[tuple[str, Any]]
-) -> errors.DataError:
-    """Return the error for a value of a result that asyncpg could not decode.
-
-    Args:
-        error: what its decoder raised; it may quote the value.
-        columns: name and OID of each column of the result.
-    """
-    if isinstance(error, UnicodeDecodeError):
-        message = "a column holds text that is not valid in the session's encoding"
-        return database_error(errors.InvalidText, detail=message)
-    names = tuple(name for name, oid in columns if oid in _TEMPORAL)
-    if not names:
-        message = "a column holds a value that Python's type for it cannot hold"
-        return database_error(errors.DataError, detail=f"{message}: CAST it to text")
-    which = "it" if len(names) == 1 else "them"
-    return database_error(
-        errors.InvalidDatetime,
-        detail=f"a date or time that Python's types cannot hold, such as one before "
-        f"the year 1 or after 9999, or 24:00: CAST {which} to text",
-        columns=names,
-    )
+    return unfit_in_row(match[0] if match else None, error)
 
 
 def translate_connecting(
@@ -194,8 +122,10 @@ def translate_connecting(
     """Return asyncdb's error for one that ended the attempt to connect."""
     if isinstance(error, errors.Error):
         return error
-    if options.settings and getattr(error, "sqlstate", None) in _BAD_SETTING:
-        return refused_setting(options.settings, str(error), error.sqlstate)  # type: ignore[attr-defined]
+    if isinstance(error, exceptions.PostgresError):
+        found: errors.Error | None = refused_session(_report(error), options)
+        if found is not None:
+            return found
     if isinstance(error, ssl.SSLCertVerificationError):
         message = f"the server's certificate is not trusted: {error.verify_message}"
         return errors.ConnectionFailed(message)
@@ -208,118 +138,33 @@ def translate_connecting(
             code=type(error).__name__,
         )
     found = translate(error)
-    if getattr(error, "sqlstate", None) == "22023" and "TimeZone" in str(error):
-        return database_error(
-            errors.ConnectionFailed,
-            detail="time_zone names no zone that this server knows",
-            sqlstate="22023",
-            code="22023",
-        )
     if found is None and isinstance(error, ValueError):
         return database_error(errors.ConnectionFailed)
-    if isinstance(found, errors.ConnectionLost):
-        return _refused(found)
-    if isinstance(found, errors.DataError):  # of a setting in the start-up packet
-        setting = _SETTING.search(found.diag.message or "")
-        name = setting["name"] if setting else "unknown"
-        return database_error(
-            errors.ConnectionFailed,
-            detail=f"the server does not take the value of a setting: {name}",
-            sqlstate=found.sqlstate,
-            code=found.code,
-            diag=found.diag,
-        )
-    return found
-
-
-def _refused(found: errors.ConnectionLost) -> errors.ConnectionFailed:
-    """Say of a session that ended before it began that it could not be opened.
-
-    PgBouncer has one SQLSTATE for all of its reasons.
-    """
-    kind: type[errors.ConnectionFailed] = errors.ConnectionFailed
-    said = (found.diag.message or "").partition("\n")[0]
-    if said not in str(found):  # it may hold a value
-        said = ""
-    detail = f"the server refused the connection: {said}" if said else ""
-    if found.sqlstate == "08P01" and "unsupported startup parameter" in said:
-        parameter = said.rpartition(" ")[2]
-        detail = _UNSUPPORTED_SETTING.format(parameter=parameter)
-    elif "authentication failed" in said:
-        kind = errors.AuthenticationFailed
-    return database_error(
-        kind,
-        detail=detail,
-        sqlstate=found.sqlstate,
-        code=found.code,
-        diag=found.diag,
-    )
+    return while_connecting(found)
 
 
 def _broken(error: BaseException) -> errors.ConnectionLost:
     """Return the error for a line that broke, with what the server said before."""
     cause: Any = error.__cause__
     if cause is not None and answered(cause):
-        return lost(cause.sqlstate, _first_line(cause))
+        return lost(cause.sqlstate, _report(cause).first_line)
     return lost(getattr(error, "sqlstate", None))
 
 
-def _severity(error: Any) -> Any:
-    """Return how bad it is: FATAL ends the session."""
-    return error.severity_en or error.severity
-
-
-def _first_line(error: Any) -> str:
-    return str(error.args[0]).partition("\n")[0] if error.args else ""
-
-
-def _from_server(error: Any) -> errors.Error:
-    state = error.sqlstate or ""
-    if state in _LOST_TRANSACTION:
-        return errors.TransactionError(f"{_LOST_TRANSACTION[state]} (SQLSTATE {state})")
-    kind, text = error_class(state), _first_line(error)
-    if kind is errors.ConnectionLost and _severity(error) not in _FINAL:
-        kind = errors.OperationalError
-    if state == "57014" and "statement timeout" in text:
-        kind = errors.StatementTimeout
-    if state == "42601" and "multiple commands" in text:
-        kind = errors.MultipleStatements
-    column = error.column_name
-    found = database_error(
-        kind,
-        detail=_words(error, kind, state, text),
-        place=getattr(error, "place", ""),
-        sqlstate=state,
-        code=state,
+def _report(error: Any) -> Report:
+    return Report(
+        sqlstate=error.sqlstate or "",
+        severity=error.severity_en or error.severity,
+        message=str(error.args[0]) if error.args else None,
+        detail=error.detail,
+        hint=error.hint,
         constraint=error.constraint_name,
         table=error.table_name,
-        columns=(column,) if column else (),
-        diag=errors.Diagnostic(
-            str(error.args[0]) if error.args else None, error.detail, error.hint
-        ),
+        column=error.column_name,
+        function=error.server_source_function,
+        internal_query=error.internal_query,
+        place=getattr(error, "place", ""),
     )
-    if isinstance(error, exceptions.InvalidCachedStatementError):
-        # A table changed under a kept statement; nothing ran, so all may run again.
-        found.is_transient = True
-    if kind is errors.RaisedException and found.diag.message:
-        found.args = (found.diag.message,)
-    return found
-
-
-def _words(error: Any, kind: type[errors.DatabaseError], state: str, text: str) -> str:
-    """Return what an error says, "" for what its class does."""
-    if kind is errors.MultipleStatements:
-        return ""
-    if error.server_source_function in _OWN_WORDS or state[:2] not in CLEAN_CLASSES:
-        return MESSAGES.get(state, "")
-    if state == "42601" and error.internal_query:
-        # What it quotes may be a value that a function put into a text of its own.
-        return "a statement that a function or a block has made could not be parsed"
-    if kind is errors.ConnectionLost:
-        return f"the server ended the connection: {text}"
-    if getattr(error, "place", ""):  # which quotes more
-        return text.partition(" at or near ")[0].removesuffix(" at end of input")
-    return text
 
 
 def _from_argument(error: exceptions.DataError) -> errors.Error:
@@ -327,17 +172,7 @@ def _from_argument(error: exceptions.DataError) -> errors.Error:
         return error.__cause__  # of our own encoder
     match = _EXPECTED.search(str(error))
     number, why = (match["number"], match["why"]) if match else ("", None)
-    kind: type[errors.DataError] = errors.DataError
-    if isinstance(error.__cause__, UnicodeEncodeError):
-        kind = errors.InvalidText
-    if why and why.startswith("value out of"):
-        kind = errors.NumericOutOfRange
-    detail = f"parameter ${number} does not fit the type that the server expects there"
-    if why:
-        detail += f": {why}"
-    if why and why.startswith("expected str"):
-        detail += "; an untyped marker is text to PostgreSQL: write CAST(? AS ...)"
-    return database_error(kind, detail=detail, sqlstate="22000")
+    return unfit_argument(number, why, error.__cause__)
 
 
 def _from_interface(error: exceptions.InterfaceError) -> errors.Error:

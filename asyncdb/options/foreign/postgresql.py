@@ -21,10 +21,6 @@ _NO_BINDING = (
     " taken for)"
 )
 _NO_GSS = "asyncpg encrypts by TLS, not by GSSAPI: see tls"
-_ATTRS = (
-    "only 'any' can be honoured: asyncdb does not ask a server yet whether it is the"
-    " primary; name the hosts that fit alone"
-)
 
 
 def _command_line(text: str) -> Mapping[str, str] | None:
@@ -63,10 +59,6 @@ POSTGRESQL = ForeignNames(
             read={"require": {"tls": "verify-full"}, "prefer": {}, "disable": {}}.get,
             refusal=_NO_BINDING,
             firm=True,
-        ),
-        "target_session_attrs": nothing("any", refusal=_ATTRS),
-        "load_balance_hosts": nothing(
-            "disable", refusal="the hosts are tried in the order that they stand in"
         ),
         "options": Meaning(
             option="settings",

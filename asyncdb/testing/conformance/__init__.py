@@ -24,6 +24,7 @@ from asyncdb.testing.conformance.notices import Notices
 from asyncdb.testing.conformance.observing import Observing
 from asyncdb.testing.conformance.parameters import Parameters
 from asyncdb.testing.conformance.pooling import Pooling
+from asyncdb.testing.conformance.roles import Roles
 from asyncdb.testing.conformance.rows import Rows
 from asyncdb.testing.conformance.same_meaning import SameMeaning
 from asyncdb.testing.conformance.scripts import Scripts
@@ -57,6 +58,7 @@ class Conformance(
     Hooks,
     Session,
     ConnectOptions,
+    Roles,
     Notices,
     Observing,
     Values,

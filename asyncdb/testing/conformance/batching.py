@@ -18,6 +18,17 @@ class Person:
     name: str
 
 
+async def fail(
+    batch: asyncdb.Batch, *statements: tuple[str, list[object]]
+) -> tuple[asyncdb.Error, list[asyncdb.Queued[asyncdb.Cursor]]]:
+    """Run a batch that has to fail; return its error and its statements."""
+    queued: list[asyncdb.Queued[asyncdb.Cursor]] = []
+    with pytest.raises(asyncdb.Error) as caught:
+        async with batch:
+            queued += [batch.execute(sql, params) for sql, params in statements]
+    return caught.value, queued
+
+
 class Batching(Chapter):
     """`batch()` on connections and pools."""
 
@@ -72,13 +83,14 @@ class Batching(Chapter):
         self, db: asyncdb.Connection, table: str
     ) -> None:
         """What was queued is dropped; so it is of a batch without statements."""
+        queued = []
         with pytest.raises(LookupError):
             async with db.batch() as batch:
-                added = batch.execute(f"INSERT INTO {table} VALUES (1, 'a', 1)")
+                queued.append(batch.execute(f"INSERT INTO {table} VALUES (1, 'a', 1)"))
                 raise LookupError
 
         with pytest.raises(asyncdb.InterfaceError, match="nothing was sent"):
-            added.result()
+            queued[0].result()
         async with db.batch():
             pass
         assert [] == await ids(db, table)
@@ -88,14 +100,13 @@ class Batching(Chapter):
     ) -> None:
         """Outside a transaction the others run, and the failure says which it was."""
         insert = f"INSERT INTO {table} VALUES (?, 'a', 1)"
-        with pytest.raises(asyncdb.UniqueViolation) as caught:
-            async with db.batch() as batch:
-                first = batch.execute(insert, [1])
-                failed = batch.execute(insert, [1])
-                last = batch.execute(insert, [2])
+        error, (first, failed, last) = await fail(
+            db.batch(), (insert, [1]), (insert, [1]), (insert, [2])
+        )
 
-        assert "statement 2 of 3 of the batch" in str(caught.value)
-        assert insert == caught.value.sql
+        assert isinstance(error, asyncdb.UniqueViolation)
+        assert "statement 2 of 3 of the batch" in str(error)
+        assert insert == error.sql
         assert (1, 1) == (first.result().rowcount, last.result().rowcount)
         with pytest.raises(asyncdb.UniqueViolation):
             failed.result()
@@ -107,15 +118,14 @@ class Batching(Chapter):
     ) -> None:
         """The first is raised and has a note of the others."""
         insert = f"INSERT INTO {table} VALUES (?, ?, 1)"
-        with pytest.raises(asyncdb.UniqueViolation) as caught:
-            async with db.batch() as batch:
-                batch.execute(insert, [1, "a"])
-                batch.execute(insert, [1, "a"])
-                other = batch.execute(insert, [2, None])
+        error, queued = await fail(
+            db.batch(), (insert, [1, "a"]), (insert, [1, "a"]), (insert, [2, None])
+        )
 
-        assert any("statement 3" in note for note in caught.value.__notes__)
+        assert isinstance(error, asyncdb.UniqueViolation)
+        assert any("statement 3" in note for note in error.__notes__)
         with pytest.raises(asyncdb.NotNullViolation):
-            other.result()
+            queued[2].result()
         assert [1] == await ids(db, table)
 
     async def test_batch_in_its_own_transaction(
@@ -127,12 +137,12 @@ class Batching(Chapter):
             good = batch.execute(insert, [1])
             batch.execute(insert, [2])
         assert 1 == good.result().rowcount
-        with pytest.raises(asyncdb.UniqueViolation, match="statement 2 of 3"):
-            async with db.batch(transaction=True) as batch:
-                undone = batch.execute(insert, [3])
-                failed = batch.execute(insert, [1])
-                never = batch.execute(insert, [4])
+        error, (undone, failed, never) = await fail(
+            db.batch(transaction=True), (insert, [3]), (insert, [1]), (insert, [4])
+        )
 
+        assert isinstance(error, asyncdb.UniqueViolation)
+        assert "statement 2 of 3" in str(error)
         for queued in (undone, never):
             with pytest.raises(asyncdb.TransactionError, match="undone") as caught:
                 queued.result()
@@ -193,14 +203,12 @@ class Batching(Chapter):
     ) -> None:
         """Parameters that do not fit: an error with the number, and nothing has run."""
         insert = f"INSERT INTO {table} VALUES (?, 'a', 1)"
-        with pytest.raises(asyncdb.ParameterError, match="statement 2 of 2") as caught:
-            async with db.batch() as batch:
-                added = batch.execute(insert, [1])
-                batch.execute(insert, [1, 2])
+        error, queued = await fail(db.batch(), (insert, [1]), (insert, [1, 2]))
 
-        assert "batch" in str(caught.value)
+        assert isinstance(error, asyncdb.ParameterError)
+        assert "statement 2 of 2 of the batch" in str(error)
         with pytest.raises(asyncdb.TransactionError, match="did not run"):
-            added.result()
+            queued[0].result()
         async with db.transaction():
             with pytest.raises(asyncdb.TransactionError, match="COMMIT"):
                 async with db.batch() as batch:

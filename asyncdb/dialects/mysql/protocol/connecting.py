@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from asyncdb import errors
 from asyncdb.dialect import Dialect
@@ -14,9 +16,15 @@ from asyncdb.dialects.mysql.protocol.library import Library
 from asyncdb.dialects.mysql.protocol.login import Target
 from asyncdb.dialects.mysql.protocol.translation import translate, translate_connecting
 from asyncdb.dialects.mysql.protocol.wire import Wire
-from asyncdb.dialects.mysql.session import SESSION_QUERY, Session, setup_statement
+from asyncdb.dialects.mysql.roles import read_role, role_columns
+from asyncdb.dialects.mysql.session import (
+    SESSION_COLUMNS,
+    SESSION_QUERY,
+    Session,
+    setup_statement,
+)
 from asyncdb.dialects.settings import refused_setting
-from asyncdb.driver import Driver, DriverConnection
+from asyncdb.driver import Driver, DriverConnection, Role
 from asyncdb.driver.tls import tls_context, tls_mode
 from asyncdb.options import ConnectOptions
 from asyncdb.url import DatabaseURL
@@ -50,10 +58,16 @@ class MySQLDriver(Driver):
         self, url: DatabaseURL, options: ConnectOptions
     ) -> DriverConnection:
         """Log in, set the session up, ask what it has become."""
+        return await self.connect_to(None, url, options)
+
+    async def connect_to(
+        self, address: str | None, url: DatabaseURL, options: ConnectOptions
+    ) -> DriverConnection:
+        """Do the same at one address of the host's; `None` for all of them."""
         if not isinstance(options, MySQLOptions):
             raise TypeError(type(options))
         try:
-            wire = await Wire.to(self._library, _target(url, options))
+            wire = await Wire.to(self._library, _target(url, options, address))
             try:
                 session = await _set_up(wire, options)
             except BaseException:
@@ -71,7 +85,7 @@ class MySQLDriver(Driver):
         return translate(error, self._library)
 
 
-def _target(url: DatabaseURL, options: MySQLOptions) -> Target:
+def _target(url: DatabaseURL, options: MySQLOptions, address: str | None) -> Target:
     unix_socket = options.unix_socket or url.unix_socket
     host = None if unix_socket else url.host
     # A socket cannot be listened to, whatever the mode.
@@ -79,6 +93,7 @@ def _target(url: DatabaseURL, options: MySQLOptions) -> Target:
     key = options.server_public_key
     return Target(
         host=host,
+        address=address,
         port=url.port or _PORT,
         unix_socket=unix_socket,
         user=url.user,
@@ -102,13 +117,29 @@ async def _set_up(wire: Wire, options: MySQLOptions) -> Session:
             number, text = error.args
             raise refused_setting(options.settings, text, number) from error
         raise error
-    answer = await wire.ask(SESSION_QUERY)
-    if answer.error is not None:
-        raise wire.server_error(answer.error)
-    row = server_values(answer)
-    session = Session(row, dialect)
+    row, role = await _ask(wire, dialect, options)
+    session = Session(row, dialect, role)
     if session.charset != "utf8mb4":
         raise errors.ConnectionFailed(
             f"the session is in {session.charset}, and only utf8mb4 holds all text"
         )
     return session
+
+
+async def _ask(
+    wire: Wire, dialect: Dialect, options: MySQLOptions
+) -> tuple[Sequence[Any], Role | None]:
+    """Ask what the session has become, and, where that is wanted, the server's role."""
+    if options.target_session_attrs == "any":
+        answer = await wire.ask(SESSION_QUERY)
+    else:
+        columns = role_columns(dialect, "session")
+        answer = await wire.ask(f"{SESSION_QUERY}, {columns}")
+        if answer.error is not None:  # the user may not see the members of a group
+            columns = role_columns(dialect, "session", members=False)
+            answer = await wire.ask(f"{SESSION_QUERY}, {columns}")
+    if answer.error is not None:
+        raise wire.server_error(answer.error)
+    row = server_values(answer)
+    wanted = len(row) > SESSION_COLUMNS
+    return row[:SESSION_COLUMNS], read_role(row) if wanted else None

@@ -18,13 +18,14 @@ from asyncdb.dialects.mysql.protocol.texts import locate, render
 from asyncdb.dialects.mysql.protocol.together import Together
 from asyncdb.dialects.mysql.protocol.transactions import Transactions
 from asyncdb.dialects.mysql.protocol.wire import INIT_DB, QUERY, RESET, Wire
+from asyncdb.dialects.mysql.roles import read_role, role_columns
 from asyncdb.dialects.mysql.session import (
     SESSION_QUERY,
     MySQLOptions,
     Session,
     setup_statement,
 )
-from asyncdb.driver import Command, DriverConnection, DriverCursor, Result
+from asyncdb.driver import Command, DriverConnection, DriverCursor, Result, Role
 from asyncdb.errors import ConnectionLost
 from asyncdb.options import TransactionOptions
 from asyncdb.sql.statement import Statement
@@ -63,6 +64,8 @@ class MySQLConnection(DriverConnection):
         limited = session.dialect.flavor != "mariadb"
         self._limit = options.statement_timeout if limited else None
         self._server_error = wire.library.error
+        # The user may see the members of a Group Replication, as far as is known.
+        self._sees_members = True
 
     # -- facts ---------------------------------------------------------------------
 
@@ -88,6 +91,23 @@ class MySQLConnection(DriverConnection):
         if not self._exchange.session.sure:
             await self._refresh()
         return self.lexis
+
+    @property
+    def role(self) -> Role | None:
+        """What the server was when the session was opened."""
+        return self._exchange.session.role
+
+    async def read_role(self) -> Role:
+        """Ask what it is now."""
+        columns = role_columns(self.dialect, "global", members=self._sees_members)
+        try:
+            answer = await self._exchange.command(f"SELECT {columns}")
+        except self._server_error:
+            if not self._sees_members:
+                raise
+            self._sees_members = False
+            return await self.read_role()
+        return read_role(server_values(answer))
 
     async def _refresh(self) -> None:
         exchange = self._exchange
@@ -210,7 +230,9 @@ class MySQLConnection(DriverConnection):
             answers = [(await exchange.ask(command))[0] for command in commands]
         if any(answer.error is not None for answer in answers):
             return False
-        exchange.session = Session(server_values(answers[-1]), session.dialect)
+        exchange.session = Session(
+            server_values(answers[-1]), session.dialect, session.role
+        )
         exchange.session.dialect = session.dialect
         self._transactions.autocommit_off = False
         return exchange.session.utc == session.utc

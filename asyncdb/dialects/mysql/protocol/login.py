@@ -35,6 +35,7 @@ class Target:
 
     Args:
         host: name or address; `None` with a socket.
+        address: the one of the host's to connect to; `None` where nobody looked it up.
         port: TCP port.
         unix_socket: path of a socket instead.
         user: the user's name; `None` for the process's own.
@@ -49,6 +50,7 @@ class Target:
     """
 
     host: str | None
+    address: str | None
     port: int
     unix_socket: str | None
     user: str | None

@@ -21,11 +21,9 @@ from shutil import disk_usage, rmtree
 from typing import IO, Any, ClassVar, Self
 from urllib.parse import quote
 
-from tests.plugins import binaries, reaper
+from asyncdb.testing.servers import programs, reaper
 
 USER = "asyncdb"
-PASSWORD = "s3cret/pass word"
-OFFSET = "+05:30"
 PATIENCE = 60.0  # seconds for a server to come up or go down on a busy machine
 
 
@@ -37,6 +35,8 @@ class Server(ABC):
         files: name -> text of files that the folder shall have, readable by the server
             alone; settings name them as `{folder}/name`.
         settings: the server's own settings, by their own names.
+        password: of the user `asyncdb`, who may do everything; made up when `None`.
+        time_zone: of the server's clock, as an offset.
     """
 
     engine: ClassVar[str]
@@ -46,20 +46,28 @@ class Server(ABC):
     abrupt: ClassVar[signal.Signals]  # gone at once, nothing left in shared memory
 
     def __init__(
-        self, program: Path, files: Mapping[str, str], settings: Mapping[str, Any]
+        self,
+        program: Path,
+        files: Mapping[str, str],
+        settings: Mapping[str, Any],
+        *,
+        password: str | None = None,
+        time_zone: str = "+00:00",
     ) -> None:
         self.program = program
-        self.version = binaries.version(program)
+        self.version = programs.version(program)
         self.host = "127.0.0.1"
         self.port = 0
         self.user = USER
-        self.password = PASSWORD
+        self.password = secrets.token_hex(16) if password is None else password
+        self.time_zone = time_zone
         self.account = _unprivileged()
         self.folder = _make_folder(self.account)
         self.settings = {
             name: str(value).format(folder=self.folder)
             for name, value in settings.items()
         }
+        self.environment: dict[str, str] = {}  # beside what every server gets
         self.process: subprocess.Popen[bytes] | None = None
         _tell_reaper("+", 0, self.folder)
         for name, text in files.items():
@@ -118,6 +126,14 @@ class Server(ABC):
     def command(self) -> list[str]:
         """The command line, but for the port."""
 
+    def command_at(self, port: int) -> list[str]:
+        """The command line that listens on a port."""
+        return [*self.command(), f"--port={port}"]
+
+    def is_ready(self, port: int, said: bytes) -> bool:  # noqa: ARG002  # others ask it
+        """Whether it serves on `port`, having written `said` since it was started."""
+        return self.ready in said
+
     @abstractmethod
     def clear_locks(self) -> None:
         """Remove what a killed server leaves, and a new one would take for a rival."""
@@ -128,7 +144,7 @@ class Server(ABC):
             return
         self.clear_locks()
         for _ in range(5):
-            port = self.port or _free_port()
+            port = self.port or free_port()
             if self._serves(port):
                 self.port = port
                 return
@@ -195,7 +211,8 @@ class Server(ABC):
             "HOME": str(self.folder),
             "TMPDIR": str(self.folder),
             "LC_ALL": "C",
-            "TZ": "ODD-" + OFFSET[1:],  # POSIX counts westwards
+            "TZ": _posix_zone(self.time_zone),
+            **self.environment,
         }
         source = feed or Path(os.devnull)
         with (self.folder / "log").open("ab") as log, source.open("rb") as given:
@@ -221,13 +238,13 @@ class Server(ABC):
         """Start on a port; false when the port was taken meanwhile."""
         log = self.folder / "log"
         seen = log.stat().st_size if log.exists() else 0
-        self.process = self._popen([*self.command(), f"--port={port}"])
+        self.process = self._popen(self.command_at(port))
         _tell_reaper("+", self.pid, self.folder)
         patience = time.monotonic() + PATIENCE
         while time.monotonic() < patience:
             over = not self.is_running
             said = log.read_bytes()[seen:]
-            if self.ready in said and not over:
+            if not over and self.is_ready(port, said):
                 return True
             if over and re.search(rb"(?i)address already in use", said):
                 return False
@@ -245,6 +262,11 @@ class Server(ABC):
         except subprocess.TimeoutExpired:
             reaper.send(reaper.descendants(self.pid), signal.SIGKILL)
             self.process.wait()
+
+
+def _posix_zone(offset: str) -> str:
+    """POSIX counts westwards."""
+    return ("ODD-" if offset.startswith("+") else "ODD+") + offset[1:]
 
 
 def _unprivileged() -> pwd.struct_passwd | None:
@@ -277,7 +299,7 @@ def _make_folder(account: pwd.struct_passwd | None) -> Path:
     return folder
 
 
-def _free_port() -> int:
+def free_port() -> int:
     """Below the ports that systems give to clients.
 
     From those, a client that calls a dead server long enough is connected to itself.

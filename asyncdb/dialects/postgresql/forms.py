@@ -6,7 +6,7 @@ Rules:
    its own: `$2::boolean IS NULL` with true for "it is not". That needs no error first,
    so it holds in transactions, and the text is the same for all values.
 2. Elsewhere the server decides. It is sent another form of the text only after one was
-   refused before anything ran: by the server when it prepared it, by asyncpg when it
+   refused before anything ran: by the server when it prepared it, by the driver when it
    encoded the arguments. In the other form markers are cast to the types that their
    values name.
 3. The form that served is remembered for all connections of this process, by the kinds
@@ -27,8 +27,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from asyncdb.dialect import Lexis
-from asyncdb.drivers.asyncpg.casts import NUMBERS, Kinds, array_or_json, kinds_of
-from asyncdb.drivers.asyncpg.places import Place, read_places
+from asyncdb.dialects.postgresql.casts import NUMBERS, Kinds, array_or_json, kinds_of
+from asyncdb.dialects.postgresql.places import Place, read_places
 from asyncdb.sql import Statement
 
 # The server's refusals to prepare a text in which a marker has no type, or two.
@@ -179,7 +179,7 @@ class Search:
         return False
 
     def unfit(self, number: int, texts: Sequence[int], arrays: Sequence[int]) -> bool:
-        """Go on to another form after asyncpg could not encode an argument for this.
+        """Go on to another form after the driver could not encode an argument for this.
 
         Args:
             number: of the argument, from 1.

@@ -21,8 +21,6 @@ from ipaddress import (
 from typing import Any
 from uuid import UUID
 
-from asyncdb.drivers.asyncpg.arguments import Exact, Real
-
 # The kind of a value: a type of PostgreSQL's, "" for one that names none.
 Kinds = tuple[str, ...]
 
@@ -58,8 +56,8 @@ def _element(value: Any) -> str:
 _KINDS: Mapping[type, str | Callable[[Any], str]] = {
     bool: "boolean",
     int: _integer,
-    **dict.fromkeys([float, Real], "float8"),
-    **dict.fromkeys([Decimal, Exact], "numeric"),
+    float: "float8",
+    Decimal: "numeric",
     str: "text",
     **dict.fromkeys([bytes, bytearray, memoryview], "bytea"),
     date: "date",
@@ -71,6 +69,8 @@ _KINDS: Mapping[type, str | Callable[[Any], str]] = {
     **dict.fromkeys([IPv4Address, IPv6Address, IPv4Interface, IPv6Interface], "inet"),
     **dict.fromkeys([IPv4Network, IPv6Network], "cidr"),
 }
+
+_BASES = ((float, "float8"), (Decimal, "numeric"), (UUID, "uuid"))
 
 
 def kind_of(value: Any) -> str:
@@ -84,9 +84,9 @@ def kind_of(value: Any) -> str:
         ['int4', 'int8', 'text', '', 'int8[]', 'jsonb']
     """
     kind = _KINDS.get(type(value))
-    if kind is None:
-        # A driver's own UUID is a subclass.
-        return "uuid" if isinstance(value, UUID) else ""
+    if kind is None:  # a driver's own kind of one of these
+        found = (name for base, name in _BASES if isinstance(value, base))
+        return next(found, "")
     return kind if isinstance(kind, str) else kind(value)
 
 

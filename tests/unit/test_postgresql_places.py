@@ -10,8 +10,8 @@ import pytest
 pytest.importorskip("asyncpg")
 
 from asyncdb.dialects.postgresql import LEXIS
-from asyncdb.drivers.asyncpg.casts import kind_of, runs
-from asyncdb.drivers.asyncpg.places import read_places
+from asyncdb.dialects.postgresql.casts import kind_of, runs
+from asyncdb.dialects.postgresql.places import read_places
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""How many rows a statement was about: read from its tag, or returned one by one."""
+"""How many rows a pipeline was about, whose tags are lost: each returns something."""
 
 from __future__ import annotations
 
@@ -8,17 +8,6 @@ from asyncdb.dialects.postgresql import LEXIS
 from asyncdb.sql import Statement
 from asyncdb.sql.lexer import scan
 from asyncdb.sql.parameters import join
-
-
-def count(tag: str | None) -> int:
-    """Read the number at the end of a command tag.
-
-    Example:
-        >>> count("INSERT 0 1"), count("CREATE TABLE")
-        (1, -1)
-    """
-    number = (tag or "").rpartition(" ")[2]
-    return int(number) if number.isdigit() else -1
 
 
 def returning(statement: Statement) -> Statement:
