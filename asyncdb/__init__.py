@@ -13,6 +13,8 @@ Example:
     Row(id=1, name='Ann')
 """
 
+from types import FunctionType
+
 from asyncdb import errors
 from asyncdb.connection import (
     Batch,
@@ -74,5 +76,5 @@ __all__ += errors.__all__
 
 # Tracebacks and reprs show the name that users import.
 for _member in map(globals().get, __all__):
-    if hasattr(_member, "__qualname__"):
+    if isinstance(_member, type | FunctionType):  # not a union: Python 3.14 refuses
         _member.__module__ = "asyncdb"

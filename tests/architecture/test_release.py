@@ -52,9 +52,10 @@ def check_workflow(path: Path) -> subprocess.CompletedProcess[str]:
 
 def test_every_extra_is_tried() -> None:
     """`make dist` installs each extra, and each part of contrib comes with one."""
-    contrib = {p.stem for p in (ROOT / "asyncdb/contrib").glob("[a-z]*.py")}
-    # They stand in the wheel alone, or in what `user` and `replicas` serve.
-    contrib -= {"user", "replicas"}
+    folder = ROOT / "asyncdb/contrib"
+    contrib = {path.stem for path in folder.glob("[a-z]*.py")}
+    contrib |= {path.parent.name for path in folder.glob("[a-z]*/__init__.py")}
+    contrib -= {"user"}  # a part of `users`
     tried = {m for trial in trials.TRIALS.values() for m in trial.modules}
 
     assert {"", *EXTRAS} == set(trials.TRIALS)

@@ -61,7 +61,8 @@ class AsyncpgCursor(DriverCursor):
         self._open = False
         try:
             if self._own:
-                await self._native.execute("COMMIT")
+                if self._native.is_in_transaction():  # else it is over already
+                    await self._native.execute("COMMIT")
             elif inner.CLOSES_PORTALS:
                 # asyncpg has no public way to close a portal before its transaction
                 # ends.

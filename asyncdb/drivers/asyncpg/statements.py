@@ -70,7 +70,7 @@ class AsyncpgStatements(KeptStatements[AsyncpgKept]):
 
     Args:
         native: asyncpg's connection.
-        limit: how many are kept; 0 behind PgBouncer, where none may be.
+        limit: how many are kept; 0 behind a PgBouncer where none may be.
     """
 
     def __init__(self, native: asyncpg.Connection, limit: int) -> None:

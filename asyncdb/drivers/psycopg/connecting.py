@@ -12,7 +12,8 @@ from psycopg import pq
 
 from asyncdb import errors
 from asyncdb.dialect import Dialect
-from asyncdb.dialects.postgresql import DIALECT, PostgreSQLOptions, startup_settings
+from asyncdb.dialects.postgresql import DIALECT, PostgreSQLOptions
+from asyncdb.dialects.postgresql.pgbouncer import Pooling
 from asyncdb.driver import Driver, DriverConnection
 from asyncdb.driver.tls import CLEAR_TEXT, tls_mode
 from asyncdb.drivers.psycopg.connection import PsycopgConnection
@@ -137,7 +138,9 @@ async def _addresses(host: str, port: int | None) -> list[str]:
 
 def _parameters(url: DatabaseURL, options: PostgreSQLOptions) -> dict[str, Any]:
     """Return libpq's parameters but for those of the line."""
-    settings = startup_settings(options)
+    # An old PgBouncer takes no `options` at all, in which the others go.
+    pooling = Pooling("name" if options.pgbouncer else "all")
+    settings = pooling.at_start(options)
     given = {
         "host": options.unix_socket,
         "port": url.port,

@@ -22,7 +22,7 @@ from uuid import UUID
 
 from asyncdb.dialect import Dialect, Lexis
 from asyncdb.dialects.postgresql import DIALECT, PostgreSQLOptions
-from asyncdb.dialects.postgresql.commands import IS_RESET, RESET, begin, not_committed
+from asyncdb.dialects.postgresql.commands import IS_RESET, begin, not_committed, reset
 from asyncdb.dialects.postgresql.roles import AT_START, NOW, reported
 from asyncdb.driver import Command, DriverConnection, DriverCursor, Result, Role
 from asyncdb.drivers.psycopg.arguments import ENCODERS
@@ -47,7 +47,8 @@ class PsycopgConnection(DriverConnection):
     def __init__(self, native: PgNative, options: PostgreSQLOptions) -> None:
         self._native = native
         self._pgbouncer = options.pgbouncer
-        limit = 0 if self._pgbouncer else max(1, options.statement_cache_size)
+        limit = 0 if self._pgbouncer else options.statement_cache_size
+        self._keeps = limit > 0
         self._running = Running(native, limit)
         self._settling = self._running.settling
         self._role: Role | None = None
@@ -93,7 +94,7 @@ class PsycopgConnection(DriverConnection):
             return
         standby = self._running.parameter("in_hot_standby")
         read_only = self._running.parameter("default_transaction_read_only")
-        said = reported(standby, read_only, options)
+        said = reported(standby, read_only, pooled=bool(options.pgbouncer))
         self._role = said or await self._ask_role(AT_START)
 
     async def read_role(self) -> Role:
@@ -128,8 +129,8 @@ class PsycopgConnection(DriverConnection):
         *,
         begin: bool,
     ) -> bool:
-        """Run statements together, in libpq's pipeline; not behind PgBouncer."""
-        if self._pgbouncer:
+        """Run statements together, where they are kept prepared: in a pipeline."""
+        if not self._keeps:
             return False
         await run_batch(self._running, commands, outcomes, begin=begin)
         return True
@@ -186,7 +187,7 @@ class PsycopgConnection(DriverConnection):
         if self._pgbouncer:
             return True
         self._native.forget(self._hearing)
-        return await self._running.tell(RESET) == IS_RESET
+        return await self._running.tell(reset()) == IS_RESET
 
     def is_closed(self) -> bool:
         """Whether the session is over."""

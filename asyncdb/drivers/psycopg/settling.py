@@ -14,7 +14,7 @@ from asyncdb.drivers.psycopg.line import Line
 from asyncdb.errors import ConnectionLost
 
 # Seconds for the server to answer after a failure before the line is cut.
-_SETTLE = 0.4
+_SETTLE = 0.3
 # Seconds of that after which a cancelled statement that still runs is cancelled again.
 _REPEAT = 0.1
 

@@ -31,7 +31,15 @@ class Trial:
 
 # "" is the wheel without any.
 TRIALS = {
-    "": Trial(("asyncdb.driver", "asyncdb.contrib.postgresql", "asyncdb.testing")),
+    "": Trial(
+        (
+            "asyncdb.driver",
+            "asyncdb.contrib.copying",
+            "asyncdb.contrib.postgresql",
+            "asyncdb.contrib.replicas",
+            "asyncdb.testing",
+        )
+    ),
     "sqlite": Trial(engines=("sqlite",)),
     "postgresql": Trial(engines=("postgresql",)),
     "mysql": Trial(engines=("mariadb",)),
@@ -45,10 +53,11 @@ TRIALS = {
     "migrations": Trial(("asyncdb.contrib.alembic",)),
     "sqlfiles": Trial(("asyncdb.contrib.sqlfiles",)),
     "opentelemetry": Trial(("asyncdb.contrib.opentelemetry",)),
-    "cli": Trial(("typer", "rich")),
+    "cli": Trial(("asyncdb.contrib.cli", "asyncdb.__main__")),
     "all": Trial(
         (
             "asyncdb.contrib.alembic",
+            "asyncdb.contrib.cli",
             "asyncdb.contrib.fastapi",
             "asyncdb.contrib.opentelemetry",
             "asyncdb.contrib.passwords",
