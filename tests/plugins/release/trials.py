@@ -34,6 +34,7 @@ TRIALS = {
     "": Trial(
         (
             "asyncdb.driver",
+            "asyncdb.contrib.checking",
             "asyncdb.contrib.copying",
             "asyncdb.contrib.postgresql",
             "asyncdb.contrib.replicas",
