@@ -148,7 +148,9 @@ def test_how_it_ends(shop: str, arguments: list[str], code: int, said: str) -> N
     assert "Traceback" not in done.output
 
 
-@pytest.mark.parametrize("command", ["", "ping", "query", "run", "copy", "doctor"])
+@pytest.mark.parametrize(
+    "command", ["", "ping", "query", "run", "copy", "check", "doctor"]
+)
 def test_help_teaches(command: str) -> None:
     """The help of each command has examples."""
     done = call(*filter(None, [command]), "--help")
@@ -193,7 +195,7 @@ def test_doctor(database_url: str) -> None:
     assert 0 == done.exit_code, done.output
     assert "ready" == found["installed: aiosqlite"]["advice"]
     judged = {"sqlite": "journal_mode", "postgresql": "encoding", "mariadb": "sql_mode"}
-    engine = database_url.partition(":")[0]
+    engine = database_url.partition(":")[0].partition("+")[0]
     assert "ok" == found[judged.get(engine, "sql_mode")]["level"]
 
 
@@ -217,6 +219,31 @@ def test_what_the_doctor_finds(sqlite_url: str) -> None:
     )
     assert "warning" == found["journal_mode"]["level"]
     assert "info" == found["tables not STRICT"]["level"]
+
+
+def test_check(shop: str, tmp_path: Path) -> None:
+    """SQL that its database does not take is found by file and line, and not run."""
+    source = tmp_path / "shop.py"
+    source.write_text(
+        "async def f(db):\n"
+        "    await db.execute('DELETE FROM sales')\n"
+        "    await db.fetchall('SELECT nobody FROM sales')\n"
+    )
+    found = call("check", str(source), url=shop)
+    marked = call("check", str(source), "-f", "github", url=shop)
+    script = tmp_path / "schema.sql"
+    script.write_text("CREATE TABLE sales (nobody TEXT)")
+    fine = call("check", str(source), "-u", "sqlite://", "-s", str(script))
+    gone = call("check", str(tmp_path / "nowhere.py"), url=shop)
+    left = call("query", "-f", "csv", "SELECT count(*) AS n FROM sales", url=shop)
+
+    assert (1, 1, 0, 2) == tuple(
+        one.exit_code for one in (found, marked, fine, gone)
+    ), (found.output, fine.output, gone.output)
+    assert found.stdout.startswith(f"{source}:3: ")
+    assert 1 == found.stdout.count("\n")
+    assert "::error file=" in marked.stdout
+    assert "n\n2\n" == left.stdout
 
 
 def test_drivers() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -57,7 +58,7 @@ def started(*arguments: str, **environ: str) -> Iterator[subprocess.Popen[str]]:
 
 async def test_ctrl_c(database_url: str) -> None:
     """SIGINT stops the statement at the server, and the process ends with 130."""
-    engine, mark = database_url.partition(":")[0], f"m{os.getpid()}_{time.time_ns()}"
+    engine, mark = re.split(r"\W", database_url)[0], f"m{os.getpid()}_{time.time_ns()}"
     sql = SLOW[engine].format(mark=mark)
     async with asyncdb.connect(database_url) as observer:
         seen = SEEN.get(observer.dialect.name)

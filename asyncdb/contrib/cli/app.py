@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 import asyncdb
+from asyncdb.contrib.cli.check import check
 from asyncdb.contrib.cli.copy import copy
 from asyncdb.contrib.cli.doctor import doctor
 from asyncdb.contrib.cli.drivers import drivers
@@ -28,6 +29,7 @@ PGPASSWORD, MYSQL_PWD or ~/.pgpass, or asked for (-W).
 130: Ctrl-C, the statement was stopped at the server. 141: nobody reads on.
 """
 
+# The command `asyncdb`, for programs that have it in one of theirs.
 app = typer.Typer(
     name="asyncdb",
     help="SQLite, PostgreSQL and MySQL/MariaDB by one command line.",
@@ -59,6 +61,7 @@ app.command()(ping)
 app.command()(query)
 app.command()(run)
 app.command()(copy)
+app.command()(check)
 app.command()(doctor)
 app.command()(drivers)
 
