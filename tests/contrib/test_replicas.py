@@ -84,7 +84,16 @@ async def test_reads_are_the_replicas(pair: Replication) -> None:
             assert [0] == [row async for row in rows]
         async with reader.transaction(readonly=True) as db:
             assert of(db, pair.replica)
-        assert before + 4 == found.states()[0].reads
+        async with reader.batch() as batch:
+            first = batch.fetchval(READ)
+            second = batch.fetchall(READ, into=int)
+        assert (0, [0]) == (first.result(), second.result())
+        with pytest.raises(asyncdb.Error, match="statement 1 of 2 of the batch"):
+            async with reader.batch() as batch:
+                batch.execute(UPDATE)
+                refused = batch.fetchval(READ)
+        assert 0 == refused.result()
+        assert before + 6 == found.states()[0].reads
         assert pair.engine.replace("mariadb", "mysql") == reader.dialect.name
 
 
