@@ -13,6 +13,13 @@ SOURCE = ROOT / "build" / "pages"
 
 if __name__ == "__main__":
     write(SOURCE)
-    arguments = ["--fail-on-warning", "--nitpicky", "--quiet", *sys.argv[1:]]
+    # All of it anew: Sphinx would leave old navigation on pages that have not changed.
+    arguments = [
+        "--fresh-env",
+        "--write-all",
+        "--fail-on-warning",
+        "--quiet",
+        *sys.argv[1:],
+    ]
     places = ["-c", str(Path(__file__).parent), str(SOURCE), str(ROOT / "build/site")]
     sys.exit(main([*arguments, "-d", str(ROOT / "build/doctrees"), *places]))

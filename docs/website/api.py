@@ -23,6 +23,9 @@ DOORS = ["asyncdb", "asyncdb.errors", "asyncdb.driver", "asyncdb.driver.values"]
 ROOMS = ["asyncdb.contrib", "asyncdb.testing"]
 INNER = {f"asyncdb.testing.{name}" for name in ("any_loop", "lending")}
 NO_OFFER = (TypeVar, logging.Logger)
+CODE = re.compile(r"(?<!`)`(?P<code>[^`]+)`(?P<more>\w)?(?!`)")
+NAME = re.compile(r"(?P<name>[A-Za-z_][\w.]*)(?:\(\))?")
+PAGE = re.compile(r"\bdocs/(?P<page>[\w/.-]+)\.md\b")
 KIT = "asyncdb.testing.conformance"
 
 
@@ -70,6 +73,18 @@ def home(module: str, name: str) -> str:
     return f"{where if where in modules() else module}.{name}"
 
 
+def marked(text: str) -> str:
+    """A text of ours in Sphinx's language: its code, and the names and pages in it."""
+    return PAGE.sub(r":doc:`/\g<page>`", CODE.sub(_as_code, text))
+
+
+def _as_code(match: re.Match[str]) -> str:
+    code, more = " ".join(match["code"].split()), match["more"]
+    name = NAME.fullmatch(code)
+    made = f":py:obj:`{code} <{name['name']}>`" if name else f"``{code}``"
+    return f"{made}\\ {more}" if more else made
+
+
 def thing(full: str) -> tuple[Any, str]:
     """What has a name, and the last part of that."""
     module, _, name = full.rpartition(".")
@@ -111,16 +126,17 @@ def pages() -> dict[str, str]:
     rest = [name for name in own if name not in kinds and name != "errors"]
     found = {f"asyncdb.{name}": kind(name) for name in kinds}
     found["asyncdb"] = (
-        f"{title('asyncdb')}\n.. automodule:: asyncdb\n   :no-index:\n\n"
+        f"{title('The module asyncdb')}\n.. automodule:: asyncdb\n   :no-index:\n\n"
         + "".join(directive("asyncdb", name) for name in rest)
         + "Errors are in :doc:`asyncdb.errors`. Each class has a page:\n\n"
-        + toctree([f"asyncdb.{name}" for name in kinds])
+        + contents({f"asyncdb.{name}": getattr(asyncdb, name) for name in kinds})
     )
     for module in modules()[1:]:
         found[module] = page(module)
     found["index"] = (
         f"{title('API')}\nEvery public name, from its docstring. What is not here is "
-        f"asyncdb's own, and may change with any version.\n\n{toctree(modules())}"
+        f"asyncdb's own, and may change with any version.\n\n"
+        + contents({name: importlib.import_module(name) for name in modules()})
     )
     return found
 
@@ -185,7 +201,8 @@ def directive(module: str, name: str) -> str:
     elif inspect.isroutine(thing):
         what, options = "function", ""
     else:
-        what, options = "data", "   :no-value:\n"
+        said = comment(thing, name).replace("\n", "\n   ")
+        return f".. py:data:: {name}\n   :module: {module}\n\n   {marked(said)}\n\n"
     return f".. auto{what}:: {module}.{name}\n{options}\n"
 
 
@@ -194,7 +211,11 @@ def title(text: str, line: str = "=") -> str:
     return f"{text}\n{line * len(text)}\n\n"
 
 
-def toctree(targets: list[str]) -> str:
-    """A list of pages, which the navigation shows too."""
-    lines = "".join(f"   {target}\n" for target in targets)
-    return f".. toctree::\n   :maxdepth: 1\n\n{lines}\n"
+def contents(targets: dict[str, Any]) -> str:
+    """A list of pages, with what each is about; the navigation has it too."""
+    said = [
+        f"* :doc:`{target}`: {marked(inspect.getdoc(about) or '').splitlines()[0]}\n"
+        for target, about in targets.items()
+    ]
+    hidden = "".join(f"   {target}\n" for target in targets)
+    return f"{''.join(said)}\n.. toctree::\n   :hidden:\n\n{hidden}\n"

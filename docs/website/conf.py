@@ -25,10 +25,11 @@ extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 nitpicky = True
 # Names of others have no page here; of ours every one that a signature shows must have,
 # but for these, whose name says enough.
-INNER = "Acquiring Annotated Expand ForeignNames Host Literal Runner Template TupleRow"
+INNER = "Acquiring Annotated Copying Expand ForeignNames Host Literal Runner Template"
 nitpick_ignore_regex = [
     ("py:.*", r"(?!asyncdb\.).*"),
     ("py:.*", r".*\.(T|[A-Z]\w*T|[A-Z]\w*_(co|contra))"),  # variables of types
+    ("py:.*", r".*\.TupleRow"),
     ("py:.*", r".*\.get_\w+"),  # in FastAPI's annotations
     ("py:.*", rf".*\._?({INNER.replace(' ', '|')})"),
     ("py:.*", rf"{re.escape(api.KIT)}\..*"),
@@ -55,42 +56,32 @@ html_copy_source = False
 html_show_sphinx = False
 highlight_language = "default"  # Python, where it is
 
-CODE = re.compile(r"(?<!`)`(?P<code>[^`]+)`(?P<more>\w)?(?!`)")
-NAME = re.compile(r"(?P<name>[A-Za-z_][\w.]*)(?:\(\))?")
-PAGE = re.compile(r"\bdocs/(?P<page>[\w/.-]+)\.md\b")
+DEPENDS = re.compile(r"Annotated\[([\w.~]+), [\w.~]*Depends\([^()]*\)\]")
 logger = logging.getLogger(__name__)
 
 
 def mark(
-    _app: Sphinx, what: str, name: str, thing: Any, _options: Any, lines: list[str]
+    _app: Sphinx, what: str, _name: str, _it: Any, _options: Any, lines: list[str]
 ) -> None:
     """Make of a docstring what Sphinx understands: of code, names and pages.
 
     What stands in single backticks is code, and a link where it names one of ours.
     """
-    if what == "data":
-        said = api.comment(thing, name.rpartition(".")[2])
-        lines[:] = said.split("\n")  # it may have its type's docstring
-    text = CODE.sub(as_code, "\n".join(lines))
-    lines[:] = PAGE.sub(r":doc:`/\g<page>`", text).split("\n")
-    if what in {"attribute", "data", "property"}:
+    lines[:] = api.marked("\n".join(lines)).split("\n")
+    if what in {"attribute", "property"}:
         lines.insert(0, "")  # else Napoleon takes what precedes a colon for the type
 
 
-def as_code(match: re.Match[str]) -> str:
-    """Code in the language of docstrings."""
-    code, more = " ".join(match["code"].split()), match["more"]
-    name = NAME.fullmatch(code)
-    made = f":py:obj:`{code} <{name['name']}>`" if name else f"``{code}``"
-    return f"{made}\\ {more}" if more else made
-
-
-def hide_inner(
-    _app: Sphinx, what: str, _name: str, thing: Any, *_more: Any
+def shorten(
+    _app: Sphinx, what: str, _name: str, thing: Any, _options: Any, *signature: Any
 ) -> tuple[str, str | None] | None:
-    """Show no constructor where its arguments are not explained: it is for us."""
-    inner = what == "class" and "Args:" not in (thing.__doc__ or "")
-    return ("", None) if inner else None
+    """Show no constructor that is ours, for its arguments have no explanation."""
+    arguments, result = signature
+    if arguments is None:
+        return None
+    if what == "class" and "Args:" not in (thing.__doc__ or ""):
+        return "", None
+    return DEPENDS.sub(r"\1", arguments), result
 
 
 def find_home(
@@ -115,15 +106,12 @@ def find_missing(app: Sphinx, error: Exception | None) -> None:
         made = app.env.domains.python_domain.objects
         for name in sorted(api.entries() - made.keys()):
             logger.warning("no API entry for %s", name)
-        for name, place in made.items():
-            if place.objtype == "data" and not api.comment(*api.thing(name)):
-                logger.warning("no comment above %s", name)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Add what is ours."""
     app.connect("autodoc-process-docstring", mark, priority=400)  # before Napoleon
-    app.connect("autodoc-process-signature", hide_inner)
+    app.connect("autodoc-process-signature", shorten)
     app.connect("missing-reference", find_home)
     app.connect("build-finished", find_missing)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

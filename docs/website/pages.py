@@ -106,7 +106,7 @@ def show(path: Path, found: dict[str, bytes]) -> str:
     else:
         code = path.read_text()
         text = f"# {place}\n\n`````{LANGUAGES.get(path.suffix, 'text')}\n{code}`````\n"
-    found[name] = f"---\norphan: true\n---\n\n{text}".encode()
+    found[name] = f"---\norphan: true\nno-search: true\n---\n\n{text}".encode()
     return name
 
 

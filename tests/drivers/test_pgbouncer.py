@@ -15,7 +15,8 @@ import asyncdb
 from asyncdb.contrib.postgresql import Notification, listen, notify
 from asyncdb.dialects.postgresql import PostgreSQLOptions, pgbouncer
 from asyncdb.dialects.postgresql.pgbouncer import CAREFUL, DIRECT, Memory, Pooling
-from tests.plugins.databases import engines
+from asyncdb.dialects.postgresql.recognising import Candidate
+from tests.plugins.databases import POSTGRESQLS, engines
 from tests.plugins.pgbouncers import MakePgBouncer, PgBouncer
 
 TELLS = (1, 26)  # of itself
@@ -92,6 +93,49 @@ async def test_the_verbs(make_pgbouncer: MakePgBouncer, table: str) -> None:
         assert 160 == await pool.fetchval(f"SELECT count(*) FROM {table}")
 
 
+@pytest.mark.parametrize("mode", ["transaction", "session"])
+@pytest.mark.parametrize("kept", [0, 50])
+@engines("postgresql")
+async def test_batches(
+    make_pgbouncer: MakePgBouncer, table: str, mode: str, kept: int
+) -> None:
+    """Batches of many tasks get their own answers, in transactions and outside."""
+    bouncer = make_pgbouncer()
+    settings = {"pool_mode": mode, "default_pool_size": 2 if mode != "session" else 4}
+    bouncer = make_pgbouncer(**settings, **with_kept(bouncer, kept))
+    async with asyncdb.create_pool(bouncer.url, max_size=4) as pool:
+        await pool.execute(f"CREATE TABLE {table} (id int PRIMARY KEY)")
+        insert = f"INSERT INTO {table} VALUES (?)"
+        select = f"SELECT id FROM {table} WHERE"
+
+        async def work(base: int) -> None:
+            for n in range(base, base + 20, 2):
+                async with pool.batch() as batch:
+                    batch.execute(insert, [n])
+                    found = batch.fetchall(f"{select} id = ?", [n], into=int)
+                    limit = batch.fetchval(SETTING, ["lock_timeout"])
+                assert ([n], "5s") == (found.result(), limit.result())
+                with pytest.raises(asyncdb.UniqueViolation):
+                    async with pool.batch(transaction=False) as batch:
+                        batch.execute(insert, [n + 1])
+                        batch.execute(insert, [n])
+                        last = batch.fetchval(f"{select} id = ?", [n + 1])
+                assert n + 1 == last.result()
+                with pytest.raises(asyncdb.UniqueViolation):
+                    async with pool.batch() as batch:
+                        batch.execute(insert, [-n - 1])
+                        batch.execute(insert, [n])
+
+        await asyncio.gather(*[work(100 * task) for task in range(6)])
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.3):
+                async with pool.batch() as batch:
+                    batch.execute(insert, [-1])
+                    batch.execute("SELECT pg_sleep(60)")
+
+        assert 120 == await pool.fetchval(f"SELECT count(*) FROM {table}")
+
+
 async def test_the_portable_session(make_pgbouncer: MakePgBouncer) -> None:
     """The time zone holds on whichever session; the lock's limit in transactions."""
     bouncer = make_pgbouncer(default_pool_size=2)
@@ -147,9 +191,6 @@ async def test_kept_statements(make_pgbouncer: MakePgBouncer) -> None:
 
 async def test_renamed_statements(make_pgbouncer: MakePgBouncer) -> None:
     """Whether statements may be kept is found out also where PgBouncer says nothing."""
-    asyncpg = pytest.importorskip("asyncpg")
-    from asyncdb.drivers.asyncpg.recognising import renames
-
     bouncer = make_pgbouncer(default_pool_size=1)
     cases: list[tuple[dict[str, Any], bool]] = [({"pool_mode": "session"}, False)]
     cases += [({"pool_mode": "statement"}, False)]
@@ -158,18 +199,28 @@ async def test_renamed_statements(make_pgbouncer: MakePgBouncer) -> None:
         cases.append((kept, bool(kept.get("max_prepared_statements"))))
     for settings, expected in cases:
         one = make_pgbouncer(default_pool_size=1, **settings)
-        native = await asyncpg.connect(one.url, statement_cache_size=0)
-        try:
-            assert expected is await renames(native)
-            if native.is_closed():  # BEGIN is no statement of this mode
+        async with asyncdb.connect(one.url, pgbouncer=True) as db:
+            session = candidate(db)
+            assert expected is await session.renames()
+            if session.is_closed():  # BEGIN is no statement of this mode
                 assert "statement" == settings["pool_mode"]
                 continue
-            assert not native.is_in_transaction()
-            assert [] == await native.fetch(
-                "SELECT name FROM pg_prepared_statements WHERE name LIKE 'asyncdb%'"
+            assert not db.in_transaction
+            assert 0 == await db.fetchval(
+                "SELECT count(*) FROM pg_prepared_statements "
+                "WHERE name ~ '^asyncdb_[0-9a-f]{16}$'"
             )
-        finally:
-            await native.close()
+
+
+def candidate(db: asyncdb.Connection) -> Candidate:
+    """What looks at a driver's connection."""
+    if db.url.driver == "psycopg":
+        from asyncdb.drivers.psycopg.recognising import PsycopgCandidate
+
+        return PsycopgCandidate(db.native)
+    from asyncdb.drivers.asyncpg.recognising import AsyncpgCandidate
+
+    return AsyncpgCandidate(db.native)
 
 
 async def test_listening_is_refused(make_pgbouncer: MakePgBouncer) -> None:
@@ -296,7 +347,7 @@ async def test_passwords(make_pgbouncer: MakePgBouncer, how: str) -> None:
 # -- what is known ---------------------------------------------------------------------
 
 
-@engines("postgresql")
+@engines(*POSTGRESQLS)
 async def test_the_server_itself(database_url: str) -> None:
     """A server that nothing stands before is taken as such, with all it has."""
     async with asyncdb.connect(database_url) as db:

@@ -14,6 +14,7 @@ import pytest
 
 from asyncdb.testing.servers.process import Server
 from tests.plugins.clusters import programs
+from tests.plugins.databases import POSTGRESQLS
 
 MakePgBouncer = Callable[..., "PgBouncer"]
 
@@ -94,16 +95,22 @@ class PgBouncer(Server):
             socket.unlink()
 
 
-@pytest.fixture
-def make_pgbouncer(postgresql_url: str) -> Iterator[MakePgBouncer]:
-    """A function that starts a PgBouncer: `make_pgbouncer(pool_mode="session").url`."""
+@pytest.fixture(params=POSTGRESQLS)
+def make_pgbouncer(
+    request: pytest.FixtureRequest, postgresql_url: str
+) -> Iterator[MakePgBouncer]:
+    """A function that starts a PgBouncer: `make_pgbouncer(pool_mode="session").url`.
+
+    With each driver of PostgreSQL in turn.
+    """
     program = programs.find("pgbouncer")
     if program is None:
         pytest.skip("no pgbouncer found; `make test` gets one, or ASYNCDB_PGBOUNCER")
     made: list[PgBouncer] = []
 
     def make(**settings: Any) -> PgBouncer:
-        made.append(PgBouncer(program, postgresql_url, settings))
+        url = postgresql_url.replace("postgresql://", f"{request.param}://", 1)
+        made.append(PgBouncer(program, url, settings))
         made[-1].initialise()
         made[-1].start()
         return made[-1]

@@ -29,6 +29,7 @@ PGPASSWORD, MYSQL_PWD or ~/.pgpass, or asked for (-W).
 130: Ctrl-C, the statement was stopped at the server. 141: nobody reads on.
 """
 
+# The command `asyncdb`, for programs that have it in one of theirs.
 app = typer.Typer(
     name="asyncdb",
     help="SQLite, PostgreSQL and MySQL/MariaDB by one command line.",

@@ -1,5 +1,7 @@
 """A database into another engine: its tables, their keys, their rows, compared.
 
+What it does is planned first, and said::
+
     plan = await plan_copy(source, target)
     for problem in plan.problems:
         print(problem)

@@ -89,6 +89,17 @@ class Pooling:
         settings = startup_settings(options)
         return self._set({n: settings[n] for n in settings if n not in sent})
 
+    def set_tracked(self, options: PostgreSQLOptions) -> str:
+        """Return SQL for tracked settings that a shared session did not start with.
+
+        For PgBouncer gives a client's last ones to each session that it lends. Only for
+        a driver whose library cannot send them as start-up parameters of their own.
+        """
+        sent = self.at_start(options)
+        settings = startup_settings(options)
+        later = {n: settings[n] for n in settings if n in _TRACKED and n not in sent}
+        return _set_all(later) if self.shared and later else ""
+
     def set_again(self, options: PostgreSQLOptions) -> str:
         """Return SQL to be sent after RESET ALL; "" for nothing.
 
@@ -97,14 +108,7 @@ class Pooling:
         return "" if self.startup == "all" else self._set(startup_settings(options))
 
     def _set(self, settings: Mapping[str, str]) -> str:
-        """Set them by a function, which reads lists as the start-up packet's are."""
-        if self.shared or not settings:
-            return ""
-        calls = [
-            f"set_config({_literal(name)}, {_literal(value)}, false)"
-            for name, value in settings.items()
-        ]
-        return f"SELECT {', '.join(calls)}"
+        return "" if self.shared or not settings else _set_all(settings)
 
     def set_locally(self, options: PostgreSQLOptions) -> str:
         """Return SQL for the begin of a transaction; "" for nothing."""
@@ -218,6 +222,15 @@ class Memory:
 
 
 MEMORY = Memory()
+
+
+def _set_all(settings: Mapping[str, str]) -> str:
+    """Set them by a function, which reads lists as the start-up packet's are."""
+    calls = [
+        f"set_config({_literal(name)}, {_literal(value)}, false)"
+        for name, value in settings.items()
+    ]
+    return f"SELECT {', '.join(calls)}"
 
 
 def _literal(text: str) -> str:

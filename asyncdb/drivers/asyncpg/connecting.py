@@ -12,14 +12,15 @@ import asyncpg
 from asyncdb import errors
 from asyncdb.dialect import Dialect
 from asyncdb.dialects.postgresql import DIALECT, PostgreSQLOptions
-from asyncdb.dialects.postgresql.pgbouncer import Address, Pooling
+from asyncdb.dialects.postgresql.pgbouncer import Pooling, is_refusal
+from asyncdb.dialects.postgresql.recognising import StartupRefused, open_recognised
 from asyncdb.driver import Driver, DriverConnection
 from asyncdb.driver.tls import CLEAR_TEXT, tls_context, tls_mode
 from asyncdb.drivers.asyncpg.connection import AsyncpgConnection
 from asyncdb.drivers.asyncpg.directing import DirectedLoop
 from asyncdb.drivers.asyncpg.leaving import PgNative
 from asyncdb.drivers.asyncpg.notices import Hearing
-from asyncdb.drivers.asyncpg.recognising import open_recognised
+from asyncdb.drivers.asyncpg.recognising import AsyncpgCandidate
 from asyncdb.drivers.asyncpg.roles import role_at_start
 from asyncdb.drivers.asyncpg.rows import PgRow
 from asyncdb.drivers.asyncpg.translation import translate, translate_connecting
@@ -54,9 +55,9 @@ class AsyncpgDriver(Driver):
         """Do the same at one address of the host's; `None` for all of them."""
         options = cast("PostgreSQLOptions", options)
         try:
-            native, pooling = await open_recognised(
-                lambda pooling: _open(url, options, pooling, address),
-                _address(url, options),
+            session, pooling = await open_recognised(
+                lambda pooling: _candidate(url, options, pooling, address),
+                url,
                 options,
             )
         except Exception as error:
@@ -64,6 +65,7 @@ class AsyncpgDriver(Driver):
             if found is None or found is error:
                 raise
             raise found from error
+        native = session.native
         native.add_log_listener(Hearing(options.on_notice))
         try:
             for kind, version in (("json", b""), ("jsonb", b"\x01")):
@@ -77,6 +79,20 @@ class AsyncpgDriver(Driver):
     def translate(self, error: BaseException) -> errors.Error | None:
         """Return asyncdb's error for asyncpg's."""
         return translate(error)
+
+
+async def _candidate(
+    url: DatabaseURL,
+    options: PostgreSQLOptions,
+    pooling: Pooling,
+    address: str | None,
+) -> AsyncpgCandidate:
+    try:
+        return AsyncpgCandidate(await _open(url, options, pooling, address))
+    except asyncpg.PostgresError as error:
+        if is_refusal(getattr(error, "sqlstate", None), str(error)):
+            raise StartupRefused from error
+        raise
 
 
 async def _open(
@@ -111,12 +127,6 @@ async def _open(
         if watched.refused:
             raise errors.AuthenticationFailed(CLEAR_TEXT) from error
         raise
-
-
-def _address(url: DatabaseURL, options: PostgreSQLOptions) -> Address:
-    """Return by what it is remembered what is there; a user may have its own mode."""
-    place = options.unix_socket or url.host, url.port
-    return *place, url.database, url.user, options.pgbouncer
 
 
 def _is_socket(host: str | None) -> bool:

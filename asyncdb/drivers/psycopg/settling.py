@@ -92,11 +92,15 @@ class Settling:
         self._ended = True
         self.cut()
 
-    def cut(self) -> None:
-        """Cut the line, and stop what the server may still be doing."""
+    def cut(self, *, at_once: bool = False) -> None:
+        """Cut the line, and stop what the server may still be doing.
+
+        Args:
+            at_once: what was sent behind it must not run; see `leaving.cut`.
+        """
         if self._said is None:
             self._ended = True
-        self._leaving = cut(self._line) or self._leaving
+        self._leaving = cut(self._line, at_once=at_once) or self._leaving
 
     async def departed(self) -> None:
         """Wait until the server has closed its end of a line that was cut."""
