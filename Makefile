@@ -3,13 +3,14 @@
 #              make test-faults: those of tests/faults, for as long as their promises say;
 #              make test-clusters: on clusters of our own, ten minutes, writes clusters.json
 # make lint types floors docs    the checks, and the site;  make bench bench-quick    how fast it is
+# make dist    what is published, tried on every Python here, an hour; make dist-quick: half a minute
 
 PYTHON ?= python3
 ARGS ?=
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt
 
-.PHONY: setup demo test test-faults test-clusters bench bench-quick lint types floors docs clean
+.PHONY: setup demo test test-faults test-clusters bench bench-quick lint types floors docs dist dist-quick clean
 setup: .venv/dev
 demo: .venv/demo
 	$(BIN)/python examples/quickstart.py
@@ -32,6 +33,10 @@ floors: .venv/dev
 docs: .venv/dev
 	$(BIN)/python -m docs.website $(ARGS)
 
+dist dist-quick: .venv/dist
+	$(if $(filter dist,$@),$(BIN)/python -m tests.plugins.binaries)
+	$(BIN)/python -m tests.plugins.release $(if $(filter %-quick,$@),--quick) $(ARGS)
+
 .venv/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo \
 	"asyncdb needs Python 3.11 or later; name one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
@@ -45,6 +50,9 @@ docs: .venv/dev
 	@touch $@
 .venv/dev: .venv/pip pyproject.toml constraints.txt
 	$(INSTALL) -e '.[all]' --group dev
+	@touch $@
+.venv/dist: .venv/dev
+	$(INSTALL) --group dist
 	@touch $@
 clean:
 	rm -rf .venv .venv-bench build dist .*_cache .hypothesis

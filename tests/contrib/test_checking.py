@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import AsyncIterator
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
+import yaml
+from typer.testing import CliRunner
 
 import asyncdb
 from asyncdb.contrib.checking import as_annotations, as_text, check, read_file
+from asyncdb.contrib.cli.app import app
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -166,3 +170,41 @@ def test_texts(tmp_path: Path) -> None:
     )
 
     assert [(1, "SELECT 1")] == [(one.line, one.sql) for one in read_file(path)]
+
+
+BATCHES = """\
+async def work(db, pool, key):
+    async with db.batch() as b:
+        b.execute("SELEC 1")
+        b.fetchone("SELECT nme FROM {t}")
+        b.fetchall("SELECT id FROM {t} WHERE id = ?", [key])
+        b.fetchval("SELECT id FROM {t} WHERE id = ?", [key, 2])
+    async with pool.batch() as batch:
+        batch.execute("DELETE FROM {t}_none")
+        batch.fetchall("SELECT id FROM {t}")
+        batch.fetchval("SELECT name FROM {t} WHERE id = :i", {"n": key})
+"""
+
+
+async def test_batches(database_url: str, users: str, tmp_path: Path) -> None:
+    """What a batch collects is read, of a connection's and of a pool's."""
+    path = tmp_path / "app.py"
+    path.write_text(BATCHES.replace("{t}", users))
+    found = await check([path], [database_url])
+
+    # SELEC is no verb that is prepared: its form alone is read.
+    assert {4, 6, 8, 10} == {fault.line for fault in found}
+
+
+def test_pre_commit_hook() -> None:
+    """The hook has what pre-commit asks of one, and its command is ours."""
+    [hook] = yaml.safe_load((EXAMPLES.parent / ".pre-commit-hooks.yaml").read_text())
+    command, *words = hook["entry"].split()
+    scripts = {one.name for one in entry_points(group="console_scripts")}
+    answer = CliRunner().invoke(app, [*words, "--help"])
+
+    assert {"id", "name", "entry", "language"} <= hook.keys()
+    assert {"python", "sql"} == set(hook["types_or"])
+    assert ("python", True) == (hook["language"], hook["require_serial"])
+    assert command in scripts
+    assert (0, True) == (answer.exit_code, "Check the SQL" in answer.output)

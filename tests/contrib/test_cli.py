@@ -247,13 +247,42 @@ def test_check(shop: str, tmp_path: Path) -> None:
 
 
 def test_drivers() -> None:
-    """Each driver is listed with its library's version."""
+    """Each driver is listed with its library's version, the doors of tests are not."""
     done = call("drivers", "-f", "jsonl")
 
     found = {one["library"]: one for one in map(json.loads, done.stdout.splitlines())}
     assert "ready" == found["asyncpg"]["state"]
     assert "postgresql://" in found["asyncpg"]["urls"]
     assert found["aiosqlite"]["version"]
+    assert not [one for one in found.values() if "testing" in one["urls"]]
+    assert "fake" not in found
+
+
+def test_drivers_say_how_a_missing_library_is_installed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The advice is the driver's own: an extra of ours, not a name that was guessed."""
+    for name in [
+        one for one in sys.modules if one.startswith("asyncdb.drivers.asyncmy")
+    ]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "asyncmy", None)
+    monkeypatch.setattr("asyncdb.contrib.cli.drivers._version", lambda _: None)
+
+    done = call("drivers", "-f", "jsonl")
+
+    found = {one["library"]: one for one in map(json.loads, done.stdout.splitlines())}
+    wanted = 'missing: pip install "asyncdb-toolkit[asyncmy]"'
+    assert wanted == found["asyncmy"]["state"]
+
+
+def test_a_copy_of_nothing_is_refused(tmp_path: Path) -> None:
+    """A source without tables, such as a misspelt file, is no copy that went well."""
+    target = f"sqlite:///{tmp_path / 'target.db'}"
+    done = call("copy", f"sqlite:///{tmp_path / 'typo.db'}", target)
+
+    assert 1 == done.exit_code
+    assert "the source has no tables: is it the right database?" in done.stderr
 
 
 @pytest.mark.parametrize("engine", ["sqlite", *SERVERS])

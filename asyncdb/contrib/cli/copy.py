@@ -18,7 +18,13 @@ from asyncdb.contrib.cli.query import read_url_or_fail
 from asyncdb.contrib.cli.running import run
 from asyncdb.contrib.cli.secrecy import connected
 from asyncdb.contrib.cli.writing import Format, writer
-from asyncdb.contrib.copying import CopyPlan, CopyReport, Progress, plan_copy
+from asyncdb.contrib.copying import (
+    CopyPlan,
+    CopyRefused,
+    CopyReport,
+    Progress,
+    plan_copy,
+)
 
 _PHASES = {"rows": "copying", "indexes": "indexes and keys", "check": "comparing"}
 
@@ -110,6 +116,8 @@ async def _copy(
         plan = await plan_copy(
             source, target, tables=tables, data_only=data_only, types=types
         )
+        if not plan.tables:
+            raise CopyRefused((), "the source has no tables: is it the right database?")
         for note in plan.notes:
             sys.stderr.write(f"note: {note}\n")
         if dry_run:

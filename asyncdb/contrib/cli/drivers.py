@@ -31,9 +31,14 @@ async def _drivers(form: Format) -> None:
 
 
 def installed() -> list[tuple[str, str | None, str, str]]:
-    """Return library, version, URLs and state of asyncdb and of each driver."""
+    """Return library, version, URLs and state of asyncdb and of each driver.
+
+    The doors of `asyncdb.testing` are left out: they lead into a test, to no database.
+    """
     schemes: dict[str, list[metadata.EntryPoint]] = {}
     for entry in metadata.entry_points(group="asyncdb.drivers"):
+        if entry.value.startswith("asyncdb.testing."):
+            continue
         schemes.setdefault(entry.value, []).append(entry)
     found: list[tuple[str, str | None, str, str]] = [
         (
@@ -51,8 +56,8 @@ def installed() -> list[tuple[str, str | None, str, str]]:
             library = entries[0].dist.name
         version = _version(library)
         names = " ".join(f"{entry.name}://" for entry in entries)
-        if version is None and own and library != "fake":
-            state = f"missing: pip install {library}"
+        if version is None and own:
+            state = f"missing: {_remedy(entries[0])}"
         else:
             state = "ready"
             try:
@@ -61,6 +66,15 @@ def installed() -> list[tuple[str, str | None, str, str]]:
                 state = f"broken: {error}"
         found.append((library, version, names, state))
     return found
+
+
+def _remedy(entry: metadata.EntryPoint) -> str:
+    """Return what the driver itself says of how its library is installed."""
+    try:
+        entry.load()
+    except asyncdb.MissingDriver as error:
+        return str(error).rpartition(": ")[2]
+    return ""
 
 
 def _version(library: str) -> str | None:

@@ -21,8 +21,8 @@ class CopyRefused(asyncdb.InterfaceError):
         lines = "".join(f"\n  {one}" for one in self.problems)
         super().__init__(
             message
-            or f"{len(self.problems)} things cannot be copied as they are; mend them, "
-            f"or skip_problems accepts what is said of each:{lines}"
+            or "not everything can be copied as it is; mend what the lines tell, or "
+            f"accept it by skip_problems=True (asyncdb copy --skip):{lines}"
         )
 
 

@@ -174,7 +174,8 @@ async def _make(
     if blocking:
         message = (
             f"the target is not empty: it has {_some(blocking)}; empty it, name other "
-            "tables, or fill those that are there with data_only"
+            "tables, or fill those that are there with data_only=True "
+            "(asyncdb copy --data-only)"
         )
         raise CopyRefused((), message)
     fitting = Fitting(schema, source.dialect, target.dialect, names)

@@ -90,7 +90,8 @@ def _settle(schema: Schema, table: Table, column: Column, given: list[Any]) -> N
             if kind.name == "str" and all_do:
                 schema.notes.append(
                     f"{where}: each of its texts looks like {meant}; "
-                    f"types says so: '{table.name}.{column.name}'"
+                    f"say so by types={{'{table.name}.{column.name}': '{meant}'}} "
+                    f'(asyncdb copy --type "{table.name}.{column.name}={meant}")'
                 )
         if kind.name in _MOMENTS and not rest[0]:
             if kind.name.startswith("datetime") and rest[1]:

@@ -43,6 +43,7 @@ from asyncdb.dialects.postgresql.commands import (
 )
 from asyncdb.dialects.postgresql.pgbouncer import DIRECT, NO_LISTEN, Pooling
 from asyncdb.driver import DriverConnection, DriverCursor, Result, Role
+from asyncdb.drivers.asyncpg import inner
 from asyncdb.drivers.asyncpg.arguments import ENCODERS
 from asyncdb.drivers.asyncpg.cursor import AsyncpgCursor
 from asyncdb.drivers.asyncpg.loading import load
@@ -79,7 +80,8 @@ class AsyncpgConnection(DriverConnection):
     ) -> None:
         self._native = native
         self._role = role
-        self._protocol: Any = native._protocol
+        direct = inner.RUNS_DIRECTLY
+        self._protocol: Any = native._protocol if direct else inner.PublicProtocol()
         self._shared = pooling.shared
         self._at_begin = pooling.set_locally(options)
         self._reset = reset(pooling.set_again(options))
@@ -369,7 +371,8 @@ class AsyncpgConnection(DriverConnection):
         if self._shared:
             return True
         # asyncpg's own reset forgets roles and temporary tables.
-        forget_listeners(self._native)
+        if not forget_listeners(self._native):
+            return False
         tag: str = await self._native.execute(self._reset)
         return tag == IS_RESET
 

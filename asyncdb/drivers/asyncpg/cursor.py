@@ -7,6 +7,7 @@ from typing import Any
 from asyncpg.cursor import Cursor as Portal
 
 from asyncdb.driver import DriverCursor
+from asyncdb.drivers.asyncpg import inner
 from asyncdb.drivers.asyncpg.settling import Settling
 from asyncdb.drivers.asyncpg.statements import AsyncpgKept
 from asyncdb.drivers.asyncpg.translation import annotate
@@ -62,7 +63,7 @@ class AsyncpgCursor(DriverCursor):
             if self._own:
                 if self._native.is_in_transaction():  # else it is over already
                     await self._native.execute("COMMIT")
-            else:
+            elif inner.CLOSES_PORTALS:
                 # asyncpg has no public way to close a portal before its transaction
                 # ends.
                 await self._portal._close_portal(None)
