@@ -13,6 +13,8 @@ Example:
     Row(id=1, name='Ann')
 """
 
+from types import FunctionType
+
 from asyncdb import errors
 from asyncdb.connection import (
     Batch,
@@ -37,7 +39,14 @@ from asyncdb.options import (
 )
 from asyncdb.pool import Pool
 from asyncdb.pool.stats import PoolStats
-from asyncdb.sql import escape_like, expand, quote_identifier, sanitize
+from asyncdb.sql import (
+    SQLText,
+    escape_like,
+    expand,
+    quote_identifier,
+    read_sql,
+    sanitize,
+)
 from asyncdb.url import DatabaseURL
 from asyncdb.values.rows import Row
 
@@ -58,6 +67,7 @@ __all__ = [
     "PoolStats",
     "Queued",
     "Row",
+    "SQLText",
     "StatementEvent",
     "Stream",
     "Transaction",
@@ -67,6 +77,7 @@ __all__ = [
     "escape_like",
     "expand",
     "quote_identifier",
+    "read_sql",
     "retry",
     "sanitize",
 ]
@@ -74,5 +85,5 @@ __all__ += errors.__all__
 
 # Tracebacks and reprs show the name that users import.
 for _member in map(globals().get, __all__):
-    if hasattr(_member, "__qualname__"):
+    if isinstance(_member, type | FunctionType):  # an alias of several is neither
         _member.__module__ = "asyncdb"

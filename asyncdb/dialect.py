@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+# `?`, `$1`, `%s`, or values written into the text.
 Placeholder = Literal["qmark", "dollar", "format", "literal"]
 
 # What leaves no trace in a session in any SQL database, and what does in most.
@@ -29,6 +30,7 @@ TRANSACTIONAL_VERBS = frozenset(
         *("SAVEPOINT", "RELEASE", "ROLLBACK"),
     )
 )
+# After CREATE: what is the session's own, and so a trace.
 STANDARD_WORDS = frozenset(["TEMP", "TEMPORARY"])
 
 

@@ -3,7 +3,7 @@
 The upper classes are those of PEP 249 (https://peps.python.org/pep-0249/#exceptions);
 below them stand the names that programs act on::
 
-Error:
+    asyncdb.Error
     ├── InterfaceError            asyncdb was used wrongly, or cannot be used
     │   ├── ConnectionBusy        two tasks on one connection
     │   ├── ConnectionClosed      this side has closed the connection

@@ -9,6 +9,8 @@ pytest_plugins = [
     "tests.plugins.certificates",
     "tests.plugins.clusters",
     "tests.plugins.databases",
+    "tests.plugins.copies",
+    "tests.plugins.pgbouncers",
     "tests.plugins.pairs",
     "tests.plugins.proxy",
     "tests.plugins.scale",

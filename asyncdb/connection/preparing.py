@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Final
 
 from asyncdb import errors
@@ -27,7 +28,8 @@ async def run_hook(name: str, hook: Hook, session: Session) -> tuple[object, boo
         What it returned, and whether it may have left something in the session.
 
     Raises:
-        InterfaceError: it left a transaction or a stream open.
+        InterfaceError: it left a transaction or a stream open, or raised a
+            `CancelledError` though nobody has cancelled it.
     """
     lent = session.lend(None)
     try:
@@ -36,8 +38,17 @@ async def run_hook(name: str, hook: Hook, session: Session) -> tuple[object, boo
             message = f"{name} left a transaction, a stream or a task behind"
             raise errors.InterfaceError(message)
         return verdict, lent.touched
-    except BaseException:
+    except BaseException as error:
         lent.cut()
+        if isinstance(error, asyncio.CancelledError) and not _is_cancelled():
+            # Another's, which it awaited: a pool's own task would end without a word.
+            message = f"{name} raised CancelledError, and nobody has cancelled it"
+            raise errors.InterfaceError(message) from error
         raise
     finally:
         lent.end(Ended(session.inner, _OVER))
+
+
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from asyncdb.values import Decoding
 
 _PLAIN: Final = TransactionOptions()
+_CUT_SHORT: Final = (
+    "it is not known whether this statement ran: its batch was cut short before the "
+    "answer came"
+)
 
 
 class SessionBatch:
@@ -94,12 +98,10 @@ class SessionBatch:
                 raise blocks[-1].refusal()
             if own:
                 await self._control.commit(inner)
-        except BaseException:
+        except BaseException as error:
+            self._settle(error, undone=own or bool(self._use.blocks))
             if own and not inner.is_closed() and inner.in_transaction():
                 await self._control.roll_back(inner)
-            if own or self._use.blocks:
-                for step in self._steps:
-                    step.result = None
             raise
         if failed is not None:
             raise failed
@@ -163,6 +165,20 @@ class SessionBatch:
                 kind = type(found).__name__
                 first.add_note(f"statement {number} of the batch failed too: {kind}")
         return first
+
+    def _settle(self, error: BaseException, *, undone: bool) -> None:
+        """Say of each step what is true of it when the batch has ended early."""
+        causes = (error, error.__cause__)
+        unknown = [one for one in causes if isinstance(one, errors.CommitUnknown)]
+        for step in self._steps:
+            if undone:
+                step.result = None
+            if unknown:
+                step.error = unknown[0]
+            elif not undone and step.result is None and step.error is None:
+                # It stood for itself, and was sent, or was about to be.
+                step.error = errors.TransactionError(_CUT_SHORT)
+                step.error.__cause__ = error
 
     def _named(self, error: errors.Error, number: int) -> errors.Error:
         """Say in an error which statement it is about."""

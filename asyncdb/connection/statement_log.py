@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+import os
 import sys
 import sysconfig
 from pathlib import Path
@@ -21,8 +22,9 @@ _LONGEST: Final = 500  # characters of a text that a line of the log shows
 _AWAITS: Final = (
     inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR | inspect.CO_ITERABLE_COROUTINE
 )
-_OURS: Final = str(Path(__file__).resolve().parents[1])
-_LIBRARY: Final = sysconfig.get_path("stdlib")
+# With the separator: a neighbour whose name begins alike is not ours.
+_OURS: Final = str(Path(__file__).resolve().parents[1]) + os.sep
+_LIBRARY: Final = sysconfig.get_path("stdlib") + os.sep
 _INSTALLED: Final = ("site-packages", "dist-packages")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from time import perf_counter
@@ -24,6 +25,9 @@ E = TypeVar("E", bound=Event)
 logger = logging.getLogger("asyncdb")
 
 _RAISED = "an observer raised; what it observes goes on"
+# What is called and not awaited cannot be where a task is cancelled: this, too, is its
+# own, such as that of a future that it looked at.
+_OWN = (Exception, asyncio.CancelledError)
 
 
 class Running(Generic[E]):
@@ -50,7 +54,7 @@ class Running(Generic[E]):
         for listener in self._listeners:
             try:
                 end = listener(self.event)
-            except Exception:
+            except _OWN:
                 logger.exception(_RAISED)
             else:
                 if end is not None:
@@ -80,7 +84,7 @@ class Running(Generic[E]):
         while self._ends:
             try:
                 self._ends.pop()(event)
-            except Exception:
+            except _OWN:
                 logger.exception(_RAISED)
 
     def failed(self, error: BaseException | None) -> None:

@@ -44,10 +44,15 @@ _FORMS: Final = {
     "ws": rf"{_UUID}\.\d{{1,20}}",
     "sq": r"[0-9a-f]{16}",
 }
-_TOKEN = re.compile("|".join(f"(?:{kind}\\.{form})" for kind, form in _FORMS.items()))
+_TOKEN = re.compile(
+    "|".join(f"(?:{kind}\\.{form})" for kind, form in _FORMS.items()),
+    re.ASCII,
+)
 # Of a cluster that is written to on several servers: also the one that is asked may
 # not have yet what another one has committed.
 _MULTI: Final = frozenset(["gr", "ws"])
+
+_NO_GTIDS: Final = 1772  # ER_MALFORMED_GTID_SET_SPECIFICATION
 
 BEHIND: Final = "it is behind"
 OTHER: Final = "it is no server of the token's database"
@@ -225,9 +230,18 @@ async def lacking(
         timeout: seconds for each answer, beyond those to wait.
         primary: it is the primary's pool that lent the connection.
     """
-    kind, _, rest = token.partition(".")
-    if primary and kind not in _MULTI and await is_primary(db, timeout):
+    if primary and token[:2] not in _MULTI and await is_primary(db, timeout):
         return ""  # what it does not have, nobody has any more
+    reason = await _lacking(db, token, wait, timeout)
+    if primary and reason == OTHER and await is_primary(db, timeout):
+        return ""  # likewise: a cluster that is there no more, or never was
+    return reason
+
+
+async def _lacking(
+    db: asyncdb.Connection, token: str, wait: float, timeout: float
+) -> str:
+    kind, _, rest = token.partition(".")
     match kind, db.dialect.name, db.dialect.flavor:
         case "pg", "postgresql", _:
             return await _until(lambda: _lacking_postgresql(db, rest, timeout), wait)
@@ -263,8 +277,22 @@ async def _lacking_mysql(
 ) -> str:
     sql = "SELECT WAIT_FOR_EXECUTED_GTID_SET(?, ?)"  # whose 0 waits for ever
     gtids, seconds = rest.replace("~", ","), max(wait, 0.001)
-    late = await db.fetchval(sql, [gtids, seconds], timeout=seconds + timeout)
+    try:
+        late = await db.fetchval(sql, [gtids, seconds], timeout=seconds + timeout)
+    except asyncdb.DatabaseError as error:
+        return _refused(error)
     return BEHIND if late else ""
+
+
+def _refused(error: asyncdb.DatabaseError) -> str:
+    """Take a text that MySQL knows no GTIDs in for a stranger's, which it must be.
+
+    It is not the server's trouble: whoever sends a forged cookie would have a replica
+    left out for all others.
+    """
+    if error.code != _NO_GTIDS:
+        raise error
+    return OTHER
 
 
 async def _lacking_group(
@@ -285,6 +313,10 @@ async def _lacking_group(
             late = await _lacking_mysql(db, rest, wait, timeout)
     except TimeoutError:
         late = BEHIND
+    except asyncdb.TransactionError as error:  # an error has ended the transaction
+        if not isinstance(error.__cause__, asyncdb.DatabaseError):
+            raise
+        late = _refused(error.__cause__)
     if not db.is_closed:
         await db.execute(change.format(before), timeout=timeout)
     return late

@@ -29,6 +29,7 @@ import asyncdb
 from asyncdb.options import PoolOptions
 from asyncdb.options.foreign import GENERAL, MYSQL, POSTGRESQL, SQLITE
 
+# Seconds to wait for another migrator.
 WAIT: Final = 300.0
 _PAUSE: Final = 0.2
 # They may stand in an application's URL, and mean nothing to one connection.

@@ -59,6 +59,7 @@ __all__ = [
     "register_asyncdb",
 ]
 
+# The application's pool, which lends a connection for each call.
 PoolDep: TypeAlias = Annotated[asyncdb.Pool, Depends(get_pool)]
 
 
@@ -85,12 +86,14 @@ async def get_transaction(pool: PoolDep) -> AsyncIterator[asyncdb.Connection]:
         yield db
 
 
-# scope="function" ends them when the path function has returned and its result has been
+# A connection of the request's own.
+# scope="function" ends it when the path function has returned and its result has been
 # made a response, before that is sent. The default, "request", would commit afterwards:
 # the client would have its 200 already when the COMMIT fails.
 ConnectionDep: TypeAlias = Annotated[
     asyncdb.Connection, Depends(get_connection, scope="function")
 ]
+# A connection in the request's transaction, which ends before the response is sent.
 TransactionDep: TypeAlias = Annotated[
     asyncdb.Connection, Depends(get_transaction, scope="function")
 ]

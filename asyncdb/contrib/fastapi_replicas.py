@@ -212,6 +212,7 @@ def get_after(connection: HTTPConnection) -> str | None:
     return after
 
 
+# The application's replicas.
 ReplicasDep: TypeAlias = Annotated[Replicas, Depends(get_replicas)]
 
 

@@ -12,7 +12,6 @@ there.
 
 from __future__ import annotations
 
-import asyncio
 import threading
 import time
 import weakref
@@ -31,6 +30,7 @@ _BUCKETS: Final = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10]
 _LONG_WAIT: Final = 0.001  # seconds for a connection, from which on it is a span
 _POOL: Final = "db.client.connection.pool.name"
 _STATE: Final = "db.client.connection.state"
+_CURRENT: Final = context.create_key("asyncdb")  # the innermost span of ours
 
 
 class OpenTelemetry:
@@ -191,20 +191,38 @@ class _Span:
         *,
         is_current: bool = True,
     ) -> None:
+        _leave_ended()
         self._span = tracer.start_span(name, kind=kind, attributes=attributes)
-        self._task = asyncio.current_task()
-        self._token: Any = None
+        self.is_over = False
+        self.before = context.get_current()
         if is_current:
-            self._token = context.attach(trace.set_span_in_context(self._span))
+            inside = trace.set_span_in_context(self._span)
+            context.attach(context.set_value(_CURRENT, self, inside))
+
+    def is_current(self) -> bool:
+        """Tell whether spans that begin now would be inside this one."""
+        return trace.get_current_span() is self._span
 
     def set(self, attributes: dict[str, Any]) -> None:
         self._span.set_attributes(attributes)
 
     def end(self, event: asyncdb.Event) -> None:
-        # Another task has a context of its own, in which it never was the current one.
-        if self._token is not None and asyncio.current_task() is self._task:
-            context.detach(self._token)
+        self.is_over = True
+        _leave_ended()
         _end(self._span, event)
+
+
+def _leave_ended() -> None:
+    """Make those spans of ours that are over no longer the current one.
+
+    Blocks need not end in the order of their beginning, nor in the same task, whose
+    context is another one: so none is left by a token, which wants both.
+    """
+    while True:
+        span = context.get_value(_CURRENT)
+        if not isinstance(span, _Span) or not span.is_over or not span.is_current():
+            return
+        context.attach(span.before)
 
 
 class _Pools:

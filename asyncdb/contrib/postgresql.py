@@ -291,6 +291,7 @@ def listen(
     Raises:
         InterfaceError: there is no channel, or the name of one is too long; or there is
             PgBouncer in between: its sessions change, and nothing would ever arrive.
+            Where that is found out by connecting it is a `NotSupportedError`.
         URLError: an option cannot be understood.
 
     Example:

@@ -21,6 +21,7 @@ import aiosql
 
 import asyncdb
 
+# What binds the parameters of a query.
 Params = Sequence[Any] | Mapping[str, Any] | None
 
 

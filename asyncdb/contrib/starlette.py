@@ -44,9 +44,11 @@ from starlette.responses import JSONResponse
 
 import asyncdb
 
+# What runs around an application's life.
 Lifespan: TypeAlias = Callable[[Any], AbstractAsyncContextManager[Mapping[str, Any]]]
 
 CONFLICT, UNPROCESSABLE, UNAVAILABLE = 409, 422, 503
+# The status of the answer to each error that an endpoint raises.
 STATUSES: Final[Mapping[type[Exception], int]] = {
     asyncdb.UniqueViolation: CONFLICT,
     asyncdb.ExclusionViolation: CONFLICT,
@@ -69,6 +71,7 @@ STATUSES: Final[Mapping[type[Exception], int]] = {
     asyncdb.ConnectionClosed: UNAVAILABLE,
     asyncdb.CommitUnknown: UNAVAILABLE,
 }
+# What the header `Retry-After` of a 503 says.
 RETRY_AFTER: Final = "1"  # seconds
 
 logger = logging.getLogger("asyncdb")

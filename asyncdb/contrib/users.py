@@ -151,15 +151,22 @@ class UserRepository:
         self, *, after: int = 0, limit: int = 50, **filters: Unpack[Filters]
     ) -> list[User]:
         """Return a page in the order of keys; the next is `after=` the last `id`."""
-        where, params = _where({**filters, "after": after})
-        sql = f"SELECT {COLUMNS} FROM users {where} ORDER BY id LIMIT :limit"
-        return await self._db.fetchall(sql, {**params, "limit": limit}, into=User)
+        sql, params = _page(after, limit, filters)
+        return await self._db.fetchall(sql, params, into=User)
 
     async def count(self, **filters: Unpack[Filters]) -> int:
         """Return how many users there are."""
-        where, params = _where(filters)
-        sql = f"SELECT count(*) FROM users {where}"
+        sql, params = _count(filters)
         return await self._db.fetchval(sql, params, into=int) or 0
+
+    async def find_and_count(
+        self, *, after: int = 0, limit: int = 50, **filters: Unpack[Filters]
+    ) -> tuple[list[User], int]:
+        """Return a page, and how many there are on all of them, asked together."""
+        async with self._db.batch(transaction=False) as batch:
+            page = batch.fetchall(*_page(after, limit, filters), into=User)
+            count = batch.fetchval(*_count(filters), into=int)
+        return page.result(), count.result() or 0
 
     def stream(self, **filters: Unpack[Filters]) -> asyncdb.Stream[User]:
         """Read them all: `async with users.stream() as found`, then `async for`."""
@@ -270,6 +277,17 @@ def _fields(row: Mapping[str, Any]) -> dict[str, Any]:
 def _insert(row: Mapping[str, Any]) -> str:
     names = ", ".join(row)
     return f"INSERT INTO users ({names}) VALUES (:{names.replace(', ', ', :')})"
+
+
+def _page(after: int, limit: int, filters: Filters) -> tuple[str, dict[str, Any]]:
+    where, params = _where({**filters, "after": after})
+    sql = f"SELECT {COLUMNS} FROM users {where} ORDER BY id LIMIT :limit"
+    return sql, {**params, "limit": limit}
+
+
+def _count(filters: Filters) -> tuple[str, dict[str, Any]]:
+    where, params = _where(filters)
+    return f"SELECT count(*) FROM users {where}", params
 
 
 def _where(filters: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:

@@ -19,6 +19,8 @@ _PRIMARY_KEY, _UNIQUE, _ROWID = 1555, 2067, 2579
 _NOT_NULL, _CHECK, _FOREIGN_KEY, _TYPE = 1299, 275, 787, 3091
 _RAISED = 1811
 _BUSY_SNAPSHOT = 517
+# ON DELETE RESTRICT is a trigger of SQLite's own, and raises like one.
+_RESTRICTED = "FOREIGN KEY constraint failed"
 
 _UNIQUE_TEXT = re.compile(
     r"constraint failed: (?:index '(?P<index>.*)'|(?P<columns>.*))$"
@@ -155,6 +157,8 @@ def from_code(
         An error that names constraint, table and columns as far as SQLite tells them.
     """
     diag = errors.Diagnostic(text)
+    if code == _RAISED and text == _RESTRICTED:
+        code = _FOREIGN_KEY
     if code == _RAISED and text:
         return errors.RaisedException(text, code=name, diag=diag)
     if text.startswith("no such savepoint"):

@@ -115,7 +115,11 @@ def _check(driver: Any, entry: EntryPoint) -> Driver:
 
 
 def _unknown(name: str) -> str:
-    known = sorted(_entries())
+    known = sorted(
+        name
+        for name, found in _entries().items()
+        if not all(entry.value.startswith("asyncdb.testing.") for entry in found)
+    )
     if not known:
         return (
             f"no driver serves {name}://, and no driver at all is found:"

@@ -18,6 +18,7 @@ from asyncdb.options.notices import NoticeListener
 from asyncdb.options.observers import Observer, check_observers
 from asyncdb.options.zones import read_zone
 
+# The levels of SQL; which one a database has by itself, its documentation says.
 Isolation = Literal[
     "read uncommitted", "read committed", "repeatable read", "serializable"
 ]

@@ -97,10 +97,13 @@ class ConnectKeywords(TypedDict, total=False):
     `pg_stat_activity` and in MySQL's `performance_schema.session_connect_attrs` (as
     `program_name`): 63 bytes."""
 
-    pgbouncer: bool
-    """The server is PgBouncer in transaction mode: no statement is kept prepared and no
-    setting but `application_name` is sent at start-up, so that the session is not the
-    portable one."""
+    pgbouncer: bool | None
+    """`True`: between us and the server is PgBouncer in transaction mode, or a pooler
+    like it, so that no session is ours: it gets no settings but those that PgBouncer
+    tracks, it is never reset, LISTEN is refused, and statements are kept prepared only
+    where `max_prepared_statements` allows it. `False`: there is none, or one in session
+    mode. `None`: asyncpg's driver recognises it (one that does not tell its mode is
+    taken to be in transaction mode), psycopg's takes it for `False`."""
 
     settings: Settings
     """The server's own settings for the session, such as `{"search_path": "app"}`: what

@@ -222,6 +222,11 @@ class Lifecycle:
             await self._judge(lease)
         except errors.Error:
             raise
+        except asyncio.CancelledError:
+            # A frozen server, most often. Kept, it would be asked again each time.
+            lease.inner.terminate()
+            self.suspect()
+            raise
         except Exception as error:
             raise self._driver.translate(error) or error from error
         return not lease.reason

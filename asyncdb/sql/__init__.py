@@ -4,6 +4,7 @@ from asyncdb.sql.lists import Expand, expand, spread
 from asyncdb.sql.memberships import refuse_lists, refuse_lists_in_rows
 from asyncdb.sql.parameters import arguments, prepare, style_of
 from asyncdb.sql.quoting import escape_like, quote_identifier
+from asyncdb.sql.reading import SQLText, read_sql
 from asyncdb.sql.sanitizing import sanitize
 from asyncdb.sql.scripts import Piece, split_script
 from asyncdb.sql.statement import Statement, Style, touches
@@ -12,6 +13,7 @@ from asyncdb.sql.templates import Template, read_template
 __all__ = [
     "Expand",
     "Piece",
+    "SQLText",
     "Statement",
     "Style",
     "Template",
@@ -20,6 +22,7 @@ __all__ = [
     "expand",
     "prepare",
     "quote_identifier",
+    "read_sql",
     "read_template",
     "refuse_lists",
     "refuse_lists_in_rows",

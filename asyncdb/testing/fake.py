@@ -37,15 +37,19 @@ from asyncdb.driver import (
     database_error,
 )
 
+# Where an order can be carried out.
 Point: TypeAlias = Literal[
     "connect", "execute", "execute_many", "open_cursor", "fetch", "close_cursor",
     "begin", "commit", "rollback", "close",
 ]  # fmt: skip
+# What happens at a point: it is raised, or awaited.
 Order: TypeAlias = BaseException | Callable[[], Awaitable[Any]]
 
 # -- dialect facts --------------------------------------------------------------------
 
+# One connection at a time sees a database in memory.
 DIALECT = replace(SQLITE, name="fake", supports_concurrent_connections=False)
+# Of a database with a name, which all connections see.
 CONCURRENT = replace(DIALECT, supports_concurrent_connections=True)
 
 
@@ -353,4 +357,5 @@ class FakeDriver(Driver):
         return None
 
 
+# What the entry point names.
 driver = FakeDriver()

@@ -84,7 +84,16 @@ async def test_reads_are_the_replicas(pair: Replication) -> None:
             assert [0] == [row async for row in rows]
         async with reader.transaction(readonly=True) as db:
             assert of(db, pair.replica)
-        assert before + 4 == found.states()[0].reads
+        async with reader.batch() as batch:
+            first = batch.fetchval(READ)
+            second = batch.fetchall(READ, into=int)
+        assert (0, [0]) == (first.result(), second.result())
+        with pytest.raises(asyncdb.Error, match="statement 1 of 2 of the batch"):
+            async with reader.batch() as batch:
+                batch.execute("SELECT a FROM no_such_table")
+                other = batch.fetchval(READ)
+        assert 0 == other.result()
+        assert before + 6 == found.states()[0].reads
         assert pair.engine.replace("mariadb", "mysql") == reader.dialect.name
 
 
@@ -116,6 +125,27 @@ async def test_a_token_falls_back(pair: Replication) -> None:
         with pytest.raises(NoReplica, match="behind the token"):
             await found.reader(after=token, timeout=0, fallback=False).fetchval(READ)
         assert 0 == await found.reader().fetchval(READ)
+
+
+_UUID = "00000000-0000-0000-0000-000000000000"
+_MANY = "99999999999999999999"
+FORGED = [
+    *("pg.1.1.FF-FF", f"pg.{_MANY}.9999999999.FFFFFFFF-FFFFFFFF"),
+    *(f"ma.9999999999-1-{_MANY}", f"ma.0-1-1~0-1-{_MANY}"),
+    *(f"my.{_UUID}:zzz:_", f"my.{_UUID}:1-{_MANY}", f"my.{_UUID}:5-1"),
+    *(f"gr.{_UUID}:--", f"ws.{_UUID}.0", f"ws.{_UUID}.{_MANY}", "sq.0123456789abcdef"),
+]
+
+
+async def test_a_forged_token_harms_nobody(pair: Replication) -> None:
+    """What a client makes up is served by the primary; the replica stays in use."""
+    async with replicas(pair) as (_, found):
+        for token in FORGED:
+            assert is_token(token)
+            assert 0 == await found.reader(after=token, timeout=0.1).fetchval(READ)
+            assert [""] == [state.trouble for state in found.states()]
+
+    assert not is_token("ma.\u0660-\u0661-\u0661")  # digits, but not a server's
 
 
 async def test_no_read_is_stale_with_a_token(pair: Replication) -> None:

@@ -507,35 +507,145 @@ def test_its_openapi_holds(database_url: str, tmp_path: Path) -> None:
     assert 0 == done.returncode, done.stdout + done.stderr
 
 
-@pytest.mark.skipif(browser.find() is None, reason="no Chromium on this machine")
+needs_browser = pytest.mark.skipif(
+    browser.find() is None, reason="no Chromium on this machine"
+)
+DIALOG = "document.querySelector('dialog[open]')"
+ROWS = "document.querySelectorAll('#users tr').length"
+
+
+async def press(page: browser.Page, name: str) -> None:
+    """Press what a screen reader calls so, in the open dialog if there is one."""
+    buttons = f"({DIALOG} ?? document).querySelectorAll('button')"
+    called = f"(one.ariaLabel ?? one.textContent) == {name!r}"
+    await page.run(f"[...{buttons}].find(one => {called}).click()")
+
+
+async def fill(page: browser.Page, **values: str) -> None:
+    """Fill in fields of the form, and save."""
+    for name, value in values.items():
+        await page.run(f"{DIALOG}.querySelector('[name={name}]').value = {value!r}")
+    await press(page, "Save")
+
+
+async def text(page: browser.Page, selector: str) -> str:
+    """What stands in an element."""
+    found = await page.run(f"document.querySelector({selector!r}).textContent")
+    return str(found)
+
+
+async def heard(page: browser.Page) -> set[tuple[str, str]]:
+    """What a screen reader finds: roles and names."""
+    tree = await page.send("Accessibility.getFullAXTree")
+    nodes = [node for node in tree["nodes"] if not node["ignored"] and "name" in node]
+    return {(node["role"]["value"], node["name"]["value"]) for node in nodes}
+
+
+@needs_browser
 @engines("sqlite")
 async def test_a_person_sees_it_work(database_url: str, tmp_path: Path) -> None:
-    """In a real browser the page lists users, adds one, and says what is wrong."""
-
-    async def add(page: browser.Page, **values: str) -> None:
-        for name, value in values.items():
-            await page.run(f"document.forms[0].elements.{name}.value = {value!r}")
-        await page.run("document.querySelector('form button').click()")
-
+    """In a real browser users are added, changed and deleted, and errors explained."""
+    bob = {"username": "bob", "email": "bob@example.org", "password": "correct horse"}
     with starting(database_url, tmp_path) as process:
         place = address(process)
-        async with httpx.AsyncClient(base_url=place) as http:
+        async with (
+            httpx.AsyncClient(base_url=place) as http,
+            browser.browse(f"{place}/") as page,
+        ):
+            await page.wait("!document.querySelector('#empty').hidden")
+            assert not await page.run("document.querySelector('nav').checkVisibility()")
+            await press(page, "Add a user")
+            await fill(page, **bob, name="<b>Bob</b>")
+            await page.wait(f"!{DIALOG} && {ROWS} == 1")
+            assert "bob is added." == await text(page, "#told")
+            assert "<b>Bob</b>" in await text(page, "#users")
+
             await http.post("/users", json=NEW)
-        async with browser.browse(f"{place}/") as page:
-            await page.wait("document.querySelectorAll('#users tr').length == 1")
-            bob = {"username": "bob", "email": "bob@example.org"}
-            await add(page, **bob, name="<b>Bob</b>", password="correct horse")
-            await page.wait("document.querySelectorAll('#users tr').length == 2")
-            last = await page.run("document.querySelector('#users').innerText")
-            await add(page, **{**bob, "username": "bobby"}, password="correct horse")
-            await page.wait("document.querySelector('#problem').textContent")
-            problem = await page.run("document.querySelector('#problem').textContent")
+            await press(page, "Edit bob")
+            await fill(page, email="ANN@example.org")
+            await page.wait("document.querySelector('#email-error').textContent")
+            assert "another user has this email" == await text(page, "#email-error")
+            assert "email" == await page.run("document.activeElement.name")
+            await http.patch("/users/1", json={"version": 1, "name": "Bobby"})
+            await fill(page, email="bobby@example.org")
+            alert = "dialog[open] [role=alert]"
+            await page.wait(f"document.querySelector({alert!r}).textContent")
+            assert "at version 2, not 1" in await text(page, alert)
+            await press(page, "Cancel")
+            await page.wait(f"{ROWS} == 2")
+            await press(page, "Edit bob")
+            await fill(page, email="bobby@example.org")
+            await page.wait(f"!{DIALOG}")
+            changed = (await http.get("/users/1")).json()
+            assert ("Bobby", 3) == (changed["name"], changed["version"])
+
+            await press(page, "Delete ann")
+            await press(page, "Cancel")
+            await press(page, "Delete ann")
+            await press(page, "Delete")
+            await page.wait(f"!{DIALOG} && {ROWS} == 1")
+            assert [1] == [
+                one["id"] for one in (await http.get("/users")).json()["users"]
+            ]
+
+            await press(page, "Add a user")
             process.terminate()
             process.wait()
-            await add(page, **{**bob, "username": "bobby"}, password="correct horse")
-            told = "document.querySelector('#problem').textContent"
+            await fill(page, **{**bob, "username": "b", "email": "b@example.org"})
+            told = f"document.querySelector({alert!r}).textContent"
             await page.wait(f"{told} == 'the service does not answer; try again'")
 
-    assert "ann@example.org" in last
-    assert "<b>Bob</b>" in last
-    assert "another user has this email" == problem
+
+@needs_browser
+@engines("sqlite")
+async def test_a_person_turns_pages(database_url: str, tmp_path: Path) -> None:
+    """Pages go on and back, and one that has become empty gives way."""
+    with started(database_url, tmp_path) as place:
+        async with (
+            httpx.AsyncClient(base_url=place) as http,
+            browser.browse("about:blank") as page,
+        ):
+            for n in range(11):
+                body = {**NEW, "username": f"u{n}", "email": f"u{n}@example.org"}
+                await http.post("/users", json=body)
+            await page.send("Page.navigate", url=place)
+            await page.wait(f"{ROWS} == 10")
+            await press(page, "Next")
+            await page.wait(f"{ROWS} == 1")
+            last = [await text(page, "#page"), await text(page, "#users td")]
+            assert await page.run("document.querySelector('#next').disabled")
+            await press(page, "Delete u10")
+            await press(page, "Delete")
+            await page.wait(f"{ROWS} == 10")
+
+            assert ["Page 2", "u10"] == last
+            assert not await page.run("document.querySelector('nav').checkVisibility()")
+
+
+@needs_browser
+@engines("sqlite")
+async def test_a_screen_reader_finds_its_way(database_url: str, tmp_path: Path) -> None:
+    """Each control has a role and a name, each mistake is said of its field."""
+    with started(database_url, tmp_path) as place:
+        httpx.post(f"{place}/users", json=NEW)
+        async with browser.browse(f"{place}/") as page:
+            await page.wait(f"{ROWS} == 1")
+            seen = await heard(page)
+            await press(page, "Add a user")
+            await fill(page, username="a b", email="no email", password="")
+            form = await heard(page)
+            wrong = f"{DIALOG}.querySelectorAll('[aria-invalid=true]')"
+            said = "one.ariaDescribedByElements.map(it => it.textContent).join(' ')"
+            invalid = await page.run(f"[...{wrong}].map(one => [one.name, {said}])")
+            focused = await page.run("document.activeElement.name")
+
+    assert {("heading", "Users"), ("table", "Users"), ("button", "Edit ann")} <= seen
+    assert {("columnheader", "Email"), ("button", "Delete ann")} <= seen
+    assert {
+        *(("textbox", name) for name in ("Username", "Email", "Name", "Password")),
+        *(("dialog", "Add a user"), ("button", "Save"), ("button", "Cancel")),
+    } <= form
+    assert ["username", "email", "password"] == [name for name, _ in invalid]
+    assert "Letters, digits, and . _ - other signs are not allowed" == invalid[0][1]
+    assert all("ill out this field" in told for _, told in invalid[2:])
+    assert "username" == focused

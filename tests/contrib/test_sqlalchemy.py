@@ -145,6 +145,41 @@ THING: dict[str, Any] = {
 }
 
 
+@pytest.mark.parametrize("transaction", [False, True])
+async def test_a_batch(core: Core, transaction: bool) -> None:
+    """Statements of a batch have their types and defaults, beside texts."""
+    async with core.batch(transaction=transaction) as batch:
+        added = batch.execute(insert(things).values(THING))
+        found = batch.fetchone(select(things))
+        user = batch.execute(insert(users).values(name="Ann"))
+        token = batch.fetchval(select(users.c.token))
+        plain = batch.fetchval(
+            "SELECT count(*) FROM core_users WHERE name = ?", ["Ann"]
+        )
+        none = batch.fetchone(select(users).where(users.c.id.in_([98, 99])))
+
+    row = found.result()
+    assert row is not None
+    assert list(THING.values()) == list(row)
+    assert (1, 1) == (added.result().rowcount, user.result().rowcount)
+    assert isinstance(token.result(), UUID)
+    assert 1 == plain.result()
+    assert none.result() is None
+
+
+async def test_a_batch_that_fails(core: Core) -> None:
+    """The error names the statement; outside a transaction the others have run."""
+    one = insert(users).values(id=1, name="Ann")
+    with pytest.raises(asyncdb.UniqueViolation, match="statement 2 of 3"):
+        async with core.batch() as batch:
+            statements = (one, one, select(users.c.name))
+            queued = [batch.fetchall(statement) for statement in statements]
+
+    assert ["Ann"] == [row.name for row in queued[2].result()]
+    with pytest.raises(asyncdb.UniqueViolation):
+        queued[1].result()
+
+
 async def test_values_come_back_as_they_went(core: Core) -> None:
     """A value of each type is read equal, and of the same type, on every engine."""
     await core.execute(insert(things), THING)

@@ -226,6 +226,19 @@ async def test_filters(users: UserRepository) -> None:
     assert 12 == await users.count(username_prefix="", is_active=None)
 
 
+async def test_a_page_and_the_count_of_all(users: UserRepository) -> None:
+    """They are asked together, with the same filters."""
+    made = await make(users, 10)
+    inactive = [user for user in made if not user.is_active]
+
+    assert (made[:4], 10) == await users.find_and_count(limit=4)
+    assert (made[4:6], 10) == await users.find_and_count(after=made[3].id, limit=2)
+    assert (inactive[:1], len(inactive)) == await users.find_and_count(
+        limit=1, is_active=False
+    )
+    assert ([], 0) == await users.find_and_count(username_prefix="nobody")
+
+
 async def test_an_update_is_partial(users: UserRepository) -> None:
     """What is not given stays, in the answer as in the database."""
     ann = await users.create(**ANN, password=Secret("x"))

@@ -21,7 +21,10 @@ PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 BLOCK = re.compile(r"^```python$", re.MULTILINE)
 LINK = re.compile(r"\]\((?!https?:|#)(?P<target>[^)#]+)[^)]*\)")
 # Pages about what is the same on every engine: they read DATABASE_URL.
-EVERYWHERE = [ROOT / "docs/how-to/portable-sql.md"]
+EVERYWHERE = [
+    ROOT / "docs/how-to" / f"{name}.md"
+    for name in ("move-from-aiomysql", "move-from-asyncpg", "portable-sql")
+]
 READER = Sybil(parsers=[PythonCodeBlockParser()])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -36,6 +37,11 @@ def test_an_idle_session_that_was_ended(text: str, kind: type[asyncdb.Error]) ->
         ("int", "s3cr3t", " (SQLSTATE"),
         ("int", 2**40, ": value out of int32 range"),
         ("text", 7, ": expected str, got int; an untyped marker"),
+        (
+            "timestamp",
+            datetime(2026, 2, 3, tzinfo=UTC),
+            ": a datetime with a time zone fits timestamptz, one without",
+        ),
         ("date", "query argument $9: s3cr3t", " (SQLSTATE"),
     ],
 )

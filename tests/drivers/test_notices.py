@@ -204,3 +204,17 @@ async def test_a_failure_of_the_question(
             await db.fetchval("SELECT 1")
     async with asyncdb.connect(database_url) as db:
         assert [(1,)] == await db.fetchall(f"SELECT a FROM {table}")
+
+
+@engines("postgresql")
+async def test_a_stream_that_cannot_begin(database_url: str) -> None:
+    """A stream that fails ends no transaction that is not there: nothing is said."""
+    heard: list[asyncdb.Notice] = []
+    async with asyncdb.connect(database_url, on_notice=heard.append) as db:
+        for sql in ("SELECT a FROM nowhere", "SELECT 1 / 0"):
+            with pytest.raises(asyncdb.DatabaseError):
+                async with db.stream(sql) as rows:
+                    await rows.fetchmany()
+            assert not db.in_transaction
+
+    assert [] == heard

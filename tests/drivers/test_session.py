@@ -35,8 +35,6 @@ PORTABLE = {
     [
         ("TimeZone", "UTC", {"time_zone": None}),
         ("lock_timeout", "5000", {"lock_timeout": None}),
-        ("standard_conforming_strings", "on", {"pgbouncer": True}),
-        ("TimeZone", "UTC", {"pgbouncer": True}),
         ("lock_timeout", "5000", {"pgbouncer": True}),
     ],
 )

@@ -326,5 +326,7 @@ def test_a_name_that_servers_would_cut(scheme: str) -> None:
 def test_pgbouncer_keeps_no_settings() -> None:
     """Behind PgBouncer a setting would be another client's next: it is refused."""
     for query in ("setting.work_mem=1MB", "schema=app", "options=-c%20work_mem%3D1MB"):
-        with pytest.raises(asyncdb.URLError, match="cannot be kept with pgbouncer"):
+        with pytest.raises(
+            asyncdb.URLError, match="cannot be kept with pgbouncer=True"
+        ):
             asyncdb.connect(f"postgresql://h/d?pgbouncer=true&{query}")

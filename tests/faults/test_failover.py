@@ -155,6 +155,33 @@ def own_pair(request: pytest.FixtureRequest) -> Iterator[Pair]:
         yield made
 
 
+@pytest.mark.parametrize("word", ["any", "read-write"])
+async def test_a_probe_leaves_a_frozen_primary(own_pair: Pair, word: str) -> None:
+    """A ping that is given up costs its connection, and the next finds the new primary.
+
+    Without traffic, which waits for readiness, nothing else would find it.
+    """
+    pair = own_pair
+    url = pair.url(*pair.hosts, options=f"target_session_attrs={word}")
+    async with asyncdb.create_pool(url, connect_timeout=3, close_timeout=0.5) as pool:
+        pair.servers[0].freeze()
+
+        async def is_ready() -> bool:
+            try:
+                async with asyncio.timeout(2):
+                    await pool.ping()
+            except (TimeoutError, asyncdb.Error):
+                return False
+            return True
+
+        assert not await is_ready()
+        await asyncio.to_thread(pair.promote, 1)
+        await eventually(is_ready)
+
+        assert {"broken": 1} == pool.stats().closed
+        pair.servers[0].thaw()
+
+
 class Writers:
     """Tasks that insert numbers, each in a transaction of its own, and keep accounts.
 

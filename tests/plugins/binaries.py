@@ -44,6 +44,21 @@ def missing(engines: tuple[str, ...] = ("postgresql", "mariadb")) -> list[str]:
 
 
 @contextlib.contextmanager
+def _no_service() -> Iterator[None]:
+    """Keep a package from starting its service, as Debian's policy has it."""
+    policy = Path("/usr/sbin/policy-rc.d")
+    if policy.exists():
+        yield
+        return
+    _run(["tee", str(policy)], feed="#!/bin/sh\nexit 101\n")
+    try:
+        _run(["chmod", "+x", str(policy)])
+        yield
+    finally:
+        _run(["rm", str(policy)])
+
+
+@contextlib.contextmanager
 def _no_cluster() -> Iterator[None]:
     """Keep Debian's PostgreSQL package from making and starting a server."""
     settings = Path("/etc/postgresql-common/createcluster.conf")
@@ -86,14 +101,25 @@ def install(engines: list[str]) -> None:
             _run([*get, APT["postgresql"]])
     if "mariadb" in engines:
         _run([*get, APT["mariadb"]])
+    if "pgbouncer" in engines:
+        with _no_service():
+            _run([*get, "pgbouncer"])
+
+
+def _has_pgbouncer() -> bool:
+    path = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin"))
+    named = os.environ.get("ASYNCDB_PGBOUNCER")
+    return bool(named or shutil.which("pgbouncer", path=path))
 
 
 def main() -> int:
     """Make sure that the tests find a PostgreSQL and a MariaDB."""
     lacking = missing()
-    if lacking and shutil.which("apt-get") and _can_be_root():
+    # Without it a few tests are skipped, and say so.
+    wanted = [*lacking, *([] if _has_pgbouncer() else ["pgbouncer"])]
+    if wanted and shutil.which("apt-get") and _can_be_root():
         try:
-            install(lacking)
+            install(wanted)
         except subprocess.CalledProcessError as error:
             print(f"apt-get failed ({error.returncode})", file=sys.stderr)
         lacking = missing()

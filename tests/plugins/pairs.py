@@ -157,7 +157,7 @@ def start_pair(engine: str) -> Iterator[Pair]:
             role = f"CREATE ROLE {APP} SUPERUSER LOGIN PASSWORD '{_SECRET}'"
             Pair.tell(primary, role)
             kind = type("Follower", (Standby,), {"primary": primary})
-            second: Any = kind(primary.program, {}, {})
+            second: Any = kind(primary.program, {}, {}, password=primary.password)
             try:
                 second.initialise()
                 second.start()

@@ -89,7 +89,8 @@ class Replication:
 def standby(primary: servers.Server) -> Iterator[Standby]:
     """Start a hot standby of a PostgreSQL."""
     made: Any = type("Follower", (Standby,), {"primary": primary})
-    second: Standby = made(primary.program, {}, {"wal_retrieve_retry_interval": "100"})
+    options = {"wal_retrieve_retry_interval": "100"}
+    second: Standby = made(primary.program, {}, options, password=primary.password)
     with second:
         second.initialise()
         second.start()

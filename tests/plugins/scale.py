@@ -32,17 +32,18 @@ def scaled(request: pytest.FixtureRequest) -> Scaled:
 
 
 async def eventually(
-    check: Callable[[], Awaitable[bool]], *, within: float = 2.0
+    check: Callable[[], Awaitable[bool]], *, within: float = 2.0, pause: float = 0.005
 ) -> float:
     """Wait for something that gives no event; returns the seconds that it took.
 
     Args:
         check: whether it is so by now.
         within: seconds after which the test fails.
+        pause: seconds between two looks.
     """
     began = time.monotonic()
     while not await check():
         if time.monotonic() - began > within:
             pytest.fail(f"not so within {within} seconds")
-        await asyncio.sleep(0.005)
+        await asyncio.sleep(pause)
     return time.monotonic() - began

@@ -59,6 +59,22 @@ async def test_nothing_is_left(sandbox: Sandbox) -> None:
             assert await pool.fetchval(COUNT) == 1999 == len(found)
 
 
+async def test_batches_that_fail(sandbox: Sandbox) -> None:
+    """A batch in the one transaction is whole, or each for itself, as in life."""
+    with sandbox.rollback() as pool:
+        for transaction, left in ((True, 1), (False, 3)):
+            with pytest.raises(asyncdb.UniqueViolation, match="statement 2 of 3"):
+                async with pool.batch(transaction=transaction) as batch:
+                    batch.execute(INSERT, [10, "x"])
+                    batch.execute(INSERT, [1, "y"])
+                    batch.execute(INSERT, [11, "z"])
+            assert left == await pool.fetchval(COUNT)
+        async with pool.transaction() as db, db.batch() as batch:
+            batch.execute(INSERT, [12, "w"])
+            count = batch.fetchval(COUNT)
+        assert 4 == count.result()
+
+
 async def test_a_statement_that_fails_spoils_nothing(sandbox: Sandbox) -> None:
     """Outside a transaction a failed statement undoes itself alone, as in life."""
     with sandbox.rollback() as pool:

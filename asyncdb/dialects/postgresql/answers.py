@@ -168,6 +168,10 @@ def unfit_argument(number: int | str, why: str | None, cause: Any) -> errors.Dat
     if why and why.startswith("value out of"):
         kind = errors.NumericOutOfRange
     detail = f"parameter ${number} does not fit the type that the server expects there"
+    if isinstance(cause, TypeError) and "offset-naive" in str(cause):
+        why = (  # Python's words hold no value
+            "a datetime with a time zone fits timestamptz, one without fits timestamp"
+        )
     if why:
         detail += f": {why}"
     if why and why.startswith("expected str"):

@@ -6,9 +6,9 @@ from asyncdb.options import TransactionOptions
 
 # Back to what came at start-up (RESET ALL leaves the role out). Statements prepared by
 # SQL are counted by the last one: DEALLOCATE ALL would take the driver's too.
-RESET = """\
+_RESET = """\
 CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ROLE; RESET ALL; UNLISTEN *;
-SELECT pg_advisory_unlock_all(); DISCARD TEMP; DISCARD SEQUENCES;
+SELECT pg_advisory_unlock_all(); DISCARD TEMP; DISCARD SEQUENCES; {again}\
 SELECT name FROM pg_prepared_statements WHERE from_sql"""
 # The tag of its last answer where there are none.
 IS_RESET = "SELECT 0"
@@ -18,8 +18,18 @@ BY_WIRE = frozenset(["STDIN", "STDOUT"])
 COPY = "COPY is not run as text: use load_rows(), or db.native.{method}"
 
 
-def begin(options: TransactionOptions) -> str:
-    """Return what opens a transaction.
+def reset(again: str = "") -> str:
+    """Return what resets a session, and then sets what is to be set again.
+
+    Example:
+        >>> "RESET ALL; " in reset()
+        True
+    """
+    return _RESET.format(again=f"{again}; " if again else "")
+
+
+def begin(options: TransactionOptions, first: str = "") -> str:
+    """Return what opens a transaction, with what is to be run first in it.
 
     Example:
         >>> begin(TransactionOptions(isolation="serializable", readonly=True))
@@ -30,7 +40,8 @@ def begin(options: TransactionOptions) -> str:
         "READ ONLY" if options.readonly else "",
         "DEFERRABLE" if options.deferrable else "",
     ]
-    return " ".join(["BEGIN", *filter(None, modes)])
+    text = " ".join(["BEGIN", *filter(None, modes)])
+    return f"{text}; {first}" if first else text
 
 
 def not_committed(tag: str) -> str:

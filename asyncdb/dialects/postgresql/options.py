@@ -34,9 +34,13 @@ class PostgreSQLOptions(ServerOptions):
     """What PostgreSQL's drivers understand.
 
     Args:
-        pgbouncer: the server is PgBouncer in transaction mode: no statement is kept
-            prepared and no setting but `application_name` is sent at start-up, so that
-            the session is not the portable one.
+        pgbouncer: `True`: between us and the server is PgBouncer in transaction mode,
+            or a pooler like it, so that no session is ours: it gets no settings but
+            those that PgBouncer tracks, it is never reset, LISTEN is refused, and
+            statements are kept prepared only where `max_prepared_statements` allows it.
+            `False`: there is none, or one in session mode. `None`: asyncpg's driver
+            recognises it (one that does not tell its mode is taken to be in transaction
+            mode), psycopg's takes it for `False`.
         settings: the server's own settings for the session, such as
             `{"search_path": "app"}`: what `SET` would take, sent at start-up, so that
             a reset goes back to it. In a URL: `?setting.search_path=app`.
@@ -44,7 +48,7 @@ class PostgreSQLOptions(ServerOptions):
     """
 
     foreign: ClassVar[ForeignNames] = POSTGRESQL
-    pgbouncer: bool = False
+    pgbouncer: bool | None = None
     settings: Settings = field(default_factory=dict, repr=False, metadata=BY_ITEMS)
     statement_cache_size: int = 256
 
@@ -67,7 +71,7 @@ class PostgreSQLOptions(ServerOptions):
 def startup_settings(options: PostgreSQLOptions) -> dict[str, str]:
     """Return the settings that come with the start-up packet.
 
-    Settings sent so are what `RESET ALL` goes back to. PgBouncer knows one alone.
+    Settings sent so are what `RESET ALL` goes back to.
 
     Example:
         >>> startup_settings(PostgreSQLOptions(lock_timeout=0.5))["lock_timeout"]
@@ -76,15 +80,13 @@ def startup_settings(options: PostgreSQLOptions) -> dict[str, str]:
     settings: dict[str, str] = {}
     if options.application_name is not None:
         settings["application_name"] = options.application_name
-    if options.pgbouncer:
-        return settings
     settings["standard_conforming_strings"] = "on"
     if options.time_zone is not None:
         settings["TimeZone"] = _zone(options.time_zone)
     if options.lock_timeout is not None:
-        settings["lock_timeout"] = _milliseconds(options.lock_timeout)
+        settings["lock_timeout"] = milliseconds(options.lock_timeout)
     if options.statement_timeout is not None:
-        settings["statement_timeout"] = _milliseconds(options.statement_timeout)
+        settings["statement_timeout"] = milliseconds(options.statement_timeout)
     for name, value in options.settings.items():
         on = "on" if value else "off"
         settings[name] = on if isinstance(value, bool) else str(value)
@@ -97,6 +99,7 @@ def _zone(zone: str) -> str:
     return f"<{zone}>{west}{zone[1:]}" if west else zone
 
 
-def _milliseconds(seconds: float) -> str:
+def milliseconds(seconds: float) -> str:
+    """Write seconds as PostgreSQL's settings take them."""
     # 0 would mean "no limit" to the server.
     return str(max(1, round(seconds * 1000)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from asyncdb.dialects.postgresql.options import PostgreSQLOptions
 from asyncdb.driver.roles import Role
 
 # As a transaction of this session finds it.
@@ -17,7 +16,7 @@ SELECT pg_catalog.pg_is_in_recovery(), EXISTS (
 
 
 def reported(
-    standby: str | None, read_only: str | None, options: PostgreSQLOptions
+    standby: str | None, read_only: str | None, *, pooled: bool
 ) -> Role | None:
     """Return what the server has said of itself when the session started.
 
@@ -27,12 +26,12 @@ def reported(
     Args:
         standby: the parameter `in_hot_standby`.
         read_only: the parameter `default_transaction_read_only`.
-        options: the connection's.
+        pooled: PgBouncer, or what is like it, is in between.
 
     Example:
-        >>> reported("on", "off", PostgreSQLOptions())
-        Role(standby=True, read_only=False)
+        >>> reported("on", "off", pooled=False)
+        Role(standby=True, read_only=False, unready='')
     """
-    if standby is None or options.pgbouncer:
+    if standby is None or pooled:
         return None
     return Role(standby=standby == "on", read_only=read_only == "on")

@@ -14,7 +14,8 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Coroutine, Hashable
+from typing import Any
 from weakref import WeakKeyDictionary
 
 # Lines of an account that carry cancel requests.
@@ -57,12 +58,31 @@ def see_out(
     Returns:
         The task that ends when the session is gone.
     """
-    work = _see_out(line, turn(account), stop)
+    task = _keep(_see_out(line, turn(account), stop))
+    # It may be cancelled before its first step.
+    task.add_done_callback(lambda _: line.close())
+    return task
+
+
+def send_off(
+    account: Hashable, stop: Callable[[], Awaitable[object]]
+) -> asyncio.Task[None]:
+    """Stop what a session does whose line was reset, in the background.
+
+    Args:
+        account: an address and a user.
+        stop: sends a cancel request.
+
+    Returns:
+        The task that ends when that was sent.
+    """
+    return _keep(_stop(turn(account), stop))
+
+
+def _keep(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
     task = asyncio.get_running_loop().create_task(work)
     _running.add(task)
     task.add_done_callback(_running.discard)
-    # It may be cancelled before its first step.
-    task.add_done_callback(lambda _: line.close())
     return task
 
 

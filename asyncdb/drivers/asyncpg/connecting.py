@@ -11,13 +11,16 @@ import asyncpg
 
 from asyncdb import errors
 from asyncdb.dialect import Dialect
-from asyncdb.dialects.postgresql import DIALECT, PostgreSQLOptions, startup_settings
+from asyncdb.dialects.postgresql import DIALECT, PostgreSQLOptions
+from asyncdb.dialects.postgresql.pgbouncer import Pooling, is_refusal
+from asyncdb.dialects.postgresql.recognising import StartupRefused, open_recognised
 from asyncdb.driver import Driver, DriverConnection
 from asyncdb.driver.tls import CLEAR_TEXT, tls_context, tls_mode
 from asyncdb.drivers.asyncpg.connection import AsyncpgConnection
 from asyncdb.drivers.asyncpg.directing import DirectedLoop
 from asyncdb.drivers.asyncpg.leaving import PgNative
 from asyncdb.drivers.asyncpg.notices import Hearing
+from asyncdb.drivers.asyncpg.recognising import AsyncpgCandidate
 from asyncdb.drivers.asyncpg.roles import role_at_start
 from asyncdb.drivers.asyncpg.rows import PgRow
 from asyncdb.drivers.asyncpg.translation import translate, translate_connecting
@@ -52,32 +55,54 @@ class AsyncpgDriver(Driver):
         """Do the same at one address of the host's; `None` for all of them."""
         options = cast("PostgreSQLOptions", options)
         try:
-            native = await _open(url, options, address)
+            session, pooling = await open_recognised(
+                lambda pooling: _candidate(url, options, pooling, address),
+                url,
+                options,
+            )
         except Exception as error:
             found = translate_connecting(error, options)
             if found is None or found is error:
                 raise
             raise found from error
+        native = session.native
         native.add_log_listener(Hearing(options.on_notice))
         try:
             for kind, version in (("json", b""), ("jsonb", b"\x01")):
                 await _speak_json(native, kind, version)
-            role = await role_at_start(native, options)
+            role = await role_at_start(native, options, pooling)
         except BaseException:
             native.terminate()
             raise
-        return AsyncpgConnection(native, options, role)
+        return AsyncpgConnection(native, options, role, pooling)
 
     def translate(self, error: BaseException) -> errors.Error | None:
         """Return asyncdb's error for asyncpg's."""
         return translate(error)
 
 
+async def _candidate(
+    url: DatabaseURL,
+    options: PostgreSQLOptions,
+    pooling: Pooling,
+    address: str | None,
+) -> AsyncpgCandidate:
+    try:
+        return AsyncpgCandidate(await _open(url, options, pooling, address))
+    except asyncpg.PostgresError as error:
+        if is_refusal(getattr(error, "sqlstate", None), str(error)):
+            raise StartupRefused from error
+        raise
+
+
 async def _open(
-    url: DatabaseURL, options: PostgreSQLOptions, address: str | None
+    url: DatabaseURL,
+    options: PostgreSQLOptions,
+    pooling: Pooling,
+    address: str | None,
 ) -> Any:
     """Connect and log in, by TLS first where that is wanted."""
-    arguments = _arguments(url, options)
+    arguments = _arguments(url, options, pooling)
     loop: Any = asyncio.get_running_loop()
     if address is not None:
         loop = arguments["loop"] = DirectedLoop(loop, address)
@@ -108,7 +133,9 @@ def _is_socket(host: str | None) -> bool:
     return host is not None and host.startswith("/")
 
 
-def _arguments(url: DatabaseURL, options: PostgreSQLOptions) -> dict[str, Any]:
+def _arguments(
+    url: DatabaseURL, options: PostgreSQLOptions, pooling: Pooling
+) -> dict[str, Any]:
     arguments = {
         "host": options.unix_socket or url.host,
         "port": url.port,
@@ -118,10 +145,10 @@ def _arguments(url: DatabaseURL, options: PostgreSQLOptions) -> dict[str, Any]:
         # The core bounds the whole of connecting; asyncpg's own 60 s would only add
         # a second, different error.
         "timeout": 10 * options.connect_timeout,
-        "statement_cache_size": 0 if options.pgbouncer else 100,
+        "statement_cache_size": 100 if pooling.keeps else 0,
         "record_class": PgRow,
         "connection_class": PgNative,
-        "server_settings": startup_settings(options),
+        "server_settings": pooling.at_start(options),
     }
     return {name: value for name, value in arguments.items() if value is not None}
 

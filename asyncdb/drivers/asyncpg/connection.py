@@ -12,7 +12,8 @@ Rules that come from asyncpg and PostgreSQL:
 * A kept statement whose table changed underneath raises before anything ran: outside a
   transaction it is prepared again, once. One whose *type* changed has run when its
   answer cannot be read, so it is not: asyncpg forgets what it knew, for the next one.
-* Behind PgBouncer nothing may be kept: each call prepares anew.
+* Through PgBouncer in transaction mode nothing of a session is ours, and mostly nothing
+  may be kept (`dialects.pgbouncer`): then each call prepares anew.
 """
 
 from __future__ import annotations
@@ -35,12 +36,14 @@ from asyncdb.dialects.postgresql.commands import (
     BY_WIRE,
     COPY,
     IS_RESET,
-    RESET,
     begin,
     count,
     not_committed,
+    reset,
 )
+from asyncdb.dialects.postgresql.pgbouncer import DIRECT, NO_LISTEN, Pooling
 from asyncdb.driver import DriverConnection, DriverCursor, Result, Role
+from asyncdb.drivers.asyncpg import inner
 from asyncdb.drivers.asyncpg.arguments import ENCODERS
 from asyncdb.drivers.asyncpg.cursor import AsyncpgCursor
 from asyncdb.drivers.asyncpg.loading import load
@@ -73,17 +76,26 @@ class AsyncpgConnection(DriverConnection):
         native: asyncpg.Connection,
         options: PostgreSQLOptions,
         role: Role | None = None,
+        pooling: Pooling = DIRECT,
     ) -> None:
         self._native = native
         self._role = role
-        self._protocol: Any = native._protocol
-        self._pgbouncer = options.pgbouncer
-        limit = 0 if self._pgbouncer else options.statement_cache_size
+        direct = inner.RUNS_DIRECTLY
+        self._protocol: Any = native._protocol if direct else inner.PublicProtocol()
+        self._shared = pooling.shared
+        self._at_begin = pooling.set_locally(options)
+        self._reset = reset(pooling.set_again(options))
+        limit = options.statement_cache_size if pooling.keeps else 0
         self._statements = AsyncpgStatements(native, limit)
         self._kept = self._statements.kept
         self._settling = Settling(native, self._statements)
         known = native.get_server_version()[:2]
-        self._dialect = replace(DIALECT, encoders=ENCODERS, server_version=known)
+        self._dialect = replace(
+            DIALECT,
+            encoders=ENCODERS,
+            server_version=known,
+            supports_statement_timeout=not self._shared,
+        )
 
     # -- facts ---------------------------------------------------------------------
 
@@ -127,6 +139,8 @@ class AsyncpgConnection(DriverConnection):
         fresh = kept is None
         if fresh and statement.verb == "COPY" and statement.words & BY_WIRE:
             raise NotSupportedError(_COPY)
+        if fresh and self._shared and statement.verb == "LISTEN":
+            raise NotSupportedError(NO_LISTEN)
         try:
             if kept is None:
                 kept, fresh = await self._statements.find(statement, args, self.lexis)
@@ -228,7 +242,13 @@ class AsyncpgConnection(DriverConnection):
         columns: Sequence[str],
         batches: AsyncIterator[Sequence[Sequence[Any]]],
     ) -> int:
-        """Load rows by COPY, which is atomic by itself."""
+        """Load rows by COPY, which is atomic by itself.
+
+        Not through PgBouncer in transaction mode: after asyncpg's COPY a PgBouncer from
+        1.21 on waits for an answer that never comes, and keeps the server's session.
+        """
+        if self._shared:
+            return await self._insert(table, columns, batches)
         try:
             names = ", ".join(quoted(name, self._dialect) for name in columns)
             text = f"SELECT {names} FROM {quoted(table, self._dialect)}"
@@ -242,23 +262,49 @@ class AsyncpgConnection(DriverConnection):
             await self._settling.settle(error, fresh=True)
             raise
 
+    async def _insert(
+        self,
+        table: Sequence[str],
+        columns: Sequence[str],
+        batches: AsyncIterator[Sequence[Sequence[Any]]],
+    ) -> int:
+        names = ", ".join(quoted(name, self._dialect) for name in columns)
+        markers = ", ".join("?" * len(columns))
+        text = f"INSERT INTO {quoted(table, self._dialect)} ({names})"
+        text += f" VALUES ({markers})"
+        statement = prepare(text, "positional", LEXIS, "dollar")
+        own, total = not self._native.is_in_transaction(), 0
+        try:
+            if own:
+                await self.begin(TransactionOptions())
+            async for batch in batches:
+                total += await self.execute_many(statement, batch)
+            if own:
+                await self.commit()
+        except BaseException:
+            if own and not self.is_closed():
+                await self._settling.undo()
+            raise
+        return total
+
     async def open_cursor(
         self, statement: Statement, args: Sequence[Any]
     ) -> DriverCursor:
         """Bind a portal, which lives in a transaction: the open one, or its own."""
-        own = not self._native.is_in_transaction()
+        own, begun = not self._native.is_in_transaction(), False
         kept = self._kept.get(statement.text)
         try:
             if kept is None:  # before BEGIN: another form may be wanted
                 kept, _ = await self._statements.find(statement, args, self.lexis)
             if own:
+                begun = True
                 await self._native.execute("BEGIN")
             portal = await self._statements.bind_portal(
                 kept, statement, args, self.lexis
             )
         except BaseException as error:
             annotate(error, statement, self)
-            if own:
+            if begun:
                 await self._settling.undo()
             else:
                 await self._settling.settle(error, fresh=True)
@@ -291,7 +337,7 @@ class AsyncpgConnection(DriverConnection):
     async def begin(self, options: TransactionOptions) -> None:
         """Open a transaction."""
         try:
-            await self._native.execute(begin(options))
+            await self._native.execute(begin(options, self._at_begin))
         except BaseException as error:
             await self._settling.settle(error)  # the core rolls back what has begun
             raise
@@ -320,13 +366,14 @@ class AsyncpgConnection(DriverConnection):
     async def reset(self) -> bool:
         """Go back to the settings of the start-up packet, in one round trip.
 
-        Behind PgBouncer there is no session of ours to reset.
+        Through PgBouncer in transaction mode there is no session of ours to reset.
         """
-        if self._pgbouncer:
+        if self._shared:
             return True
         # asyncpg's own reset forgets roles and temporary tables.
-        forget_listeners(self._native)
-        tag: str = await self._native.execute(RESET)
+        if not forget_listeners(self._native):
+            return False
+        tag: str = await self._native.execute(self._reset)
         return tag == IS_RESET
 
     def is_closed(self) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 from asyncpg.cursor import Cursor as Portal
 
 from asyncdb.driver import DriverCursor
+from asyncdb.drivers.asyncpg import inner
 from asyncdb.drivers.asyncpg.settling import Settling
 from asyncdb.drivers.asyncpg.statements import AsyncpgKept
 from asyncdb.drivers.asyncpg.translation import annotate
@@ -60,8 +61,9 @@ class AsyncpgCursor(DriverCursor):
         self._open = False
         try:
             if self._own:
-                await self._native.execute("COMMIT")
-            else:
+                if self._native.is_in_transaction():  # else it is over already
+                    await self._native.execute("COMMIT")
+            elif inner.CLOSES_PORTALS:
                 # asyncpg has no public way to close a portal before its transaction
                 # ends.
                 await self._portal._close_portal(None)

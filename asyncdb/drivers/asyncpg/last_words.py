@@ -8,9 +8,12 @@ call for each read of the socket, and nothing for each row.
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from asyncpg.exceptions import PostgresError
+
+from asyncdb.drivers.asyncpg import inner
 
 _FINAL = frozenset([b"FATAL", b"PANIC"])
 
@@ -43,6 +46,8 @@ class LastWords:
     @classmethod
     def of(cls, native: Any) -> LastWords:
         """Listen to an open connection of asyncpg's."""
+        if not inner.LISTENS:
+            return cls(asyncio.Protocol())  # which hears nothing
         listener = cls(native._protocol)
         native._transport.set_protocol(listener)
         return listener

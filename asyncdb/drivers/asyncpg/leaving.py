@@ -12,6 +12,7 @@ import asyncpg
 from asyncpg import connect_utils
 
 from asyncdb.dialects.postgresql.stopping import see_out, turn
+from asyncdb.drivers.asyncpg import inner
 
 _log = logging.getLogger("asyncdb.drivers.asyncpg")
 
@@ -22,6 +23,9 @@ class PgNative(asyncpg.Connection):  # type: ignore[misc]  # it has no types
     __slots__ = ()
 
     async def _cancel(self, waiter: Any, cancel_waiter: Any = None) -> None:
+        if not inner.SEES_OUT:
+            await super()._cancel(waiter, cancel_waiter)
+            return
         mine = turn(_account(self))
         await mine.acquire()
         # It is done when the request is: what follows waits for the statement to end.
@@ -40,7 +44,7 @@ def cut(native: Any) -> asyncio.Task[None] | None:
         The task that ends when the session is gone; `None` where nobody can tell.
     """
     try:
-        if not native.is_closed():
+        if inner.SEES_OUT and not native.is_closed():
             return _leave(native)
     except (RuntimeError, OSError, NotImplementedError):  # the loop watches no files
         _log.debug("a session is not seen out: its loop or its socket is gone")

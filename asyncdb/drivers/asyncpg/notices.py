@@ -6,6 +6,7 @@ from typing import Any
 
 from asyncdb.driver import Notice
 from asyncdb.driver.notices import tell
+from asyncdb.drivers.asyncpg import inner
 from asyncdb.options import NoticeListener
 
 
@@ -33,9 +34,16 @@ class Hearing:
         tell(notice, self._listener)
 
 
-def forget_listeners(native: Any) -> None:
-    """Remove the listeners that a borrower left at asyncpg's connection, not ours."""
+def forget_listeners(native: Any) -> bool:
+    """Remove the listeners that a borrower left at asyncpg's connection, not ours.
+
+    Returns:
+        Whether that can be done.
+    """
+    if not inner.FORGETS:
+        return False
     native._listeners.clear()
     for known in list(native._log_listeners):
         if not isinstance(known.cb, Hearing):
             native._log_listeners.discard(known)
+    return True

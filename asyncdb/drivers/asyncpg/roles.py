@@ -5,23 +5,29 @@ from __future__ import annotations
 from typing import Any
 
 from asyncdb.dialects.postgresql import PostgreSQLOptions
+from asyncdb.dialects.postgresql.pgbouncer import Pooling
 from asyncdb.dialects.postgresql.roles import AT_START, NOW, reported
 from asyncdb.driver import Role
 
 
-async def role_at_start(native: Any, options: PostgreSQLOptions) -> Role | None:
+async def role_at_start(
+    native: Any, options: PostgreSQLOptions, pooling: Pooling
+) -> Role | None:
     """Return what the server is, where that is wanted.
 
     Args:
         native: asyncpg's connection.
         options: the connection's.
+        pooling: what is between it and the server.
     """
     if options.target_session_attrs == "any":
         return None
     settings = native.get_settings()
     standby = getattr(settings, "in_hot_standby", None)
     read_only = getattr(settings, "default_transaction_read_only", "off")
-    return reported(standby, read_only, options) or await _ask(native, AT_START)
+    return reported(standby, read_only, pooled=pooling.is_pooled) or await _ask(
+        native, AT_START
+    )
 
 
 async def role_now(native: Any) -> Role:

@@ -8,6 +8,7 @@ import asyncpg
 from asyncpg import exceptions
 
 from asyncdb.dialects.postgresql.answers import lost
+from asyncdb.drivers.asyncpg import inner
 from asyncdb.drivers.asyncpg.last_words import LastWords
 from asyncdb.drivers.asyncpg.leaving import cut
 from asyncdb.drivers.asyncpg.statements import AsyncpgStatements
@@ -72,7 +73,7 @@ class Settling:
         try:
             async with asyncio.timeout(_SETTLE):
                 try:
-                    async with asyncio.timeout(_REPEAT):
+                    async with asyncio.timeout(_REPEAT if inner.REPEATS else None):
                         await self.native.execute(text)
                 except TimeoutError:
                     await self._cancel_again()
@@ -96,7 +97,7 @@ class Settling:
     def last_words(self) -> ConnectionLost | None:
         """Make the error for a session that the server has ended, with its reason."""
         said = self._last_words.said
-        ours = self._ended or (said is None and self.native._aborted)
+        ours = self._ended or (said is None and getattr(self.native, "_aborted", False))
         return None if ours else lost(*(said or (None, "")))
 
     async def close(self) -> None:

@@ -15,6 +15,7 @@ from asyncdb import errors
 from asyncdb.dialect import Lexis
 from asyncdb.dialects.postgresql.forms import Form
 from asyncdb.dialects.postgresql.kept import Kept, KeptStatements
+from asyncdb.drivers.asyncpg import inner
 from asyncdb.drivers.asyncpg.arguments import aware, instants
 from asyncdb.drivers.asyncpg.translation import answered, translate
 from asyncdb.sql import Statement
@@ -28,7 +29,7 @@ class AsyncpgKept(Kept):
 
     def __init__(self, prepared: PreparedStatement, form: Form) -> None:
         self.prepared = prepared
-        self.state = prepared._state
+        self.state = prepared._state if inner.RUNS_DIRECTLY else prepared
         attributes = prepared.get_attributes()
         columns = tuple((a.name, a.type.oid) for a in attributes)
         self.duplicates = len({name for name, _ in columns}) != len(columns)
@@ -69,7 +70,7 @@ class AsyncpgStatements(KeptStatements[AsyncpgKept]):
 
     Args:
         native: asyncpg's connection.
-        limit: how many are kept; 0 behind PgBouncer, where none may be.
+        limit: how many are kept; 0 behind a PgBouncer where none may be.
     """
 
     def __init__(self, native: asyncpg.Connection, limit: int) -> None:

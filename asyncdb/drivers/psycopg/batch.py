@@ -7,6 +7,9 @@ Rules:
 2. A statement that is not kept yet is prepared in its turn, when those before it have
    run: it may be about what they make. So the first time costs round trips.
 3. What is read of an answer may raise as well, and then counts as the failure.
+4. A cancel request stops one statement. Who is cancelled outside a transaction while
+   others are on their way cuts the line at once: a server that cannot answer the one
+   begins no other. It is the price of having sent them ahead.
 """
 
 from __future__ import annotations
@@ -18,9 +21,16 @@ import psycopg
 from psycopg import pq
 
 from asyncdb.driver import Command, Result
+from asyncdb.drivers.psycopg.cursor import is_query
 from asyncdb.drivers.psycopg.running import Running
 from asyncdb.drivers.psycopg.statements import PsycopgKept, in_transaction, kept_result
-from asyncdb.drivers.psycopg.translation import Unfit, annotate, is_stale, raise_first
+from asyncdb.drivers.psycopg.translation import (
+    Unfit,
+    annotate,
+    is_final,
+    is_stale,
+    raise_first,
+)
 
 # How many are sent before the answers to them are read.
 _AT_ONCE = 500
@@ -34,11 +44,17 @@ async def run_batch(
     running: Running,
     commands: Sequence[Command],
     outcomes: list[Result | Exception],
-    *,
-    begin: bool,
+    begin: Sequence[str],
 ) -> None:
-    """Run statements together; see `SupportsBatch`."""
-    batch = _Batch(running, outcomes, begin=begin)
+    """Run statements together; see `SupportsBatch`.
+
+    Args:
+        running: the connection's.
+        commands: the statements.
+        outcomes: where results and failures go.
+        begin: what opens a transaction of their own; nothing where they have none.
+    """
+    batch = _Batch(running, outcomes, begin)
     try:
         for command in commands:
             ready = batch.find_kept(command)
@@ -54,7 +70,10 @@ async def run_batch(
             if len(batch.waiting) >= _AT_ONCE:
                 await batch.send()
         await batch.send()
+        await batch.repeat_stale(commands)
     except BaseException as error:
+        if batch.goes_on and not running.line.is_over():
+            running.settling.cut(at_once=True)
         await running.settle(error)
         raise
 
@@ -68,14 +87,24 @@ class _Batch:
     """
 
     def __init__(
-        self, running: Running, outcomes: list[Result | Exception], *, begin: bool
+        self,
+        running: Running,
+        outcomes: list[Result | Exception],
+        begin: Sequence[str],
     ) -> None:
         self._running = running
         self._outcomes = outcomes
         self._begin = begin
-        self._inside = begin or in_transaction(running.line)
+        self._inside = bool(begin) or in_transaction(running.line)
         self.waiting: list[Ready] = []
         self.is_over = False
+        self._unanswered = 0
+        self._stale: list[int] = []
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the server runs more than one statement, whatever becomes of one."""
+        return not self._inside and self._unanswered > 1
 
     def find_kept(self, command: Command) -> Ready | None:
         """Return what to send, if it is known without asking."""
@@ -103,26 +132,30 @@ class _Batch:
     async def send(self) -> None:
         """Send what waits, and read what is answered."""
         waiting, self.waiting = self.waiting, []
-        begin, self._begin = self._begin, False
+        begin, self._begin = self._begin, ()
         if self.is_over or not (waiting or begin):
             return
         running, inside = self._running, self._inside
         line, pgconn = running.line, running.pgconn
         line.open_pipeline()
-        if begin:
-            pgconn.send_query_params(b"BEGIN", None)
+        for text in begin:
+            pgconn.send_query_params(text.encode(), None)
         for number, (_, kept, values) in enumerate(waiting, 1):
             pgconn.send_query_prepared(kept.name, values, kept.formats, kept.format)
             if not inside and number < len(waiting):
                 pgconn.pipeline_sync()
         pgconn.pipeline_sync()
         line.unsynced = False
+        self._unanswered = len(waiting)
         answers = line.answers(1 if inside else len(waiting))
-        if begin:
+        for _ in begin:
             raise_first([await anext(answers)])
         following = iter(waiting)
         async for result in answers:
             command, kept, _ = next(following)
+            if is_final(result):  # the line's end, and not the statement's
+                raise_first([result])
+            self._unanswered -= 1
             if result.status != _ABORTED:
                 self._take(command, kept, result)
 
@@ -136,7 +169,26 @@ class _Batch:
             annotate(error, command.statement, self._running.lexis)
             if isinstance(error, psycopg.Error) and is_stale(error):
                 self._running.kept.clear()
+                self._stale.append(len(self._outcomes))
             self._fail(error)
+
+    async def repeat_stale(self, commands: Sequence[Command]) -> None:
+        """Run those again that were refused for being stale, as a single one would be.
+
+        Not in a transaction, which has failed; nor before others that have written.
+        """
+        if self._inside:
+            return
+        for at in self._stale:
+            statement, args, plain = commands[at]
+            if all(is_query(one.statement) for one in commands[at + 1 :]):
+                try:
+                    done = await self._running.run(statement, args)
+                    self._outcomes[at] = kept_result(*done, plain=plain)
+                except Exception as error:
+                    if self._running.line.is_over():
+                        raise
+                    self._outcomes[at] = error
 
     def _fail(self, error: Exception) -> None:
         self._outcomes.append(error)

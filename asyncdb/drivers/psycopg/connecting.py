@@ -12,14 +12,17 @@ from psycopg import pq
 
 from asyncdb import errors
 from asyncdb.dialect import Dialect
-from asyncdb.dialects.postgresql import DIALECT, PostgreSQLOptions, startup_settings
+from asyncdb.dialects.postgresql import DIALECT, PostgreSQLOptions
+from asyncdb.dialects.postgresql.pgbouncer import Pooling, is_refusal
+from asyncdb.dialects.postgresql.recognising import StartupRefused, open_recognised
 from asyncdb.driver import Driver, DriverConnection
 from asyncdb.driver.tls import CLEAR_TEXT, tls_mode
 from asyncdb.drivers.psycopg.connection import PsycopgConnection
 from asyncdb.drivers.psycopg.login import Refused, log_in
 from asyncdb.drivers.psycopg.native import PgNative
+from asyncdb.drivers.psycopg.recognising import PsycopgCandidate
 from asyncdb.drivers.psycopg.tls import tls_parameters
-from asyncdb.drivers.psycopg.translation import translate
+from asyncdb.drivers.psycopg.translation import translate, translate_connecting
 from asyncdb.options import ConnectOptions
 from asyncdb.url import DatabaseURL
 
@@ -56,16 +59,21 @@ class PsycopgDriver(Driver):
         options = cast("PostgreSQLOptions", options)
         _check_loop()
         try:
-            pgconn = await _open(url, options, address)
+            candidate, pooling = await open_recognised(
+                lambda pooling: _candidate(url, options, pooling, address),
+                url,
+                options,
+            )
         except Refused as error:
             raise error.translated(options) from error
         except OSError as error:
             raise Refused.by_network(error) from error
-        try:
-            session = PsycopgConnection(PgNative.over(pgconn), options)
-        except BaseException:
-            pgconn.finish()
-            raise
+        except psycopg.Error as error:  # of what is said right after the start
+            found = translate_connecting(error, options)
+            if found is None:
+                raise
+            raise found from error
+        session = PsycopgConnection(candidate.native, options, pooling)
         try:
             await session.learn_role(options)
         except BaseException:
@@ -86,11 +94,40 @@ def _check_loop() -> None:
         raise errors.InterfaceError(_LOOP)
 
 
+async def _candidate(
+    url: DatabaseURL,
+    options: PostgreSQLOptions,
+    pooling: Pooling,
+    address: str | None,
+) -> PsycopgCandidate:
+    try:
+        pgconn = await _open(url, options, pooling, address)
+    except Refused as error:
+        if is_refusal(error.sqlstate, error.said):
+            raise StartupRefused from error
+        raise
+    try:
+        candidate = PsycopgCandidate(PgNative.over(pgconn))
+    except BaseException:
+        pgconn.finish()
+        raise
+    try:
+        if later := pooling.set_tracked(options):
+            await candidate.tag(later)
+    except BaseException:
+        candidate.terminate()
+        raise
+    return candidate
+
+
 async def _open(
-    url: DatabaseURL, options: PostgreSQLOptions, address: str | None
+    url: DatabaseURL,
+    options: PostgreSQLOptions,
+    pooling: Pooling,
+    address: str | None,
 ) -> Any:
     """Connect and log in, by TLS first where that is wanted."""
-    parameters = _parameters(url, options)
+    parameters = _parameters(url, options, pooling)
     host = options.unix_socket or url.host or os.environ.get("PGHOST")
     mode = tls_mode(options, host)
     if host is None or host.startswith("/"):
@@ -135,9 +172,12 @@ async def _addresses(host: str, port: int | None) -> list[str]:
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
-def _parameters(url: DatabaseURL, options: PostgreSQLOptions) -> dict[str, Any]:
+def _parameters(
+    url: DatabaseURL, options: PostgreSQLOptions, pooling: Pooling
+) -> dict[str, Any]:
     """Return libpq's parameters but for those of the line."""
-    settings = startup_settings(options)
+    # An old PgBouncer takes no `options` at all, in which all but the name go.
+    settings = pooling.at_start(options)
     given = {
         "host": options.unix_socket,
         "port": url.port,

@@ -9,8 +9,9 @@ Rules that come from libpq and PostgreSQL:
   is left open between a first prepare and its execution.
 * A kept statement whose table changed underneath raises before anything ran: outside a
   transaction it is prepared again, once.
-* Behind PgBouncer nothing is kept, and the Sync comes after the execution: until then
-  all goes to one server.
+* Through PgBouncer in transaction mode nothing of a session is ours
+  (`dialects.pgbouncer`). Where it keeps no statements either, the Sync comes after the
+  execution: until then all goes to one server.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from uuid import UUID
 
 from asyncdb.dialect import Dialect, Lexis
 from asyncdb.dialects.postgresql import DIALECT, PostgreSQLOptions
-from asyncdb.dialects.postgresql.commands import IS_RESET, RESET, begin, not_committed
+from asyncdb.dialects.postgresql.commands import IS_RESET, begin, not_committed, reset
+from asyncdb.dialects.postgresql.pgbouncer import NO_LISTEN, Pooling
 from asyncdb.dialects.postgresql.roles import AT_START, NOW, reported
 from asyncdb.driver import Command, DriverConnection, DriverCursor, Result, Role
 from asyncdb.drivers.psycopg.arguments import ENCODERS
@@ -44,11 +46,16 @@ _TYPE_CODES = {**DIALECT.type_codes, 2950: UUID}
 class PsycopgConnection(DriverConnection):
     """The session."""
 
-    def __init__(self, native: PgNative, options: PostgreSQLOptions) -> None:
+    def __init__(
+        self, native: PgNative, options: PostgreSQLOptions, pooling: Pooling
+    ) -> None:
         self._native = native
-        self._pgbouncer = options.pgbouncer
-        limit = 0 if self._pgbouncer else max(1, options.statement_cache_size)
-        self._running = Running(native, limit)
+        self._pooling = pooling
+        self._at_begin = pooling.set_locally(options)
+        self._reset = reset(pooling.set_again(options))
+        limit = options.statement_cache_size if pooling.keeps else 0
+        self._keeps = limit > 0
+        self._running = Running(native, limit, NO_LISTEN if pooling.shared else "")
         self._settling = self._running.settling
         self._role: Role | None = None
         self._hearing = Hearing(options.on_notice, self._settling.hear)
@@ -59,6 +66,7 @@ class PsycopgConnection(DriverConnection):
             type_codes=_TYPE_CODES,
             max_parameters=65535,  # libpq's
             server_version=divmod(native.line.pgconn.server_version, 10000),
+            supports_statement_timeout=not pooling.shared,
         )
 
     # -- facts ---------------------------------------------------------------------
@@ -93,7 +101,7 @@ class PsycopgConnection(DriverConnection):
             return
         standby = self._running.parameter("in_hot_standby")
         read_only = self._running.parameter("default_transaction_read_only")
-        said = reported(standby, read_only, options)
+        said = reported(standby, read_only, pooled=self._pooling.is_pooled)
         self._role = said or await self._ask_role(AT_START)
 
     async def read_role(self) -> Role:
@@ -128,10 +136,11 @@ class PsycopgConnection(DriverConnection):
         *,
         begin: bool,
     ) -> bool:
-        """Run statements together, in libpq's pipeline; not behind PgBouncer."""
-        if self._pgbouncer:
+        """Run statements together, where they are kept prepared: in a pipeline."""
+        if not self._keeps:
             return False
-        await run_batch(self._running, commands, outcomes, begin=begin)
+        first = ["BEGIN", self._at_begin] if begin else []
+        await run_batch(self._running, commands, outcomes, [*filter(None, first)])
         return True
 
     async def load_rows(
@@ -159,7 +168,8 @@ class PsycopgConnection(DriverConnection):
 
     async def begin(self, options: TransactionOptions) -> None:
         """Open a transaction."""
-        await self._running.tell(begin(options))  # the core rolls back what has begun
+        # The core rolls back what has begun.
+        await self._running.tell(begin(options, self._at_begin))
 
     async def commit(self) -> None:
         """Commit: the server answers a failed transaction's COMMIT with ROLLBACK."""
@@ -181,12 +191,12 @@ class PsycopgConnection(DriverConnection):
     async def reset(self) -> bool:
         """Go back to the settings of the start-up packet, in one round trip.
 
-        Behind PgBouncer there is no session of ours to reset.
+        Through PgBouncer in transaction mode there is no session of ours to reset.
         """
-        if self._pgbouncer:
+        if self._pooling.shared:
             return True
         self._native.forget(self._hearing)
-        return await self._running.tell(RESET) == IS_RESET
+        return await self._running.tell(self._reset) == IS_RESET
 
     def is_closed(self) -> bool:
         """Whether the session is over."""

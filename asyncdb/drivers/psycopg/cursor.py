@@ -47,7 +47,7 @@ async def open_cursor(
     try:
         if running.line.unsynced:
             await running.line.sync()
-        if _is_query(statement):
+        if is_query(statement):
             return await _declare(running, statement, kept, values, plain=plain)
         return await _start(running, kept, values, plain=plain)
     except BaseException as error:
@@ -55,7 +55,7 @@ async def open_cursor(
         raise
 
 
-def _is_query(statement: Statement) -> bool:
+def is_query(statement: Statement) -> bool:
     """Tell whether the server takes a cursor for it; FOR UPDATE is of a query."""
     words = _NO_QUERIES if statement.verb == "WITH" else frozenset(["INTO"])
     return statement.verb in _QUERIES and words.isdisjoint(statement.words)

@@ -6,13 +6,14 @@ import asyncio
 import logging
 import os
 import socket
+import struct
 from collections.abc import Hashable
 from typing import Any
 
 import psycopg
 from psycopg import pq
 
-from asyncdb.dialects.postgresql.stopping import LIMIT, see_out, turn
+from asyncdb.dialects.postgresql.stopping import LIMIT, see_out, send_off, turn
 from asyncdb.drivers.psycopg.line import Line
 
 _log = logging.getLogger("asyncdb.drivers.psycopg")
@@ -83,19 +84,35 @@ async def stop(pgconn: Any) -> None:
         await Stop(pgconn).send()
 
 
-def cut(line: Line) -> asyncio.Task[None] | None:
+def cut(line: Line, *, at_once: bool = False) -> asyncio.Task[None] | None:
     """Cut a session's line, and see the session out in the background.
 
+    Args:
+        line: the session's.
+        at_once: by a reset of the line, so that the server's next answer fails and it
+            begins nothing of what it has read; then nobody sees when the session ends.
+
     Returns:
-        The task that ends when the session is gone; `None` where nobody can tell.
+        The task that ends when the session is gone, or with `at_once` was told to stop;
+        `None` where nobody can tell.
     """
     try:
         if not line.is_over():
-            return _leave(line)
+            return _reset(line) if at_once else _leave(line)
     except (RuntimeError, OSError, NotImplementedError, psycopg.Error):
         _log.debug("a session is not seen out: its loop or its socket is gone")
     line.finish()
     return None
+
+
+def _reset(line: Line) -> asyncio.Task[None]:
+    pgconn = line.pgconn
+    whose, request = account(pgconn), Stop(pgconn)
+    # The socket is closed without a goodbye, which would wait behind what was sent.
+    with socket.socket(fileno=os.dup(pgconn.socket)) as rest:
+        rest.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    line.finish()
+    return send_off(whose, request.send)
 
 
 def _leave(line: Line) -> asyncio.Task[None]:

@@ -88,6 +88,11 @@ class Refused(Exception):  # it is no error of the user's yet
         self.sqlstate = report.sqlstate
 
     @property
+    def said(self) -> str:
+        """The server's words, or what stands in between; "" where it is silent."""
+        return self._report.message or ""
+
+    @property
     def is_foreign(self) -> bool:
         """Whether the server has said something that is not understood."""
         return not self.sqlstate and self._report.message is not None

@@ -34,20 +34,22 @@ class Running:
 
     Args:
         native: psycopg's connection.
-        limit: how many statements are kept prepared; 0 behind PgBouncer.
+        limit: how many statements are kept prepared; 0 where none may be.
+        no_listen: why LISTEN is refused; "" where it is not.
 
     Attributes:
         around: whether a transaction is open around a result that is read in pieces;
             `None` where there is no such.
     """
 
-    def __init__(self, native: PgNative, limit: int) -> None:
+    def __init__(self, native: PgNative, limit: int, no_listen: str = "") -> None:
         self.line = native.line
         self.pgconn: Any = native.line.pgconn
         self.statements = PsycopgStatements(native, self.line, limit)
         self.kept = self.statements.kept
         self.settling = Settling(self.line)
         self.around: bool | None = None
+        self._no_listen = no_listen
 
     @property
     def lexis(self) -> Lexis:
@@ -106,6 +108,8 @@ class Running:
         if kept is None:
             if statement.verb == "COPY" and statement.words & BY_WIRE:
                 raise NotSupportedError(_COPY)
+            if self._no_listen and statement.verb == "LISTEN":
+                raise NotSupportedError(self._no_listen)
             try:
                 kept, fresh = await self.statements.find(statement, args, self.lexis)
             except BaseException as error:

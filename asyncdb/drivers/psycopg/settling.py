@@ -14,7 +14,7 @@ from asyncdb.drivers.psycopg.line import Line
 from asyncdb.errors import ConnectionLost
 
 # Seconds for the server to answer after a failure before the line is cut.
-_SETTLE = 0.4
+_SETTLE = 0.3
 # Seconds of that after which a cancelled statement that still runs is cancelled again.
 _REPEAT = 0.1
 
@@ -92,11 +92,15 @@ class Settling:
         self._ended = True
         self.cut()
 
-    def cut(self) -> None:
-        """Cut the line, and stop what the server may still be doing."""
+    def cut(self, *, at_once: bool = False) -> None:
+        """Cut the line, and stop what the server may still be doing.
+
+        Args:
+            at_once: what was sent behind it must not run; see `leaving.cut`.
+        """
         if self._said is None:
             self._ended = True
-        self._leaving = cut(self._line) or self._leaving
+        self._leaving = cut(self._line, at_once=at_once) or self._leaving
 
     async def departed(self) -> None:
         """Wait until the server has closed its end of a line that was cut."""

@@ -44,6 +44,7 @@ class PsycopgKept(Kept):
         self, name: bytes, form: Form, described: Any, preparing: Preparing
     ) -> None:
         self.name = name
+        self._preparing = preparing
         self.form = form
         self.oids = [described.param_type(i) for i in range(described.nparams)]
         columns = tuple(
@@ -60,7 +61,6 @@ class PsycopgKept(Kept):
         self.format = pq.Format(BINARY_FORM if is_binary else TEXT_FORM)
         self._types = types
         self._zoned = not NO_INSTANTS.issuperset(types)
-        self._preparing = preparing
         self._make = tuple_row(tuple(name for name, _ in columns))
         self._reader: Any = None
         self._exact: Any = None

@@ -11,12 +11,16 @@ from psycopg import pq
 from asyncdb import errors
 from asyncdb.dialect import Lexis
 from asyncdb.dialects import database_error
+from asyncdb.dialects.postgresql import PostgreSQLOptions
 from asyncdb.dialects.postgresql.answers import (
+    FINAL,
     Report,
     from_server,
     lost,
+    refused_session,
     undecodable,
     unfit_argument,
+    while_connecting,
 )
 from asyncdb.drivers.psycopg.encoding import Misfit
 from asyncdb.sql import Statement
@@ -75,10 +79,26 @@ def translate(error: BaseException) -> errors.Error | None:
     return None
 
 
+def translate_connecting(
+    error: psycopg.Error, options: PostgreSQLOptions
+) -> errors.Error | None:
+    """Return asyncdb's error for one that ended a session before it was anybody's."""
+    found: errors.Error | None = refused_session(report(error), options)
+    return found or while_connecting(translate(error))
+
+
 def is_stale(error: psycopg.Error) -> bool:
     """Tell whether a kept statement was refused before it ran, and may be anew."""
     own = error.sqlstate == "0A000" and error.diag.source_function in _OWN_WORDS
     return own or error.sqlstate == "26000"
+
+
+def is_final(result: Any) -> bool:
+    """Tell whether a result is the server's last word."""
+    if result.status != pq.ExecStatus.FATAL_ERROR:
+        return False
+    severity = result.error_field(_SEVERITY) or b""
+    return severity.decode() in FINAL
 
 
 def raise_first(results: Sequence[Any], text: str = "", offset: int = 0) -> None:

@@ -1,6 +1,6 @@
 """The promises as tests: what a driver must pass, shipped for its author.
 
-Subclass `Conformance` in a test file of yours and say where the database is:
+Subclass `Conformance` in a test file of yours and say where the database is::
 
     class TestMine(Conformance):
         @pytest.fixture

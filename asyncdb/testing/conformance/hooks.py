@@ -88,6 +88,18 @@ class Hooks(Chapter):
         assert all(db.is_closed for db in seen)
         assert 2 == len(seen)
 
+    async def test_a_hook_s_own_cancellation(self, database_url: str) -> None:
+        """One that nobody asked for is an error: the pool's task would end unheard."""
+
+        async def prepare(_: asyncdb.Connection) -> None:
+            raise asyncio.CancelledError
+
+        with pytest.raises(asyncdb.InterfaceError, match="on_connect raised"):
+            await asyncdb.connect(database_url, on_connect=prepare)
+        async with asyncio.timeout(60):
+            with pytest.raises(asyncdb.InterfaceError, match="on_connect raised"):
+                await asyncdb.create_pool(database_url, on_connect=prepare)
+
     async def test_on_connect_that_hangs(self, database_url: str) -> None:
         """It has no more than `connect_timeout`."""
 

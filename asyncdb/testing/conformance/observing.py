@@ -288,9 +288,13 @@ class Observing(Chapter):
             def statement(self, event: asyncdb.StatementEvent) -> Callable[..., None]:
                 if event.sql == "SELECT 1":
                     raise LookupError("at the beginning")
+                if event.sql == "SELECT 4":  # of a future that it looked at
+                    raise asyncio.CancelledError("another's")
                 return self.over
 
-            def over(self, _: object) -> None:
+            def over(self, event: asyncdb.StatementEvent) -> None:
+                if event.sql == "SELECT 3":
+                    raise asyncio.CancelledError("another's")
                 raise LookupError("at the end")
 
         async with asyncdb.connect(database_url, observers=[Raises(), seen]) as db:
@@ -298,10 +302,12 @@ class Observing(Chapter):
             assert 2 == await db.fetchval("SELECT 2")
             async with db.transaction():
                 assert 3 == await db.fetchval("SELECT 3")
+                assert 4 == await db.fetchval("SELECT 4")
 
         assert "- SELECT 2" in seen.lines
         told = {record.exc_info[1].args for record in caplog.records if record.exc_info}  # type: ignore[union-attr]
-        assert {("at the beginning",), ("at the end",)} == told
+        expected = {("at the beginning",), ("at the end",), ("another's",)}
+        assert expected == told
 
     async def test_no_values(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -42,20 +43,21 @@ class Roles(Chapter):
         assert served["read-write"] is not served["read-only"]
         assert served["primary"] is not served["standby"]
 
-    async def test_where_reading_and_writing_is_wanted(
-        self, database_url: str, new_table: Any
-    ) -> None:
+    async def test_where_reading_and_writing_is_wanted(self, database_url: str) -> None:
         """A session of `read-write` writes."""
         if await _serves(database_url, "read-write") is not True:
             pytest.skip("this database takes no writes, or the driver cannot tell")
-        table = new_table()
+        table = f"kit_{uuid4().hex[:12]}"
         async with asyncdb.connect(
             database_url, target_session_attrs="read-write"
         ) as db:
             await db.execute(f"CREATE TABLE {table} (id INTEGER)")
-            await db.execute(f"INSERT INTO {table} VALUES (1)")
+            try:
+                await db.execute(f"INSERT INTO {table} VALUES (1)")
 
-            assert 1 == await db.fetchval(f"SELECT id FROM {table}")
+                assert 1 == await db.fetchval(f"SELECT id FROM {table}")
+            finally:
+                await db.execute(f"DROP TABLE {table}")
 
     async def test_a_pool_too(self, database_url: str) -> None:
         """A pool that wants what there is opens, and what there is not does not."""

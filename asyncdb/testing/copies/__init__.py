@@ -14,6 +14,7 @@ from asyncdb.testing.copies.sqlite import SQLiteCopies
 
 __all__ = ["KINDS", "Copies", "Schema"]
 
+# How databases are copied, by engine.
 KINDS: dict[str, type[Copies]] = {
     "sqlite": SQLiteCopies,
     "postgresql": PostgreSQLCopies,

@@ -216,6 +216,7 @@ class MariaDB(MySQL):
         self._write_init_file()
 
 
+# The kinds that `start()` knows.
 KINDS: dict[str, type[Server]] = {
     kind.engine: kind for kind in (PostgreSQL, MariaDB, MySQL)
 }

@@ -5,6 +5,7 @@ with GaleraCluster() as cluster: cluster.nodes[0].kill(); cluster.heal()
 
 from __future__ import annotations
 
+import secrets
 import shutil
 import time
 from collections.abc import Mapping
@@ -33,9 +34,12 @@ class GaleraNode(MariaDB):
         program: `mariadbd`.
         number: from 1.
         ports: the group's, of all nodes.
+        password: of all of them, for a node that joins is a copy.
     """
 
-    def __init__(self, program: Path, number: int, ports: list[int]) -> None:
+    def __init__(
+        self, program: Path, number: int, ports: list[int], password: str
+    ) -> None:
         own, base = "127.0.0.1", ports[number - 1]
         receiver = free_port()
         peers = ",".join(f"{own}:{port}" for port in ports)
@@ -58,7 +62,7 @@ class GaleraNode(MariaDB):
             "wsrep-sst-receive-address": f"{own}:{receiver}",
             "wsrep-slave-threads": "2",
         }
-        super().__init__(program, {}, settings)
+        super().__init__(program, {}, settings, password=password)
         self.number = number
         self.bootstrap = False
         folder = self.folder / "bin"
@@ -128,7 +132,8 @@ class GaleraCluster:
         program = binaries.find("mariadb")
         assert program is not None
         ports = [free_port() for _ in range(3)]
-        self.nodes = [GaleraNode(program, n, ports) for n in (1, 2, 3)]
+        password = secrets.token_hex(16)
+        self.nodes = [GaleraNode(program, n, ports, password) for n in (1, 2, 3)]
 
     def __enter__(self) -> Self:
         try:

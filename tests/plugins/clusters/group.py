@@ -5,6 +5,7 @@ with GroupCluster() as cluster: cluster.promote(cluster.nodes[1]); cluster.heal(
 
 from __future__ import annotations
 
+import secrets
 import shutil
 import time
 from collections.abc import Mapping
@@ -28,9 +29,12 @@ class GroupNode(MySQL):
         program: Oracle's `mysqld`.
         number: from 1.
         ports: the group's, of all members.
+        password: of all of them, for a node that joins is a copy.
     """
 
-    def __init__(self, program: Path, number: int, ports: list[int]) -> None:
+    def __init__(
+        self, program: Path, number: int, ports: list[int], password: str
+    ) -> None:
         seeds = ",".join(f"127.0.0.1:{port}" for port in ports)
         settings: Mapping[str, Any] = {
             "server-id": number,
@@ -56,7 +60,7 @@ class GroupNode(MySQL):
         }
         prefix = "loose-group-replication-"
         settings = {**settings, **{prefix + name: v for name, v in group.items()}}
-        super().__init__(program, {}, settings)
+        super().__init__(program, {}, settings, password=password)
         self.number = number
         self.fresh = True
 
@@ -128,7 +132,8 @@ class GroupCluster:
         program = programs.mysqld()
         assert program is not None
         ports = [free_port() for _ in range(3)]
-        self.nodes = [GroupNode(program, n, ports) for n in (1, 2, 3)]
+        password = secrets.token_hex(16)
+        self.nodes = [GroupNode(program, n, ports, password) for n in (1, 2, 3)]
         self._refused: dict[int, str] = {}  # number -> why it could not join
 
     def __enter__(self) -> Self:

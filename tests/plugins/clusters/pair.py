@@ -6,6 +6,7 @@ with Pair() as pair: pair.primary.kill(); pair.promote(); pair.rewind()
 from __future__ import annotations
 
 import contextlib
+import secrets
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -86,7 +87,11 @@ class Pair:
         program = binaries.find("postgresql")
         assert program is not None
         self.synchronous = synchronous
-        self.nodes = [PairNode(program, {}, SETTINGS) for _ in range(2)]
+        # The standby is a copy, with the password of the other.
+        password = secrets.token_hex(16)
+        self.nodes = [
+            PairNode(program, {}, SETTINGS, password=password) for _ in range(2)
+        ]
         self.primary, self.standby = self.nodes
 
     def __enter__(self) -> Self:

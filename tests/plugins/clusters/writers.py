@@ -113,6 +113,39 @@ class Retrying(Asyncdb):
             raise Unknown("CommitUnknown") from error
 
 
+class ByPsycopg(Asyncdb):
+    """asyncdb's pool by its other driver of PostgreSQL.
+
+    Args:
+        url: of all hosts, with asyncpg's scheme.
+        options: of the pool.
+    """
+
+    name = "asyncdb, psycopg"
+
+    def __init__(self, url: str, **options: Any) -> None:
+        super().__init__(by_psycopg(url), **options)
+
+
+class RetryingByPsycopg(Retrying):
+    """The same, used by `retry`.
+
+    Args:
+        url: of all hosts, with asyncpg's scheme.
+        options: of the pool.
+    """
+
+    name = "psycopg, retry"
+
+    def __init__(self, url: str, **options: Any) -> None:
+        super().__init__(by_psycopg(url), **options)
+
+
+def by_psycopg(url: str) -> str:
+    """Return a URL for the driver psycopg."""
+    return url.replace("postgresql://", "postgresql+psycopg://", 1)
+
+
 class Asyncpg:
     """asyncpg's pool, which knows several hosts and `target_session_attrs`.
 

@@ -53,9 +53,35 @@ class Together:
             read: makes results of an answer.
             begin: they are a transaction of their own.
         """
+        inside = begin or self._exchange.in_transaction()
+        texts: list[bytes] = []
+        refused: Exception | None = None
+        for one in commands:
+            try:
+                texts.append(self._exchange.encode(render(one.statement, one.args)))
+            except Exception as error:  # noqa: BLE001  # it is larger than a packet
+                refused = error
+                break
+        at = len(texts)
+        if at:
+            await self._send(commands[:at], texts, outcomes, read, begin=begin)
+        if refused is None or len(outcomes) < at:
+            return
+        outcomes.append(refused)
+        if not inside and commands[at + 1 :]:
+            await self.run(commands[at + 1 :], outcomes, read, begin=False)
+
+    async def _send(
+        self,
+        commands: Sequence[Command],
+        texts: Sequence[bytes],
+        outcomes: list[Result | Exception],
+        read: _Read,
+        *,
+        begin: bool,
+    ) -> None:
         exchange = self._exchange
         inside = begin or exchange.in_transaction()
-        texts = [exchange.encode(render(one.statement, one.args)) for one in commands]
         ahead: list[bytes] = []
         if begin or (inside and len(commands) > 1):
             preface = self._transactions.preface(begin=begin)
