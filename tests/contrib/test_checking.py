@@ -120,8 +120,8 @@ DROP TABLE IF EXISTS purses;
 DROP TABLE IF EXISTS typed_orders;
 CREATE TABLE quickstart_users (id INTEGER, name VARCHAR(80), email VARCHAR(80));
 CREATE TABLE purses (name VARCHAR(20), amount INTEGER);
-CREATE TABLE typed_orders (id INTEGER, customer VARCHAR(80), total NUMERIC(10, 2),
-  ordered TIMESTAMP, note VARCHAR(80));
+CREATE TABLE typed_orders (id INTEGER, price NUMERIC(10, 2), size VARCHAR(80),
+  paid BOOLEAN, placed TIMESTAMP, took VARCHAR(80), tags VARCHAR(80));
 """
 
 
@@ -208,3 +208,62 @@ def test_pre_commit_hook() -> None:
     assert ("python", True) == (hook["language"], hook["require_serial"])
     assert command in scripts
     assert (0, True) == (answer.exit_code, "Check the SQL" in answer.output)
+
+
+TARGETS = """\
+import dataclasses
+from typing import NamedTuple, TypedDict
+from pydantic import BaseModel, Field
+from models import Far
+
+@dataclasses.dataclass(frozen=True)
+class Good:
+    id: int
+    name: str
+    age: int = 0
+
+class Less(NamedTuple):
+    id: int
+
+class More(TypedDict):
+    id: int
+    name: str
+    email: str
+
+class Renamed(BaseModel):
+    key: int = Field(alias="id")
+
+async def work(db, key):
+    await db.fetchall("SELECT * FROM {t}", into=Good)
+    await db.fetchone("SELECT * FROM {t} WHERE id = ?", [key], into=Less)
+    await db.fetchall("SELECT id, name FROM {t}", into=More)
+    await db.fetchall("SELECT id FROM {t}", into=Renamed)
+    await db.fetchall("SELECT id, name AS nom FROM {t}", into=Far)
+    await db.fetchval("SELECT id FROM {t}", into=int)
+    with db.batch() as b:
+        b.fetchone("SELECT name FROM {t} WHERE id = :i", {"i": key}, into=Good)
+"""
+
+
+async def test_targets(
+    database_url: str, users: str, tmp_path: Path, db: asyncdb.Connection
+) -> None:
+    """The columns of a statement are compared with the fields of its `into=`."""
+    (tmp_path / "models.py").write_text(
+        "import msgspec\nraise SystemExit\n"
+        "class Far(msgspec.Struct):\n    id: int\n    name: str\n"
+    )
+    path = tmp_path / "app.py"
+    path.write_text(TARGETS.replace("{t}", users))
+    found = await check([path], [database_url])
+    said = {fault.line: fault.message for fault in found}
+    before = "the result does not fit "
+
+    # MySQL has no harmless way to tell columns in SQL.
+    expected = {
+        25: before + "Less: no field for column name",
+        26: before + "More: no column for field email",
+        28: before + "Far: no column for field name; no field for column nom",
+        31: before + "Good: no column for field id",
+    }
+    assert said == ({} if db.dialect.name == "mysql" else expected)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import asyncdb
+from asyncdb.contrib.checking.columns import read_columns
 from asyncdb.contrib.checking.faults import Fault
 from asyncdb.contrib.checking.sources import Found, read_file
 
@@ -111,7 +112,19 @@ async def _check_text(db: asyncdb.Connection, text: Found) -> list[tuple[int, st
                 found.append(_at(text, one.line, error))
         except asyncdb.Error as error:
             found.append(_at(text, one.line, error))
+        else:
+            found += await _check_target(db, text, one)
     return found
+
+
+async def _check_target(
+    db: asyncdb.Connection, text: Found, one: asyncdb.SQLText
+) -> list[tuple[int, str]]:
+    if text.into is None:
+        return []
+    columns = await read_columns(db, one, plain=text.count == 0)
+    message = text.into.compare(columns) if columns else None
+    return [(text.into.line, message)] if message else []
 
 
 def _at(text: Found, line: int, error: asyncdb.Error) -> tuple[int, str]:

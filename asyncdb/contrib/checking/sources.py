@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from asyncdb.contrib.checking.targets import Target, find_target
+
 # The verbs whose first argument is SQL. Another library's are told apart by what they
 # are called on where that is plain (`_STRANGERS`), else by `# asyncdb: ignore`.
 VERBS = frozenset(
@@ -17,6 +19,8 @@ VERBS = frozenset(
         *("fetchone", "fetchmany", "fetchall", "fetchval"),
     )
 )
+# The verbs whose rows become objects; fetchval's is a value.
+_ROWS = frozenset(["fetchone", "fetchmany", "fetchall", "stream"])
 _MANY, _SCRIPT = "executemany", "executescript"
 _STRANGERS = frozenset(["executor", "subprocess", "loop", "session", "native"])
 _IGNORE = re.compile(r"#\s*asyncdb:\s*ignore\b")
@@ -38,6 +42,7 @@ class Found:
         single: it is to hold one statement.
         has_lines: its lines are lines of the file, which pieces of texts and `\n` in
             them are not.
+        into: the class that its rows are read into, where its fields are known.
     """
 
     path: Path
@@ -47,6 +52,7 @@ class Found:
     names: frozenset[str] | None = None
     single: bool = False
     has_lines: bool = True
+    into: Target | None = None
 
 
 def read_file(path: Path) -> list[Found]:
@@ -76,7 +82,7 @@ def read_file(path: Path) -> list[Found]:
         return [] if _SQL_IGNORE.search(text[:200]) else [Found(path, 1, text)]
     tree = ast.parse(text, str(path))
     ignored = {n for n, s in enumerate(text.splitlines(), 1) if _IGNORE.search(s)}
-    found = _Python(path, ignored)
+    found = _Python(path, ignored, tree)
     found.visit(tree)
     return sorted(found.texts, key=lambda one: one.line)
 
@@ -84,7 +90,8 @@ def read_file(path: Path) -> list[Found]:
 class _Python(ast.NodeVisitor):
     """Finds the calls; knows the constants of the module and of the classes around."""
 
-    def __init__(self, path: Path, ignored: set[int]) -> None:
+    def __init__(self, path: Path, ignored: set[int], tree: ast.Module) -> None:
+        self._tree = tree
         self._path = path
         self._ignored = ignored
         self._scopes: list[dict[str, ast.expr]] = []
@@ -129,8 +136,15 @@ class _Python(ast.NodeVisitor):
                 names,
                 single=call.attr != _SCRIPT,
                 has_lines=sql.count("\n") == height,
+                into=self._target(node, call.attr),
             )
         )
+
+    def _target(self, node: ast.Call, verb: str) -> Target | None:
+        for word in node.keywords:
+            if word.arg == "into" and verb in _ROWS:
+                return find_target(self._tree, self._path, word.value)
+        return None
 
     def _resolved(self, node: ast.expr) -> ast.expr:
         name = node.id if isinstance(node, ast.Name) else None
