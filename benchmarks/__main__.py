@@ -41,6 +41,8 @@ def main() -> int:
     parser.add_argument("--engine", action="append", choices=ENGINES, default=[])
     parser.add_argument("--only", action="append", default=[], help="a workload's name")
     parser.add_argument("--seconds", type=float, help="for one cell and contestant")
+    patience = "seconds until a contestant that does not answer is killed"
+    parser.add_argument("--patience", type=float, default=30.0, help=patience)
     results = Path(__file__).resolve().parent / "results"
     written = "the folder that the full table and the growth are written to"
     parser.add_argument("--results", type=Path, default=results, help=written)
@@ -53,7 +55,8 @@ def main() -> int:
                 quick=given.quick,
                 engines=given.engine,
                 only=given.only,
-                seconds=given.seconds or (0.6 if given.quick else 3.0),
+                seconds=given.seconds or (0.5 if given.quick else 2.0),
+                patience=given.patience,
             )
             table = contest.run()
             print(file=sys.stderr)

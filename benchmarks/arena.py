@@ -6,9 +6,11 @@ import asyncio
 import contextlib
 import json
 import os
+import queue
 import shutil
 import subprocess
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -63,6 +65,8 @@ class Arena:
         url = self._urls[kind]
         if kind == "mariadb":
             return f"mysql+{engine}://{url.partition('://')[2]}"
+        if engine == "psycopg":
+            return url.replace("://", "+psycopg://", 1)
         return url
 
     def _start(self, kind: str) -> str:
@@ -125,55 +129,102 @@ async def _fill(url: str) -> str:
 
 
 class Worker:
-    """A contestant in a process of its own."""
+    """A contestant in a process of its own.
 
-    def __init__(self, python: str, module: str, url: str) -> None:
+    Args:
+        python: its interpreter.
+        module: of `benchmarks.contestants`.
+        url: the engine's.
+        patience: seconds that an answer may take; then the process is killed.
+    """
+
+    def __init__(self, python: str, module: str, url: str, patience: float) -> None:
+        self._command = [python, "-m", "benchmarks.worker", module, url, str(CLIENT)]
+        self._patience = patience
+        self._reason = ""  # why it has ended
+        self._start()
+
+    def _start(self) -> None:
         self._process = subprocess.Popen(
-            [python, "-m", "benchmarks.worker", module, url, str(CLIENT)],
+            self._command,
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
         )
+        # A thread reads, for nothing else can wait on a pipe for a while everywhere.
+        self._answers: queue.SimpleQueue[str] = queue.SimpleQueue()
+        given = (self._process, self._answers)
+        self._reader = threading.Thread(target=self._read, args=given, daemon=True)
+        self._reader.start()
+
+    @staticmethod
+    def _read(process: subprocess.Popen[str], answers: queue.SimpleQueue[str]) -> None:
+        assert process.stdout is not None  # noqa: S101  # made with a pipe
+        with process.stdout:
+            for line in process.stdout:
+                answers.put(line)
+        answers.put("")  # it has ended
 
     def ask(self, *command: Any) -> Any:
         """Give a command, and return its answer.
 
         Raises:
-            RuntimeError: it failed.
+            RuntimeError: it failed, or hung and was killed.
         """
-        assert self._process.stdin is not None  # noqa: S101  # made above
-        assert self._process.stdout is not None  # noqa: S101
+        if self._reason:
+            raise RuntimeError(self._reason)
+        assert self._process.stdin is not None  # noqa: S101  # made with a pipe
         try:
             self._process.stdin.write(json.dumps(command) + "\n")
             self._process.stdin.flush()
+            line = self._answers.get(timeout=self._patience)
         except OSError:
-            message = f"it ended with code {self._process.wait()}"
-            raise RuntimeError(message) from None
-        line = self._process.stdout.readline()
-        answer = json.loads(line) if line else {"error": "the process has ended"}
+            line = ""
+        except queue.Empty:
+            self._end(0)
+            self._reason = f"hung: no answer within {self._patience:.0f} s"
+            raise RuntimeError(self._reason) from None
+        if not line:
+            self._end(10)
+            self._reason = f"it ended with code {self._process.returncode}"
+            raise RuntimeError(self._reason)
+        answer = json.loads(line)
         if "error" in answer:
             raise RuntimeError(answer["error"])
         return answer["ok"]
 
+    def revive(self) -> None:
+        """Start it anew if it was killed or has ended: other work may do."""
+        if self._reason:
+            self._reason = ""
+            self._start()
+
     def close(self) -> None:
         """End it."""
+        self._end(10)
+
+    def _end(self, patience: float) -> None:
+        assert self._process.stdin is not None  # noqa: S101  # made with a pipe
+        with contextlib.suppress(OSError):  # what it never read cannot be flushed
+            self._process.stdin.close()
         try:
-            self._process.communicate(timeout=10)
+            self._process.wait(timeout=patience)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        except BrokenPipeError:
-            self._process.wait()
+        self._reader.join()
 
 
 @contextlib.contextmanager
-def workers(players: Mapping[Player, str], url: str) -> Iterator[dict[str, Worker]]:
+def workers(
+    players: Mapping[Player, str], url: str, patience: float
+) -> Iterator[dict[str, Worker]]:
     """Start contestants, each with its interpreter."""
     started: dict[str, Worker] = {}
     try:
         for player, python in players.items():
-            started[player.name] = Worker(python, player.module, url)
+            started[player.name] = Worker(python, player.module, url, patience)
         yield started
     finally:
         for worker in started.values():

@@ -21,7 +21,9 @@ class Contest:
         quick: asyncdb and the raw drivers alone.
         engines: of the table; all when empty.
         only: names of workloads; all when empty.
-        seconds: for one cell and contestant.
+        seconds: for one cell and contestant, asyncdb and the raw driver; the peers have
+            two fifths of it.
+        patience: seconds until a contestant that does not answer is killed.
     """
 
     def __init__(
@@ -32,6 +34,7 @@ class Contest:
         engines: Sequence[str],
         only: Sequence[str],
         seconds: float,
+        patience: float,
     ) -> None:
         self._arena = arena
         self._quick = quick
@@ -39,6 +42,7 @@ class Contest:
         self._work = [w for w in WORKLOADS if not only or w.name in only]
         self._all = not only
         self._seconds = seconds
+        self._patience = patience
         self._progress = Progress(len(self._engines) * len(self._work))
         self._results = Results()
 
@@ -76,7 +80,11 @@ class Contest:
         return found
 
     def _cells(self, engine: str, url: str, players: dict[Player, str]) -> None:
-        with workers(players, url) as ready:
+        def budget(name: str) -> float:
+            peer = name not in ("asyncdb", RAW[engine])
+            return self._seconds * (0.4 if peer else 1)
+
+        with workers(players, url, self._patience) as ready:
             for player in players:
                 name = player.name
                 try:
@@ -86,7 +94,8 @@ class Contest:
                     self._results.left_out[f"{name} on {engine}"] = str(error)
                     ready.pop(name).close()
             for workload in self._work:
-                budget = self._seconds * len(ready)
+                for worker in ready.values():
+                    worker.revive()
                 cell = measure(ready, RAW[engine], workload, budget)
                 self._results.cells[workload.name, engine] = cell
                 self._progress.step(f"{engine}: {workload.title}")
@@ -97,14 +106,18 @@ class Contest:
         for player, python in players.items():
             if cell and player.name in cell.seconds:
                 self._progress.begin(f"{engine}: memory of {player.name}")
-                with workers({player: python}, url) as ready:
+                with workers({player: python}, url, self._patience) as ready:
                     worker = ready[player.name]
-                    worker.ask("run", "hundred", 1)  # imports, and warms
-                    found = worker.ask("peak", "stream", 1)
-                    self._results.memory[engine, player.name] = found
+                    try:
+                        worker.ask("run", "hundred", 1)  # imports, and warms
+                        found = worker.ask("peak", "stream", 1)
+                    except RuntimeError as error:
+                        cell.reasons[player.name] = f"its memory: {error}"
+                    else:
+                        self._results.memory[engine, player.name] = found
 
     def _imports(self, engine: str, players: dict[Player, str]) -> None:
         for player, python in players.items():
             self._progress.begin(f"{engine}: import of {player.name}")
-            found = startup.measure(python, player.imports, rounds=9)
+            found = startup.measure(python, player.imports, rounds=5)
             self._results.imports[engine, player.name] = found

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 import sys
 import venv
+from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,6 +34,8 @@ AIOMYSQL = ("aiomysql", "PyMySQL>=1.1.1,<1.3,!=1.2.1,!=1.2.2", "cryptography")
 ASYNCMY = ("asyncmy", "cryptography")
 CORE = "sqlalchemy[asyncio]>=2.0"
 DIALECTS = "sqlalchemy.ext.asyncio, sqlalchemy.dialects"
+# Its pool is a distribution of its own, so it has an environment; the version is ours.
+PSYCOPG = (f"psycopg[binary,pool]=={metadata.version('psycopg')}",)
 
 
 def _ours(extra: str, driver: str) -> Player:
@@ -66,21 +70,32 @@ def _tortoise(backend: str, *requires: str) -> Player:
     return Player("tortoise", "tortoise_", requires, imports)
 
 
+def _psycopg(name: str, module: str) -> Player:
+    return Player(name, module, PSYCOPG, "psycopg, psycopg_pool")
+
+
+_RSQLX = Player("rsqlx", "rsqlx_", ("rsqlx",), "rsqlx")
+
 # engine -> asyncdb, the raw driver that is 1, then the peers
 PLAYERS: dict[str, tuple[Player, ...]] = {
     "postgresql": (
         _ours("postgresql", "asyncpg"),
         _raw("asyncpg"),
-        Player(
-            "psycopg 3",
-            "psycopg_",
-            ("psycopg[binary,pool]",),
-            "psycopg, psycopg_pool",
-        ),
+        _psycopg("psycopg 3", "psycopg_"),
         _databases("asyncpg"),
         _core("postgresql", "asyncpg"),
         _sqlspec("asyncpg"),
         _tortoise("asyncpg", "tortoise-orm[asyncpg]"),
+        _RSQLX,
+    ),
+    "psycopg": (
+        _ours("psycopg", "psycopg"),
+        _psycopg("psycopg 3", "psycopg_"),
+        _psycopg("psycopg pipeline", "psycopg_pipeline_"),
+        _core("postgresql", "psycopg", "psycopg[binary]"),
+        _sqlspec("psycopg"),
+        _tortoise("psycopg", "tortoise-orm[psycopg]", "psycopg[binary]"),
+        _RSQLX,
     ),
     "aiomysql": (
         _ours("mysql", "aiomysql"),
@@ -88,6 +103,9 @@ PLAYERS: dict[str, tuple[Player, ...]] = {
         _raw("asyncmy", *ASYNCMY),
         _databases("aiomysql", *AIOMYSQL),
         _core("mysql", "aiomysql", *AIOMYSQL),
+        _sqlspec("aiomysql", *AIOMYSQL),
+        _tortoise("mysql", "tortoise-orm[aiomysql]", *AIOMYSQL),
+        _RSQLX,
     ),
     "asyncmy": (
         _ours("asyncmy", "asyncmy"),
@@ -95,6 +113,7 @@ PLAYERS: dict[str, tuple[Player, ...]] = {
         _core("mysql", "asyncmy", *ASYNCMY),
         _sqlspec("asyncmy", "cryptography"),
         _tortoise("mysql", "tortoise-orm[asyncmy]", "cryptography"),
+        _RSQLX,
     ),
     "sqlite": (
         _ours("sqlite", "aiosqlite"),
@@ -103,10 +122,12 @@ PLAYERS: dict[str, tuple[Player, ...]] = {
         _core("sqlite", "aiosqlite"),
         _sqlspec("aiosqlite"),
         _tortoise("sqlite", "tortoise-orm"),
+        _RSQLX,
     ),
 }
 RAW = {
     "postgresql": "asyncpg",
+    "psycopg": "psycopg 3",
     "aiomysql": "aiomysql",
     "asyncmy": "asyncmy",
     "sqlite": "aiosqlite",
@@ -115,29 +136,31 @@ RAW = {
 
 def is_ready(engine: str, player: Player) -> bool:
     """Whether the environment of a contestant is there."""
-    return _shared(engine, player) or (_folder(engine, player) / "ready").exists()
+    return _shared(engine, player) or (_folder(player) / "ready").exists()
 
 
 def _shared(engine: str, player: Player) -> bool:
-    return player.name in ("asyncdb", RAW[engine])
+    return player.name in ("asyncdb", RAW[engine]) and player.requires != PSYCOPG
 
 
-def _folder(engine: str, player: Player) -> Path:
-    return PLACE / f"{player.module.strip('_')}-{engine}"
+def _folder(player: Player) -> Path:
+    """What needs the same shares it; who needs something else gets a new one."""
+    needed = hashlib.sha256(" ".join(player.requires).encode()).hexdigest()
+    return PLACE / f"{player.requires[0].partition('[')[0]}-{needed[:8]}"
 
 
 def python_for(engine: str, player: Player) -> str:
     """The interpreter of a contestant, its environment made when it is not there.
 
     asyncdb and the raw drivers share the one that runs this, so that both have the
-    same version of the library.
+    same version of the library; psycopg, whose pool is not there, has one beside it.
 
     Raises:
         RuntimeError: its requirements cannot be installed.
     """
     if _shared(engine, player):
         return sys.executable
-    folder = _folder(engine, player)
+    folder = _folder(player)
     python = folder / "bin" / "python"
     if not is_ready(engine, player):
         venv.create(folder, with_pip=True, clear=True)

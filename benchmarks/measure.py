@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -73,8 +73,14 @@ class Progress:
         print(f"{text:<79}", end=end, file=sys.stderr, flush=True)
 
 
+LEAST, MOST = 3, 31  # rounds
+
+
 def measure(
-    players: Mapping[str, Worker], raw: str, workload: Workload, budget: float
+    players: Mapping[str, Worker],
+    raw: str,
+    workload: Workload,
+    budget: Callable[[str], float],
 ) -> Cell:
     """Measure one cell.
 
@@ -82,29 +88,37 @@ def measure(
         players: the contestants.
         raw: the one that is 1.
         workload: what they do.
-        budget: seconds for all rounds together.
+        budget: seconds that a contestant has for its rounds.
 
     Returns:
-        At least three rounds, at most 31.
+        At least three rounds of each, at most 31. Who is slow leaves earlier, so that
+        it takes nothing from the others.
     """
     cell = Cell()
     ready: dict[str, Worker] = {}
+    rounds: dict[str, int] = {}
     times = workload.operations
-    cost = 0.0
     for name, worker in players.items():
         try:
             if reason := worker.ask("lacks").get(workload.name):
                 cell.reasons[name] = reason
                 continue
-            worker.ask("run", workload.name, max(1, times // 10))  # warm
-            cost += worker.ask("run", workload.name, times)
+            few = max(1, times // 10)
+            took = worker.ask("run", workload.name, few)  # warm
+            if took < budget(name):
+                took, few = worker.ask("run", workload.name, times), times
+            cost = max(took / few * times, 1e-6)
+            rounds[name] = max(LEAST, min(MOST, int(budget(name) / cost)))
             ready[name] = worker
         except RuntimeError as error:
             cell.reasons[name] = str(error)
-    rounds = max(3, min(31, int((budget - cost) / max(cost, 1e-6))))
-    for number in range(rounds):
+    if raw in rounds:  # without it nobody has a ratio
+        rounds[raw] = max(rounds.values())
+    for number in range(max(rounds.values(), default=0)):
         took = {}
         for name in list(ready) if number % 2 else list(reversed(ready)):
+            if number >= rounds[name]:
+                continue
             try:
                 took[name] = ready[name].ask("run", workload.name, times) / times
             except RuntimeError as error:  # what it did before stands

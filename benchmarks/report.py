@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import chart
+from benchmarks import chart, headline
 from benchmarks.environments import PLAYERS, RAW
 from benchmarks.installed import Installed
 from benchmarks.measure import Cell, Spread
@@ -43,8 +43,8 @@ class Results:
     left_out: dict[str, str] = field(default_factory=dict)
 
 
-def target(workload: Workload, engine: str) -> float:
-    """The most that asyncdb may take."""
+def target(workload: Workload, engine: str) -> float | None:
+    """The most that asyncdb may take, `None` where it is only shown."""
     return workload.targets[ENGINES.index(engine)]
 
 
@@ -55,13 +55,15 @@ def verdict(results: Results, workload: Workload, engine: str) -> str:
         return "-"
     found = cell.ratio("asyncdb")
     if found is None:
-        return next(iter(cell.reasons.values()), "-")
+        return cell.reasons.get("asyncdb", "-")
     return _beside(found, target(workload, engine), 2)
 
 
-def _beside(found: Spread, most: float, digits: int) -> str:
+def _beside(found: Spread, most: float | None, digits: int) -> str:
     """A figure, its target, and whether it is reached."""
     middle, low, high = (f"{figure:.{digits}f}" for figure in found)
+    if most is None:
+        return f"{middle} ({low}-{high})"
     # A target within the quartiles is reached as far as can be told.
     mark = "ok" if found.middle <= most else "~" if found.low <= most else "MISS"
     return f"{middle} ({low}-{high}) <= {most:.{digits}f} {mark}"
@@ -184,6 +186,7 @@ def write(results: Results, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "results.md").write_text(as_markdown(results))
     (folder / "chart.svg").write_text(chart.draw(results.cells))
+    (folder / "headline.svg").write_text(headline.draw(results.cells))
     data = {
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
         "python": sys.version.split()[0],
@@ -196,7 +199,11 @@ def write(results: Results, folder: Path) -> None:
         "installed": _named(results.installed),
         "left out": results.left_out,
         "cells": {
-            " ".join(key): {"seconds": cell.seconds, "reasons": cell.reasons}
+            " ".join(key): {
+                "seconds": cell.seconds,
+                "ratios": cell.ratios,
+                "reasons": cell.reasons,
+            }
             for key, cell in results.cells.items()
         },
     }

@@ -78,6 +78,15 @@ class Asyncdb(Contestant):
                 await db.execute(f"{UPDATE}?", [2])
                 await db.fetchone(f"{POINT}?", [i % 1000 + 1])
 
+    async def batch(self, times: int) -> None:
+        """Workload 11."""
+        for i in range(times):
+            async with self.pool.batch() as batch:
+                batch.execute(f"{UPDATE}?", [1])
+                batch.execute(f"{UPDATE}?", [2])
+                found = batch.fetchone(f"{POINT}?", [i % 1000 + 1])
+            found.result()
+
     async def objects(self, times: int) -> None:
         """Workload 9."""
         for _ in range(times):

@@ -50,7 +50,7 @@ class TextItem:
 
 
 class Contestant:
-    """The ten workloads of a library.
+    """The eleven workloads of a library.
 
     `self.one(id)` selects a point on a held connection, `self.lent(id)` from the pool.
 
@@ -94,6 +94,14 @@ class Contestant:
 
         for _ in range(times):
             await asyncio.gather(*map(work, range(TASKS)))
+
+    async def transaction(self, times: int) -> None:
+        """Workload 8."""
+        raise NotImplementedError
+
+    async def batch(self, times: int) -> None:
+        """Workload 11: who has no batch does the transaction, which is the same."""
+        await self.transaction(times)
 
     async def clear(self) -> None:
         """Remove what was inserted; not in the time."""

@@ -1,4 +1,4 @@
-"""psycopg 3 with its own pool."""
+"""psycopg 3 with its own pool: the 1 of its column."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ _THREE = f"{INSERT}(%s, %s, %s)"
 
 
 class Psycopg(Contestant):
-    """A peer."""
+    """The raw driver, and a peer of asyncpg's."""
 
     async def open(self, url: str) -> None:
         """Connect."""
+        url = url.replace("+psycopg", "", 1)
         self.db = await AsyncConnection.connect(url, autocommit=True)
         self.pool = AsyncConnectionPool(
             url, min_size=1, max_size=10, open=False, kwargs={"autocommit": True}

@@ -21,6 +21,7 @@ from benchmarks.contestants.contestant import (
 
 _DRIVERS = {
     "postgresql": "postgresql+asyncpg",
+    "postgresql+psycopg": "postgresql+psycopg",
     "mysql+aiomysql": "mysql+aiomysql",
     "mysql+asyncmy": "mysql+asyncmy",
     "sqlite": "sqlite+aiosqlite",

@@ -30,13 +30,21 @@ def _config(url: str) -> tuple[Any, str]:
         path = parts.path.removeprefix("/")
         login = {"database": path, "isolation_level": None, "pool_size": HELD_AND_TEN}
         return AiosqliteConfig(connection_config=login), "?"
+    if parts.scheme == "postgresql+psycopg":
+        from sqlspec.adapters.psycopg import PsycopgAsyncConfig
+
+        pool = {
+            "conninfo": url.replace("+psycopg", "", 1),
+            "min_size": 1,
+            "max_size": HELD_AND_TEN,
+            "autocommit": True,
+        }
+        return PsycopgAsyncConfig(connection_config=pool), "%s"
     if parts.scheme == "postgresql":
         from sqlspec.adapters.asyncpg import AsyncpgConfig
 
         pool = {"dsn": url, "min_size": 1, "max_size": HELD_AND_TEN}
         return AsyncpgConfig(connection_config=pool), "$1"
-    from sqlspec.adapters.asyncmy import AsyncmyConfig
-
     login = {
         "host": parts.hostname,
         "port": parts.port,
@@ -47,6 +55,12 @@ def _config(url: str) -> tuple[Any, str]:
         "maxsize": HELD_AND_TEN,
         "autocommit": True,
     }
+    if parts.scheme == "mysql+aiomysql":
+        from sqlspec.adapters.aiomysql import AiomysqlConfig
+
+        return AiomysqlConfig(connection_config=login), "%s"
+    from sqlspec.adapters.asyncmy import AsyncmyConfig
+
     return AsyncmyConfig(connection_config=login), "%s"
 
 

@@ -40,7 +40,10 @@ class TortoiseSQL(Contestant):
         """Connect."""
         scheme, _, rest = url.partition("://")
         engine = scheme.partition("+")[0].replace("postgresql", "asyncpg")
+        engine = "psycopg" if scheme.endswith("+psycopg") else engine
         size = "" if engine == "sqlite" else "?minsize=1&maxsize=10"
+        if engine == "psycopg":
+            size = "?min_size=1&max_size=10"
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # "has no models"
             await Tortoise.init(
@@ -51,10 +54,12 @@ class TortoiseSQL(Contestant):
             self.lacks = {**self.lacks, "point": reason}
         self.make = _from_row if engine == "sqlite" else _from_mapping
         self.db = connections.get("default")
-        self.mark = {"asyncpg": "$1", "mysql": "%s", "sqlite": "?"}[engine]
+        marks = {"asyncpg": "$1", "mysql": "%s", "psycopg": "%s", "sqlite": "?"}
+        self.mark = marks[engine]
         self.three = {
             "asyncpg": f"{INSERT}($1, $2, $3)",
             "mysql": f"{INSERT}(%s, %s, %s)",
+            "psycopg": f"{INSERT}(%s, %s, %s)",
             "sqlite": f"{INSERT}(?, ?, ?)",
         }[engine]
 

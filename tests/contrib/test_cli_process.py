@@ -38,6 +38,11 @@ SEEN = {
 }
 
 
+def hear_sigint() -> None:
+    """Be as in a terminal: what a shell starts in the background ignores it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @contextmanager
 def started(*arguments: str, **environ: str) -> Iterator[subprocess.Popen[str]]:
     """A command's process, for a block."""
@@ -48,6 +53,7 @@ def started(*arguments: str, **environ: str) -> Iterator[subprocess.Popen[str]]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=hear_sigint,  # noqa: PLW1509  # one thread, and no lock in it
     )
     try:
         yield process

@@ -43,6 +43,29 @@ async def test_values_are_bound(db: asyncdb.Connection, users: str) -> None:
     assert [(3,)] == [row async for row in await db.execute(query)]
 
 
+@pytest.mark.parametrize("transaction", [False, True])
+async def test_in_a_batch(
+    db: asyncdb.Connection, users: str, transaction: bool
+) -> None:
+    """A batch takes them; an error has the text, and none of the values."""
+    insert = 't"INSERT INTO {t:i} VALUES ({id}, {name})"'
+    ids = asyncdb.expand([4, 5])
+    select = template('t"SELECT name FROM {t:i} WHERE id IN ({ids})"', t=users, ids=ids)
+    async with db.batch(transaction=transaction) as batch:
+        batch.execute(template(insert, t=users, id=4, name="Dan"))
+        found = batch.fetchall(select, into=str)
+    with pytest.raises(asyncdb.UniqueViolation, match="statement 2 of 2") as caught:
+        async with db.batch(transaction=transaction) as batch:
+            batch.execute(template(insert, t=users, id=5, name="Eve"))
+            batch.execute(template(insert, t=users, id=1, name="secret"))
+
+    assert ["Dan"] == found.result()
+    assert "secret" not in f"{caught.value} {caught.value.sql}"
+    assert (4 if transaction else 5) == await db.fetchval(
+        f"SELECT count(*) FROM {users}"
+    )
+
+
 async def test_nested_and_lists(db: asyncdb.Connection, users: str) -> None:
     """A nested template is a fragment, and lists compose."""
     ids = asyncdb.expand([1, 2])

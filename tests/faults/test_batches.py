@@ -257,3 +257,47 @@ async def test_an_unknown_commit(
         for one in queued:
             with pytest.raises(asyncdb.CommitUnknown):
                 one.result()
+    proxy.cut()  # a server that heard nothing would hold its locks
+
+
+@engines(*ALL)
+async def test_cancelled_among_many(
+    db: asyncdb.Connection, observer: asyncdb.Connection, insert: str
+) -> None:
+    """Cancelled between two quick statements, it stops; the front of it is there."""
+    table = insert.split()[2]
+    many = 40_000
+    queued: list[asyncdb.Queued[asyncdb.Cursor]] = []
+    name = db.dialect.name
+    pid = await db.fetchval(OWN[name]) if name in OWN else None
+
+    async def run() -> None:
+        async with db.batch() as batch:
+            queued.extend(batch.execute(insert, [n]) for n in range(many))
+
+    task = asyncio.create_task(run())
+
+    async def has_begun() -> bool:
+        return bool(await observer.fetchval(f"SELECT count(*) FROM {table}"))
+
+    await eventually(has_begun, within=20)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    if db.is_closed:
+        assert pid is not None
+
+        async def is_gone() -> bool:
+            sql = SESSIONS[db.dialect.name]
+            return not await observer.fetchval(sql, [pid])
+
+        await eventually(is_gone)
+    else:  # it answers when all is over
+        assert 42 == await db.fetchval("SELECT 41 + ?", [1])
+    found = await observer.fetchall(f"SELECT a FROM {table} ORDER BY a", into=int)
+    assert list(range(len(found))) == found
+    assert 0 < len(found) < many
+    for one in queued[len(found) + 1 :]:
+        with pytest.raises(asyncdb.Error):
+            one.result()

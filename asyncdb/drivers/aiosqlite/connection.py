@@ -69,7 +69,7 @@ class AiosqliteConnection(DriverConnection):
         self._crew.join(member)
         self._options = options
         self._turn = turn  # among those who write to the file; `None` in memory
-        self._closed = False
+        self._closed = self._stopping = False
         self._query_only = False
         self._loop = member.loop
         self._keeps_turn = False  # the turn is kept until the transaction ends
@@ -149,7 +149,7 @@ class AiosqliteConnection(DriverConnection):
             run = self._patiently if reads else self._in_turn
             run = self._with_begin if self._opening else run
             try:
-                await run(jobs.run_batch, commands, outcomes)
+                await run(jobs.run_batch, commands, outcomes, self._is_stopping)
             except Exception as error:  # noqa: BLE001  # the next statement's
                 if (
                     isinstance(error, sqlite3.Error)
@@ -261,13 +261,18 @@ class AiosqliteConnection(DriverConnection):
             if self._keeps_turn and not self._has_begun():
                 self._give_turn()
 
+    def _is_stopping(self) -> bool:
+        return self._stopping or self._closed
+
     async def _interrupt(self, job: Job) -> None:
         """Stop a job that runs and wait until it has stopped, or give up on it."""
+        self._stopping = True  # an interrupt between two statements stops neither
         try:
             async with asyncio.timeout(_SETTLE):
                 while not job.has_ended and not self._closed:
                     self._raw.interrupt()
                     await asyncio.wait([job.ended()], timeout=BUSY_SLICE)
+            self._stopping = False
         except TimeoutError:
             self.terminate()
         except BaseException:

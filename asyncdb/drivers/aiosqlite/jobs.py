@@ -57,10 +57,22 @@ def run(
 
 
 def run_batch(
-    raw: sqlite3.Connection, commands: Sequence[Command], outcomes: list[Any]
+    raw: sqlite3.Connection,
+    commands: Sequence[Command],
+    outcomes: list[Any],
+    is_stopping: Callable[[], bool],
 ) -> None:
-    """Run the statements of a batch that have no outcome yet."""
+    """Run the statements of a batch that have no outcome yet.
+
+    Args:
+        raw: the connection.
+        commands: all statements.
+        outcomes: where results go.
+        is_stopping: whether nobody wants the rest any more.
+    """
     for statement, args, plain in commands[len(outcomes) :]:
+        if is_stopping():
+            return
         outcomes.append(run(raw, statement, args, plain))  # as it goes
 
 
