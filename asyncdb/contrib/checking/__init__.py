@@ -5,7 +5,8 @@
 
 Statements that read or change rows are prepared by the engine itself: by `PREPARE` on
 PostgreSQL, MySQL and MariaDB, by `EXPLAIN` on SQLite. Others, such as CREATE TABLE, are
-read for their form alone.
+read for their form alone. The class of `into=` is compared with a statement's columns
+on SQLite and PostgreSQL.
 """
 
 from asyncdb.contrib.checking.engines import check

@@ -138,13 +138,16 @@ def _fields(node: ast.ClassDef) -> dict[str, bool] | None:
         shown = ast.unparse(one.annotation)
         if "ClassVar" in shown or "KW_ONLY" in shown:
             continue
-        if "InitVar" in shown or "alias" in shown or one.target.id.startswith("_"):
+        name = one.target.id
+        if name.startswith("_") or name == "model_config":
+            return None
+        if "InitVar" in shown or "alias" in shown:
             return None
         needed = _is_required(one.value)
         if needed is None:
             return None
         optional = "NotRequired" in shown or (partial and "Required" not in shown)
-        fields[one.target.id] = needed and not optional
+        fields[name] = needed and not optional
     return fields
 
 
