@@ -31,7 +31,7 @@ class Front(Server):
     def __init__(
         self, program: Path, targets: Sequence[Server], settings: Mapping[str, object]
     ) -> None:
-        super().__init__(program, {}, settings)
+        super().__init__(program, {}, settings, password=targets[0].password)
         self.targets = list(targets)
         self.engine = targets[0].engine  # type: ignore[misc]
         self.database = targets[0].database  # type: ignore[misc]
