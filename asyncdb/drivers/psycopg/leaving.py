@@ -99,6 +99,7 @@ def cut(line: Line, *, at_once: bool = False) -> asyncio.Task[None] | None:
     try:
         if not line.is_over():
             return _reset(line) if at_once else _leave(line)
+    # NotImplementedError is how asyncio says that a loop watches no files.
     except (RuntimeError, OSError, NotImplementedError, psycopg.Error):
         _log.debug("a session is not seen out: its loop or its socket is gone")
     line.finish()

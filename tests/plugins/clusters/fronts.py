@@ -39,8 +39,9 @@ class Front(Server):
 
     @property
     def socket(self) -> Path:
-        """There is none."""
-        raise NotImplementedError
+        """Nothing: a proxy of ours listens on TCP alone."""
+        message = "a proxy has no Unix socket"
+        raise AttributeError(message)
 
     @property
     def release(self) -> tuple[int, ...]:
