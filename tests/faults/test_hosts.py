@@ -166,12 +166,15 @@ async def test_asking_costs_no_round_trip(
         wanted: Any = word
         async with (
             Proxy(url, counter) as proxy,
-            asyncdb.connect(
-                proxy.url, tls="disable", target_session_attrs=wanted
-            ) as db,
+            # The first at an address may ask for a pooler; a port may be an old one's.
+            asyncdb.connect(proxy.url, tls="disable"),
         ):
-            cost[word] = counter.trips
-            version = db.dialect.server_version
+            counter.trips = 0
+            async with asyncdb.connect(
+                proxy.url, tls="disable", target_session_attrs=wanted
+            ) as db:
+                cost[word] = counter.trips
+                version = db.dialect.server_version
     more = 2 if engine == "postgresql" and version < (14,) else 0
 
     assert {cost["any"] + more} == {n for word, n in cost.items() if word != "any"}
