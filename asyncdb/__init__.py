@@ -27,6 +27,7 @@ from asyncdb.connection import (
 )
 from asyncdb.connection.retry import retry
 from asyncdb.dialect import Dialect
+from asyncdb.driver import Description
 from asyncdb.errors import *  # noqa: F403  # the whole tree, by its __all__
 from asyncdb.opening import connect, create_pool
 from asyncdb.options import (
@@ -57,6 +58,7 @@ __all__ = [
     "Connection",
     "Cursor",
     "DatabaseURL",
+    "Description",
     "Dialect",
     "Event",
     "Executor",

@@ -51,6 +51,9 @@ class Bulk:
 
     async def execute(self, sql: str, rows: Rows, *, exact: bool = False) -> int:
         """Run a statement for each row; -1 when the count is unknown."""
+        if not isinstance(sql, str):
+            message = f"executemany() takes a str, not a {type(sql).__name__}"
+            raise errors.InterfaceError(message)
 
         async def send(batch: list[Any]) -> int:
             return await self._send(sql, batch, exact=exact)

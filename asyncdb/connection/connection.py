@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from asyncdb.connection.session import Session
+    from asyncdb.driver import Description
     from asyncdb.options import Isolation
     from asyncdb.url import DatabaseURL
 
@@ -77,6 +78,37 @@ class Connection(Executor[str, Transaction]):
         It takes `close_timeout` seconds at most. Closing twice is harmless.
         """
         await self._session.close()
+
+    # -- statements that are not run -------------------------------------------------
+
+    async def describe(self, sql: str, *, parameters: bool = True) -> Description:
+        """Have the database prepare a statement, and learn what it takes and gives.
+
+        It is not run: nothing is read or written, also by INSERT ... RETURNING.
+
+        Args:
+            sql: one statement, with `?` or `:name` for its values.
+            parameters: `False` reads it as `execute()` does without parameters: there
+                are no markers, and a `?` is an operator.
+
+        Returns:
+            Its columns, named and typed as in `Cursor.description`, and the number of
+            its parameters.
+
+        Raises:
+            ProgrammingError: the database refuses the statement.
+            NotSupportedError: the driver, or the database, has no way to tell.
+
+        Example:
+            >>> import asyncio, asyncdb
+            >>> async def main():
+            ...     async with asyncdb.connect("sqlite://") as db:
+            ...         found = await db.describe("SELECT 1 AS one, :a AS two, :a")
+            ...         return [name for name, _ in found.columns], found.parameters
+            >>> asyncio.run(main())
+            (['one', 'two', ':a'], 1)
+        """
+        return await self._session.describe(sql, parameters=parameters)
 
     # -- statements by cursor, transactions without a block --------------------------
 

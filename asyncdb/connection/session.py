@@ -22,6 +22,7 @@ from asyncdb import errors
 from asyncdb.connection.binding import Binder
 from asyncdb.connection.bulk import Bulk
 from asyncdb.connection.deadline import backstop, shorter, within
+from asyncdb.connection.describing import describe
 from asyncdb.connection.exclusive import ExclusiveUse
 from asyncdb.connection.script import Script
 from asyncdb.connection.session_batch import SessionBatch
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from asyncdb.connection.chunks import Rows
     from asyncdb.connection.runner import OpenStream, Params, Seconds, Step, Text
     from asyncdb.dialect import Dialect
-    from asyncdb.driver import Driver, DriverConnection, DriverCursor
+    from asyncdb.driver import Description, Driver, DriverConnection, DriverCursor
     from asyncdb.options import ConnectOptions, TransactionOptions
     from asyncdb.sql import Statement
     from asyncdb.url import DatabaseURL
@@ -186,9 +187,6 @@ class Session:
         timeout: Seconds = None,
     ) -> Result:
         """Run a statement for each of `rows`, all or nothing."""
-        if not isinstance(sql, str):
-            message = f"executemany() takes a str, not a {type(sql).__name__}"
-            raise errors.InterfaceError(message)
 
         async def work(inner: DriverConnection) -> int:
             return await self._bulk(inner).execute(sql, rows, exact=exact_rowcount)
@@ -239,6 +237,13 @@ class Session:
             limit=self._limit,
         )
         await batch.run(shorter(timeout, None), self._decoding)
+
+    async def describe(self, sql: str, *, parameters: bool) -> Description:
+        """Learn what a statement takes and gives, without running it."""
+        found: Description = await self._use.run(
+            lambda inner: describe(inner, self._binder, sql, parameters=parameters), sql
+        )
+        return found
 
     def _bulk(self, inner: DriverConnection) -> Bulk:
         return Bulk(inner, self._binder, self._control, self._check)

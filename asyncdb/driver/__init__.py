@@ -5,9 +5,9 @@ here, by what it is for:
 
 * the contract, in full in `contract`: `Driver`, `DriverConnection`, `DriverCursor` and
   `Result`, which a driver must have, and `SupportsAddresses`, `SupportsBatch` (of
-  `Command`s), `SupportsDeparture`, `SupportsExactCount`, `SupportsLastWords`,
-  `SupportsLoad`, `SupportsPlainRows`, `SupportsReset` and `SupportsRole` (which tells a
-  `Role`), which it may;
+  `Command`s), `SupportsDeparture`, `SupportsDescribe` (which gives a `Description`),
+  `SupportsExactCount`, `SupportsLastWords`, `SupportsLoad`, `SupportsPlainRows`,
+  `SupportsReset` and `SupportsRole` (which tells a `Role`), which it may;
 * facts, as data: `Dialect`, `Lexis`, `Placeholder`, `STANDARD_VERBS`, `STANDARD_WORDS`,
   and `values` for the tables of encoders and decoders;
 * what a driver is given: `DatabaseURL`, `ConnectOptions`, `ServerOptions`,
@@ -27,6 +27,7 @@ from asyncdb.dialect import STANDARD_VERBS, STANDARD_WORDS, Dialect, Lexis, Plac
 from asyncdb.driver import values
 from asyncdb.driver.contract import (
     Command,
+    Description,
     Driver,
     DriverConnection,
     DriverCursor,
@@ -34,6 +35,7 @@ from asyncdb.driver.contract import (
     SupportsAddresses,
     SupportsBatch,
     SupportsDeparture,
+    SupportsDescribe,
     SupportsExactCount,
     SupportsLastWords,
     SupportsLoad,
@@ -62,6 +64,7 @@ __all__ = [
     "Command",
     "ConnectOptions",
     "DatabaseURL",
+    "Description",
     "Dialect",
     "Driver",
     "DriverConnection",
@@ -79,6 +82,7 @@ __all__ = [
     "SupportsAddresses",
     "SupportsBatch",
     "SupportsDeparture",
+    "SupportsDescribe",
     "SupportsExactCount",
     "SupportsLastWords",
     "SupportsLoad",

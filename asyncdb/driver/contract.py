@@ -79,6 +79,27 @@ class Command(NamedTuple):
     plain: bool
 
 
+class Description(NamedTuple):
+    """What a statement takes and gives, learnt without running it.
+
+    Args:
+        columns: `(name, type code)` of each column, as a result of the statement has
+            them; `None` when it gives no rows by its nature.
+        parameters: how many values it takes; a `:name` that is repeated is one.
+
+    Example:
+        >>> import asyncio, asyncdb
+        >>> async def main():
+        ...     async with asyncdb.connect("sqlite://") as db:
+        ...         return await db.describe("SELECT 1 AS one WHERE 2 > ?")
+        >>> asyncio.run(main())
+        Description(columns=(('one', None),), parameters=1)
+    """
+
+    columns: tuple[tuple[str, Any], ...] | None
+    parameters: int
+
+
 class DriverCursor(Protocol):
     """A result read in pieces, in constant memory."""
 
@@ -220,6 +241,20 @@ class SupportsBatch(Protocol):
 
         `begin` has a transaction opened first, which the core has checked is not open;
         the core ends it. Declined, nothing was sent.
+        """
+
+
+@runtime_checkable
+class SupportsDescribe(Protocol):
+    """A way to learn what a statement takes and gives; without it nobody can ask."""
+
+    @abstractmethod
+    async def describe(self, statement: Statement) -> Description:
+        """Have the database prepare a statement, tell what it is, and forget it.
+
+        It is never run: no row is read or written, no function called, no transaction
+        opened that was not. A statement that cannot be prepared raises as it would in
+        `execute`.
         """
 
 

@@ -42,11 +42,17 @@ from asyncdb.dialects.postgresql.commands import (
     reset,
 )
 from asyncdb.dialects.postgresql.pgbouncer import DIRECT, NO_LISTEN, Pooling
-from asyncdb.driver import DriverConnection, DriverCursor, Result, Role
+from asyncdb.driver import (
+    Description,
+    DriverConnection,
+    DriverCursor,
+    Result,
+    Role,
+)
 from asyncdb.drivers.asyncpg import inner
 from asyncdb.drivers.asyncpg.arguments import ENCODERS
 from asyncdb.drivers.asyncpg.cursor import AsyncpgCursor
-from asyncdb.drivers.asyncpg.loading import load
+from asyncdb.drivers.asyncpg.loading import insert, load
 from asyncdb.drivers.asyncpg.notices import forget_listeners
 from asyncdb.drivers.asyncpg.returning import returning
 from asyncdb.drivers.asyncpg.roles import role_now
@@ -183,6 +189,15 @@ class AsyncpgConnection(DriverConnection):
             return Result(columns, [row(r) for r in rows], len(rows))
         return Result(columns, rows, len(rows))
 
+    async def describe(self, statement: Statement) -> Description:
+        """Prepare a statement, and tell what the server says of it."""
+        try:
+            return await self._statements.describe(statement)
+        except BaseException as error:
+            annotate(error, statement, self)
+            await self._settling.settle(error, fresh=True)
+            raise
+
     async def execute_many(
         self, statement: Statement, rows: Sequence[Sequence[Any]]
     ) -> int:
@@ -248,7 +263,7 @@ class AsyncpgConnection(DriverConnection):
         1.21 on waits for an answer that never comes, and keeps the server's session.
         """
         if self._shared:
-            return await self._insert(table, columns, batches)
+            return await insert(self, self._settling, table, columns, batches)
         try:
             names = ", ".join(quoted(name, self._dialect) for name in columns)
             text = f"SELECT {names} FROM {quoted(table, self._dialect)}"
@@ -261,31 +276,6 @@ class AsyncpgConnection(DriverConnection):
         except BaseException as error:
             await self._settling.settle(error, fresh=True)
             raise
-
-    async def _insert(
-        self,
-        table: Sequence[str],
-        columns: Sequence[str],
-        batches: AsyncIterator[Sequence[Sequence[Any]]],
-    ) -> int:
-        names = ", ".join(quoted(name, self._dialect) for name in columns)
-        markers = ", ".join("?" * len(columns))
-        text = f"INSERT INTO {quoted(table, self._dialect)} ({names})"
-        text += f" VALUES ({markers})"
-        statement = prepare(text, "positional", LEXIS, "dollar")
-        own, total = not self._native.is_in_transaction(), 0
-        try:
-            if own:
-                await self.begin(TransactionOptions())
-            async for batch in batches:
-                total += await self.execute_many(statement, batch)
-            if own:
-                await self.commit()
-        except BaseException:
-            if own and not self.is_closed():
-                await self._settling.undo()
-            raise
-        return total
 
     async def open_cursor(
         self, statement: Statement, args: Sequence[Any]

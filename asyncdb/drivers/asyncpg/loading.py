@@ -1,4 +1,4 @@
-"""Rows loaded by COPY."""
+"""Rows loaded by COPY, or by INSERTs where there is no COPY."""
 
 from __future__ import annotations
 
@@ -8,8 +8,14 @@ from typing import Any
 import asyncpg
 from asyncpg import exceptions
 
+from asyncdb.dialects.postgresql import LEXIS
+from asyncdb.driver import DriverConnection
 from asyncdb.drivers.asyncpg.arguments import records
+from asyncdb.drivers.asyncpg.settling import Settling
 from asyncdb.drivers.asyncpg.translation import misfit
+from asyncdb.options import TransactionOptions
+from asyncdb.sql import prepare
+from asyncdb.sql import quote_identifier as quoted
 
 # What asyncpg's encoders raise here as it is, and in statements as a DataError.
 _MISFITS = (TypeError, ValueError, ArithmeticError, AttributeError)
@@ -52,3 +58,39 @@ async def load(
             raise
         raise misfit(error) from error
     return tag
+
+
+async def insert(
+    connection: DriverConnection,
+    settling: Settling,
+    table: Sequence[str],
+    columns: Sequence[str],
+    batches: AsyncIterator[Sequence[Sequence[Any]]],
+) -> int:
+    """Load rows by INSERTs, in a transaction; return their number.
+
+    Args:
+        connection: the session.
+        settling: its.
+        table: its name, with its schema first.
+        columns: their names.
+        batches: the rows.
+    """
+    names = ", ".join(quoted(name, connection.dialect) for name in columns)
+    markers = ", ".join("?" * len(columns))
+    text = f"INSERT INTO {quoted(table, connection.dialect)} ({names})"
+    text += f" VALUES ({markers})"
+    statement = prepare(text, "positional", LEXIS, "dollar")
+    own, total = not connection.in_transaction(), 0
+    try:
+        if own:
+            await connection.begin(TransactionOptions())
+        async for batch in batches:
+            total += await connection.execute_many(statement, batch)
+        if own:
+            await connection.commit()
+    except BaseException:
+        if own and not connection.is_closed():
+            await settling.undo()
+        raise
+    return total

@@ -15,6 +15,7 @@ from asyncdb import errors
 from asyncdb.dialect import Lexis
 from asyncdb.dialects.postgresql.forms import Form
 from asyncdb.dialects.postgresql.kept import Kept, KeptStatements
+from asyncdb.driver import Description
 from asyncdb.drivers.asyncpg import inner
 from asyncdb.drivers.asyncpg.arguments import aware, instants
 from asyncdb.drivers.asyncpg.translation import answered, translate
@@ -76,6 +77,12 @@ class AsyncpgStatements(KeptStatements[AsyncpgKept]):
     def __init__(self, native: asyncpg.Connection, limit: int) -> None:
         super().__init__(_Preparing(native), limit)
         self._native = native
+
+    async def describe(self, statement: Statement) -> Description:
+        """Prepare a statement as it is, and tell what it takes and gives."""
+        prepared = await self._native.prepare(statement.text)
+        columns = tuple((a.name, a.type.oid) for a in prepared.get_attributes())
+        return Description(columns or None, len(prepared.get_parameters()))
 
     async def retype_for(
         self,

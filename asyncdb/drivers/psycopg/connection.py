@@ -26,7 +26,14 @@ from asyncdb.dialects.postgresql import DIALECT, PostgreSQLOptions
 from asyncdb.dialects.postgresql.commands import IS_RESET, begin, not_committed, reset
 from asyncdb.dialects.postgresql.pgbouncer import NO_LISTEN, Pooling
 from asyncdb.dialects.postgresql.roles import AT_START, NOW, reported
-from asyncdb.driver import Command, DriverConnection, DriverCursor, Result, Role
+from asyncdb.driver import (
+    Command,
+    Description,
+    DriverConnection,
+    DriverCursor,
+    Result,
+    Role,
+)
 from asyncdb.drivers.psycopg.arguments import ENCODERS
 from asyncdb.drivers.psycopg.batch import run_batch
 from asyncdb.drivers.psycopg.cursor import open_cursor
@@ -122,6 +129,10 @@ class PsycopgConnection(DriverConnection):
     async def execute_plain(self, statement: Statement, args: Sequence[Any]) -> Result:
         """Do the same, with tuples for rows."""
         return kept_result(*await self._running.run(statement, args), plain=True)
+
+    async def describe(self, statement: Statement) -> Description:
+        """Prepare a statement, and tell what the server says of it."""
+        return await self._running.describe(statement)
 
     async def execute_many(
         self, statement: Statement, rows: Sequence[Sequence[Any]]

@@ -94,6 +94,15 @@ class Running:
             raise
         return kept, result
 
+    async def describe(self, statement: Statement) -> Description:
+        """Prepare a statement as it is, and tell what it takes and gives."""
+        try:
+            found = await self.statements.preparing.describe(statement.text)
+        except BaseException as error:
+            await self.settle(error, statement)
+            raise
+        return found
+
     async def find(
         self, statement: Statement, args: Sequence[Any]
     ) -> tuple[PsycopgKept, list[bytes | None], bool]:

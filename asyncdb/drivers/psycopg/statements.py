@@ -13,7 +13,7 @@ from psycopg.adapt import AdaptersMap, Transformer
 from asyncdb import errors
 from asyncdb.dialects.postgresql.forms import Form
 from asyncdb.dialects.postgresql.kept import Kept, KeptStatements
-from asyncdb.driver import Result
+from asyncdb.driver import Description, Result
 from asyncdb.drivers.psycopg.catalogue import BINARY_FORM, TEXT_FORM, Catalogue
 from asyncdb.drivers.psycopg.decoding import NO_INSTANTS, exact
 from asyncdb.drivers.psycopg.encoding import MISFITS
@@ -47,10 +47,7 @@ class PsycopgKept(Kept):
         self._preparing = preparing
         self.form = form
         self.oids = [described.param_type(i) for i in range(described.nparams)]
-        columns = tuple(
-            (described.fname(i).decode("utf-8", "replace"), described.ftype(i))
-            for i in range(described.nfields)
-        )
+        columns = columns_of(described)
         super().__init__(form, self.oids, columns)
         catalogue = preparing.catalogue
         encoders = [catalogue.encoder(oid) for oid in self.oids]
@@ -193,6 +190,17 @@ class Preparing:
                 described = await self._describe(name, form.text)
         return PsycopgKept(name, form, described, self)
 
+    async def describe(self, text: str) -> Description:
+        """Prepare a text without a name, which the next one takes the place of."""
+        line = self._line
+        if line.unsynced:
+            await line.sync()
+        found = await self._describe(b"", text)
+        if line.unsynced:
+            await line.sync()
+        columns = columns_of(found)
+        return Description(columns or None, found.nparams)
+
     async def _describe(self, name: bytes, text: str) -> Any:
         line = self._line
         pgconn = line.pgconn
@@ -247,6 +255,14 @@ class PsycopgStatements(KeptStatements[PsycopgKept]):
     def __init__(self, native: Any, line: Line, limit: int) -> None:
         self.preparing = Preparing(native, line, keeps=limit > 0)
         super().__init__(self.preparing, limit)
+
+
+def columns_of(described: Any) -> tuple[tuple[str, int], ...]:
+    """Return name and type of each column that libpq's result tells."""
+    return tuple(
+        (described.fname(i).decode("utf-8", "replace"), described.ftype(i))
+        for i in range(described.nfields)
+    )
 
 
 def kept_result(kept: PsycopgKept, result: Any, *, plain: bool) -> Result:
