@@ -79,6 +79,32 @@ async def test_round_trips_of_a_batch(
         assert 2 == whole
 
 
+@pytest.mark.parametrize(
+    "engine", [one for one in (*SERVERS, *SECOND_DRIVERS) if "postgresql" not in one]
+)
+async def test_round_trips_of_a_batch_that_is_not_pipelined(
+    request: pytest.FixtureRequest, engine: str
+) -> None:
+    """With `pipeline=False`, for proxies that cannot take more, each waits its turn."""
+    counter = Counter()
+    async with (
+        Proxy(engine_url(request, engine), counter) as proxy,
+        asyncdb.connect(proxy.url, tls="disable", pipeline=False) as db,
+    ):
+        assert 3 == await trips(counter, lambda: do_batch(db, 3))
+        whole = await trips(counter, lambda: do_batch(db, 3, transaction=True))
+        assert 5 == whole
+        with pytest.raises(asyncdb.UndefinedTable, match="statement 2 of 3"):
+            async with db.batch(transaction=True) as batch:
+                first = batch.fetchval("SELECT 1")
+                batch.fetchval("SELECT a FROM no_such_table")
+                batch.fetchval("SELECT 3")
+        with pytest.raises(asyncdb.TransactionError, match="undone"):
+            first.result()
+        assert not db.in_transaction
+        assert 1 == await db.fetchval("SELECT @@autocommit")
+
+
 @pytest.mark.parametrize("engine", [*SERVERS, *SECOND_DRIVERS])
 async def test_round_trips(request: pytest.FixtureRequest, engine: str) -> None:
     """Each verb costs the round trips that the protocol needs, and no more."""
