@@ -35,7 +35,7 @@ class Wire:
         # Found once: each command goes through them.
         self.read = line.read
         self._write = line.write
-        self._make_answer = library.answer
+        self._reader = library.reader
 
     @classmethod
     async def to(cls, library: Library, target: Target) -> Self:
@@ -84,7 +84,8 @@ class Wire:
             data: what came after the answer before.
             utc: whether TIMESTAMP values are in UTC; `None` for not known.
         """
-        answer = self._make_answer(data, len(payload) // _MAX_PAYLOAD + 1, utc=utc)
+        first = len(payload) // _MAX_PAYLOAD + 1
+        answer = Answer(data, first, utc=utc, reader=self._reader)
         while not answer.done:
             answer.feed(await self.read(answer.missing))
         if answer.status is not None:  # error packets say nothing of the session
@@ -100,7 +101,8 @@ class Wire:
     def begin_answer(self, payload: bytes, *, utc: bool) -> Answer:
         """Make what parses an answer that is read in pieces, slowly."""
         self.line.pace(slow=True)
-        answer = self._make_answer(b"", len(payload) // _MAX_PAYLOAD + 1, utc=utc)
+        first = len(payload) // _MAX_PAYLOAD + 1
+        answer = Answer(b"", first, utc=utc, reader=self._reader)
         answer.is_stream = True
         return answer
 
