@@ -211,8 +211,10 @@ class Answer(Packets):
         return True
 
     def _ok(self, packet: bytes) -> None:
-        self.affected, position = read_integer(packet, 1)
-        self.made, position = read_integer(packet, position)
+        self.affected, self.made, position = packet[1], packet[2], 3
+        if self.affected >= NULL or self.made >= NULL:  # they do not fit in a byte
+            self.affected, position = read_integer(packet, 1)
+            self.made, position = read_integer(packet, position)
         # After INSERT, a text says how many rows there were, but not where VALUES gave
         # one. Of several the key is the first or the last: no statement made just that.
         if self.affected != 1 and len(packet) > position + 4:
@@ -297,7 +299,10 @@ class Answer(Packets):
             self._step = Answer._raw_rows
             return True
         rows, self._position, self._sequence = found
-        self._made = self._made + rows if self._made else rows
+        if self._made:
+            self._made += rows
+        else:
+            self._made = rows
         return self._after_rows()
 
     def _raw_rows(self) -> bool:
