@@ -14,10 +14,13 @@ from asyncdb.dialects.sqlite import LEXIS, LiteRow, lite_row
 from asyncdb.driver import Command, Result
 from asyncdb.sql.inserts import take_apart
 from asyncdb.sql.statement import Statement
+from asyncdb.values.rows import uncollected
 
 _BUSY, _BUSY_SNAPSHOT = 5, 517
 # In one statement; more of them buy nothing.
 _ROWS_AT_ONCE = 50
+# Rows that are read before it is worth while to keep the garbage collector waiting.
+_FEW = 200
 _COMMITTED = Result(None, [], -1)
 
 
@@ -41,7 +44,9 @@ def run(
             names = tuple([column[0] for column in cursor.description])
             make, columns = _shape(names)
             cursor.row_factory = None if plain else make
-            rows: list[Any] = cursor.fetchall()
+            rows: list[Any] = cursor.fetchmany(_FEW)
+            if len(rows) == _FEW:
+                rows += uncollected(cursor.fetchall)
             count = len(rows)
         else:
             columns, rows = None, []
