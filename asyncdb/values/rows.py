@@ -8,11 +8,14 @@ The mixin stands first among the bases, because C rows disagree in small ways (w
 
 from __future__ import annotations
 
+import gc
+import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, overload
 
+T = TypeVar("T")
 RowT = TypeVar("RowT", bound="PositionedRow")
 
 
@@ -174,6 +177,34 @@ def tuple_row(names: tuple[str, ...]) -> type[TupleRow]:
         2
     """
     return row_class(TupleRow, names)
+
+
+def make_rows(make: Callable[[Any], Row], values: Iterable[Any]) -> list[Row]:
+    """Make many rows at once.
+
+    Args:
+        make: the rows' class.
+        values: those of each row.
+
+    Returns:
+        The rows.
+    """
+    return uncollected(list, map(make, values))
+
+
+def uncollected(call: Callable[..., T], *args: Any) -> T:
+    """Call what makes many rows in one call of C, and return them.
+
+    On Python 3.11 the garbage collector waits meanwhile, as it does in a call of C by
+    itself from 3.12 on (decision 42).
+    """
+    if sys.version_info >= (3, 12) or not gc.isenabled():
+        return call(*args)
+    gc.disable()
+    try:
+        return call(*args)
+    finally:
+        gc.enable()
 
 
 def no_column(name: object, names: Sequence[str]) -> str:

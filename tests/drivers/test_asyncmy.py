@@ -18,8 +18,8 @@ import asyncmy.protocol
 
 import asyncdb
 from asyncdb.dialects.mysql.protocol.answers import Answer
-from asyncdb.drivers.asyncmy.answers import CompiledAnswer
 from asyncdb.drivers.asyncmy.line import AsyncmyLine
+from asyncdb.drivers.asyncmy.reading import reader
 from tests.plugins.databases import engines
 
 MYSQL = engines("mariadb+asyncmy", "mysql+asyncmy")
@@ -69,7 +69,7 @@ def test_both_readers_make_the_same_rows(kind: int, utc: bool | None) -> None:
     """The compiled reader and the shared one agree, wherever the bytes are divided."""
     data = result(ROWS * 3, kind)
     for cut in range(1, len(data)):
-        plain, compiled = Answer(), CompiledAnswer(utc=utc)
+        plain, compiled = Answer(), Answer(utc=utc, reader=reader)
         for chunk in (data[:cut], data[cut:]):
             plain.feed(chunk)
             compiled.feed(chunk)
@@ -86,7 +86,7 @@ def test_both_readers_make_the_same_rows(kind: int, utc: bool | None) -> None:
 @pytest.mark.parametrize("bad", [b"0000-00-00 00:00:00", b"nonsense"])
 def test_a_value_that_cannot_be_decoded_is_read_to_the_end(bad: bytes) -> None:
     """The answer is complete; only what is taken raises, and names the column."""
-    answer = CompiledAnswer(utc=True)
+    answer = Answer(utc=True, reader=reader)
     answer.feed(result([*ROWS, [b"4", b"x", bad], *ROWS]))
 
     assert answer.done
@@ -100,7 +100,7 @@ def test_a_row_out_of_turn_is_no_answer() -> None:
     """A packet with another number than is due is never taken for a row."""
     good = result(ROWS)
     start = good.index(b"\x01\x31\x03one") - 4
-    answer = CompiledAnswer(utc=True)
+    answer = Answer(utc=True, reader=reader)
 
     with pytest.raises(asyncdb.InternalError, match="due"):
         answer.feed(good[:start] + packets(b"\x01\x31\x03one\xfb", first=99))

@@ -1,9 +1,8 @@
 """Column values as they come over the wire, as Python values.
 
-The text protocol sends each value as characters, or as nothing for NULL. Decoders run
-after the whole answer was read, so one that fails leaves the connection as clean as
-before. Many rows are decoded a column at a time, which leaves the loop to C; few rows
-one by one, which has nothing to set up.
+The text protocol sends each value as characters, or as nothing for NULL. Many rows are
+decoded a column at a time, which leaves the loop to C; few rows one by one, which has
+nothing to set up.
 """
 
 from __future__ import annotations
@@ -12,10 +11,12 @@ import json
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from itertools import repeat
+from operator import add
 from typing import Any, NamedTuple
 
 from asyncdb.errors import DataError, InvalidDatetime, InvalidText
-from asyncdb.values.rows import Row
+from asyncdb.values.rows import Row, make_rows
 
 Raw = list[bytes | None]
 
@@ -117,7 +118,7 @@ class RowDecoder:
                 zip(self._names, self._decoders, strict=True)
             )
         ]
-        return list(map(self._make, zip(*columns, strict=True)))
+        return make_rows(self._make, zip(*columns, strict=True))
 
     def _values(self, values: Raw) -> list[Any]:
         return [
@@ -154,6 +155,66 @@ def _column(name: str, found: Decoder, raw: Raw) -> list[Any]:
         if found in _DATED:
             kind, what = InvalidDatetime, "a date that is none, such as 0000-00-00"
     raise kind(f"column {name} holds {what}", columns=(name,)) from None
+
+
+class ColumnDecoder:
+    """Decodes columns whose text was taken for Latin-1; says not what is wrong.
+
+    Args:
+        decoder: the column's.
+
+    Attributes:
+        from_text: the column is given as text, not as bytes.
+        takes_text: it may be given so.
+    """
+
+    def __init__(self, decoder: Decoder) -> None:
+        self._convert = decoder.convert
+        self.from_text = decoder.convert is bytes.decode or decoder.from_text
+        self.takes_text = self.from_text or decoder.convert in (int, float)
+
+    def of(self, column: list[Any], *, ready: bool) -> list[Any]:
+        """Return the values, `None` where they are.
+
+        Args:
+            column: the raw ones.
+            ready: they are text, and not only taken for Latin-1.
+
+        Raises:
+            Exception: one cannot be decoded.
+        """
+        convert = self._convert
+        if self.from_text:
+            if not ready:
+                column = _characters(column)
+            if convert is bytes.decode:
+                return column
+        if convert is None:
+            return column
+        try:
+            if convert is _instant:
+                zoned = map(add, column, repeat("+00:00"))
+                return list(map(datetime.fromisoformat, zoned))
+            return list(map(convert, column))
+        except (TypeError, AttributeError):  # there are NULLs
+            return [None if v is None else convert(v) for v in column]
+
+
+def _characters(column: list[Any]) -> list[Any]:
+    """Make text of what is UTF-8, and was taken for Latin-1."""
+    try:
+        joined = "\0".join(column)
+    except TypeError:  # there are NULLs
+        pass
+    else:
+        if joined.isascii():
+            return column
+        found = joined.encode("latin-1").decode().split("\0")
+        if len(found) == len(column):  # none of them has a NUL
+            return found
+    return [
+        v if v is None or v.isascii() else v.encode("latin-1").decode() for v in column
+    ]
 
 
 def _instant(text: str) -> datetime:

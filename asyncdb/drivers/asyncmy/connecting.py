@@ -6,8 +6,8 @@ from asyncmy.errors import InterfaceError, MySQLError, raise_mysql_exception
 
 from asyncdb.dialects.mysql.protocol.connecting import MySQLDriver
 from asyncdb.dialects.mysql.protocol.library import Library
-from asyncdb.drivers.asyncmy.answers import CompiledAnswer
 from asyncdb.drivers.asyncmy.line import AsyncmyLine
+from asyncdb.drivers.asyncmy.reading import reader
 
 driver = MySQLDriver(
     Library(
@@ -16,6 +16,6 @@ driver = MySQLDriver(
         misuse=InterfaceError,
         raise_error=raise_mysql_exception,
         extra="asyncmy",
-        answer=CompiledAnswer,
+        reader=reader,
     )
 )

@@ -20,6 +20,7 @@ from asyncdb.dialects.mysql.protocol.login import (
     Login,
 )
 
+_SMALL = 4096  # bytes which are sooner copied twice than looked at through a view
 _LONGEST_WAIT = 31_536_000  # the core keeps the time
 
 _Native: Any = connection.Connection  # its types lack the members used here
@@ -101,6 +102,8 @@ class AsyncmyLine(_Native):  # type: ignore[misc]
                 self._transport.pause_reading()
         start, end = received.pos, received.length
         received.pos = end
+        if end - start < _SMALL:
+            return bytes(received.buffer[start:end])
         with memoryview(received.buffer) as view:
             return bytes(view[start:end])
 

@@ -3,8 +3,9 @@
 Rules:
 
 1. Bytes come in pieces that end anywhere; a packet is looked at when it is whole.
-2. Values stay raw until the answer is complete (`Shape.rows`): what cannot be decoded
-   must not leave half an answer on the wire.
+2. What cannot be decoded must not leave half an answer on the wire. A reader decodes
+   the rows that have come; where it cannot, the values of these and of all that follow
+   stay raw, and `take` raises when the answer has been read.
 3. Sequence numbers are checked on the first and the last packet of a result: an answer
    that is not ours, or of which something is missing, is never taken for one.
 
@@ -21,42 +22,43 @@ from collections.abc import Callable
 from typing import Any
 
 from asyncdb.dialects.mysql.columns import Raw
-from asyncdb.dialects.mysql.errors import lost, read_packet
+from asyncdb.dialects.mysql.protocol.dividing import divider
+from asyncdb.dialects.mysql.protocol.packets import ERROR, MAX_PAYLOAD, Packets
 from asyncdb.dialects.mysql.protocol.shapes import (
     NULL,
     SHAPES,
+    Read,
+    Reader,
     Shape,
     malformed,
     read_integer,
 )
-from asyncdb.errors import InternalError, NotSupportedError
+from asyncdb.errors import NotSupportedError
 from asyncdb.values.rows import Row
 
 # Bits of the server's status.
 IN_TRANSACTION, MORE_RESULTS = 0x0001, 0x0008
 
-_OK, _LOCAL_INFILE, _EOF, _ERROR = 0x00, 0xFB, 0xFE, 0xFF
-_MAX_PAYLOAD = 0xFFFFFF
+_OK, _LOCAL_INFILE, _EOF = 0x00, 0xFB, 0xFE
 
 
-class Answer:
+class Answer(Packets):
     """The answer to one command.
 
     Args:
         data: bytes that came with the answer before.
         first: the number of its first packet, which follows those of the command.
-        utc: whether TIMESTAMP values are in UTC, `None` for not known; here it is asked
-            again when rows are taken, but a driver may decode while it reads.
+        utc: whether TIMESTAMP values are in UTC, `None` for not known: then such rows
+            are decoded when they are taken.
+        reader: makes what reads rows; without, all are decoded when they are taken.
 
     Attributes:
         done: the answer is complete, an error packet included.
-        missing: how many bytes the packet that is incomplete lacks, at least.
-        rest: bytes after the end of the answer.
         error: the error packet that ended it.
         earlier: the results before the last one, each like an answer of its own.
         is_stream: it is read in pieces: what follows its first rows is passed over.
         shape: of the result's columns.
-        values: raw values of its rows, which `take` empties.
+        values: raw values of rows that no reader has read, which `take` empties.
         status: the server's status bits, as last told.
         warnings: how many the last statement left.
         affected: rows that the last statement matched, changed or inserted.
@@ -64,10 +66,11 @@ class Answer:
     """
 
     __slots__ = (
-        "_data",
         "_discarding",
-        "_position",
-        "_sequence",
+        "_made",
+        "_read",
+        "_reader",
+        "_start",
         "_step",
         "_taken",
         "_utc",
@@ -78,7 +81,6 @@ class Answer:
         "error",
         "is_stream",
         "made",
-        "missing",
         "shape",
         "status",
         "values",
@@ -86,12 +88,21 @@ class Answer:
     )
 
     def __init__(
-        self, data: bytes = b"", first: int = 1, *, utc: bool | None = None
+        self,
+        data: bytes = b"",
+        first: int = 1,
+        *,
+        utc: bool | None = None,
+        reader: Reader | None = None,
     ) -> None:
         self._data = b""
         self._discarding = False
+        self._made: list[Row] = []  # what the reader gave; they come before `values`
         self._position = 0
+        self._read: Read
+        self._reader = reader
         self._sequence = first & 255  # of the next packet
+        self._start = 0  # rows given out, which are still in `_made`
         self._step: Callable[[Any], bool] = Answer._head  # unbound, or it is a cycle
         self._taken = 0  # values given out, which are still in `values`
         self._utc = utc
@@ -109,11 +120,6 @@ class Answer:
         self.warnings = 0
         if data:
             self.feed(data)
-
-    @property
-    def rest(self) -> bytes:
-        """What came after the end of the answer."""
-        return self._data[self._position :]
 
     def feed(self, chunk: bytes) -> None:
         """Go on with more bytes.
@@ -138,6 +144,7 @@ class Answer:
     def discard(self) -> None:
         """Keep no rows from here on."""
         self._discarding = True
+        self._made, self._start = [], 0
         self.values.clear()
         if self._step not in (Answer._head, Answer._columns):
             self._step = Answer._skip
@@ -147,8 +154,8 @@ class Answer:
     @property
     def count(self) -> int:
         """How many rows are here, not taken yet."""
-        shape = self.shape
-        return (len(self.values) - self._taken) // shape.width if shape else 0
+        shape, made = self.shape, len(self._made) - self._start
+        return made + (len(self.values) - self._taken) // shape.width if shape else 0
 
     def take(self, size: int | None, *, utc: bool) -> list[Row]:
         """Give the next rows, and keep them no longer.
@@ -160,49 +167,29 @@ class Answer:
         Raises:
             DataError: a value cannot be decoded.
         """
-        if self.shape is None:
-            return []
+        made, start = self._made, self._start
+        if size is not None and start + size < len(made):
+            self._start = start + size
+            return made[start : start + size]
+        if made:
+            self._made, self._start = [], 0
+            made = made[start:] if start else made
+        if not self.values or size == len(made) or self.shape is None:
+            return made
+        left = None if size is None else size - len(made)
+        raw = self.shape.rows(self._take_raw(left, self.shape.width), utc=utc)
+        return made + raw if made else raw
+
+    def _take_raw(self, size: int | None, width: int) -> Raw:
         values, start = self.values, self._taken
-        end = len(values) if size is None else start + size * self.shape.width
+        end = len(values) if size is None else start + size * width
         if end < len(values):
             self._taken = end
         else:
             self.values, self._taken = [], 0
-        return self.shape.rows(values[start:end] if start or size else values, utc=utc)
+        return values[start:end] if start or size else values
 
     # -- steps: each parses what is whole, and says whether to go on ------------------
-
-    def _packet(self) -> bytes | None:
-        """Take one packet's payload, `None` when it is not whole."""
-        data, position, spans = self._data, self._position, []
-        start, size = position, _MAX_PAYLOAD
-        while size == _MAX_PAYLOAD:
-            start = position + 4
-            if start > len(data):
-                self.missing = start - len(data)
-                return None
-            size = int.from_bytes(data[position : position + 3], "little")
-            position = start + size
-            if position > len(data):
-                self.missing = position - len(data)
-                return None
-            spans.append((start, position))
-        sequence = (self._sequence + len(spans) - 1) & 255
-        if data[start - 1] != sequence:
-            self._foreign(data[start:position], data[start - 1])
-        self._sequence = (sequence + 1) & 255
-        self._position = position
-        if len(spans) == 1:
-            return data[start:position]
-        return b"".join(data[start:end] for start, end in spans)
-
-    def _foreign(self, packet: bytes, sequence: int) -> None:
-        """Raise for a packet that is out of turn."""
-        if packet[0] == _ERROR and sequence == 0:
-            # A server that shuts down or ends an idle session says so unasked.
-            raise lost(*read_packet(packet))
-        message = f"packet {sequence} of an answer where {self._sequence} is due"
-        raise InternalError(message)
 
     def _head(self) -> bool:
         packet = self._packet()
@@ -211,7 +198,7 @@ class Answer:
         first = packet[0]
         if first == _OK:
             self._ok(packet)
-        elif first == _ERROR:
+        elif first == ERROR:
             self._fail(packet)
         elif first == _LOCAL_INFILE:
             message = "the server asks for a file of this machine (LOAD DATA LOCAL)"
@@ -224,8 +211,10 @@ class Answer:
         return True
 
     def _ok(self, packet: bytes) -> None:
-        self.affected, position = read_integer(packet, 1)
-        self.made, position = read_integer(packet, position)
+        self.affected, self.made, position = packet[1], packet[2], 3
+        if self.affected >= NULL or self.made >= NULL:  # they do not fit in a byte
+            self.affected, position = read_integer(packet, 1)
+            self.made, position = read_integer(packet, position)
         # After INSERT, a text says how many rows there were, but not where VALUES gave
         # one. Of several the key is the first or the last: no statement made just that.
         if self.affected != 1 and len(packet) > position + 4:
@@ -255,6 +244,7 @@ class Answer:
         self.affected = self.made = 0
         part.shape, self.shape = self.shape, None
         part.values, self.values = self.values, []
+        part._made, self._made = self._made, []
         part.done = True
         return part
 
@@ -283,52 +273,65 @@ class Answer:
         self._sequence = (self._sequence + self._width + 1) & 255
         self._position = position
         keep = kept and not self._discarding
-        self._step = self._reader() if keep else Answer._skip
+        self._step = self._rows_step() if keep else Answer._skip
         return True
 
-    def _reader(self) -> Callable[[Any], bool]:
+    def _rows_step(self) -> Callable[[Any], bool]:
         """Return the step that keeps rows; the shape is known."""
+        shape, reader, utc = self.shape, self._reader, self._utc
+        if shape is None or reader is None or (utc is None and shape.has_timestamps):
+            return Answer._raw_rows
+        key = (reader, utc or False)
+        read = shape.reads.get(key)
+        if read is None:
+            read = shape.reads[key] = reader(shape, bool(utc))
+        self._read = read
         return Answer._rows
 
     def _rows(self) -> bool:
-        """Divide rows into values: the loop in which the time goes."""
-        data, position, size = self._data, self._position, len(self._data)
-        values, columns = self.values, range(self._width)
-        append, before = values.append, len(values)
-        ended = is_long = False
-        while True:
-            p = position + 4
-            if p > size:
-                self.missing = p - size
-                break
-            length = data[position] | data[position + 1] << 8 | data[position + 2] << 16
-            end = p + length
-            if end > size:
-                self.missing = end - size
-                break
-            first = data[p]
-            if first >= _EOF and (length < 9 or first == _ERROR):
-                ended = True
-                break
-            if length == _MAX_PAYLOAD:
-                is_long = True
-                break
-            for _ in columns:
-                n = data[p]
-                p += 1
-                if n < NULL:
-                    append(data[p : (p := p + n)])
-                elif n == NULL:
-                    append(None)
-                else:
-                    n, p = read_integer(data, p - 1)
-                    append(data[p : p + n])
-                    p += n
-            if p != end:
-                raise malformed()
-            position = end
-        self._advance(position, (len(values) - before) // self._width)
-        return self._last() if ended else is_long and self._long_row()
+        """Have rows read."""
+        if self._start:
+            del self._made[: self._start]
+            self._start = 0
+        try:
+            found = self._read(self._data, self._position, self._sequence)
+        except Exception:  # noqa: BLE001  # a value that cannot be decoded, of any type
+            self._step = Answer._raw_rows
+            return True
+        rows, self._position, self._sequence = found
+        if self._made:
+            self._made += rows
+        else:
+            self._made = rows
+        return self._after_rows()
+
+    def _raw_rows(self) -> bool:
+        """Divide rows into values."""
+        data, values, width = self._data, self.values, self._width
+        before = len(values)
+        position = divider((False,) * width)(data, "", self._position, values)
+        self._advance(position, (len(values) - before) // width)
+        return self._after_rows()
+
+    def _after_rows(self) -> bool:
+        """Look at the packet that is no row, or no whole one."""
+        data, position = self._data, self._position
+        start = position + 4
+        if start > len(data):
+            self.missing = start - len(data)
+            return False
+        length = int.from_bytes(data[position : position + 3], "little")
+        if length == MAX_PAYLOAD:
+            self._step = Answer._raw_rows
+            return self._long_row()
+        if start + length > len(data):
+            self.missing = start + length - len(data)
+            return False
+        first = data[start] if length else 0
+        if first == ERROR or (first == _EOF and length < 9):
+            return self._last()
+        self._packet()  # raises for one that is out of turn
+        raise malformed()
 
     def _skip(self) -> bool:
         """Pass over rows that nobody wants."""
@@ -344,20 +347,16 @@ class Answer:
             if p + length > size:
                 self.missing = p + length - size
                 break
-            if data[p] >= _EOF and (length < 9 or data[p] == _ERROR):
+            if data[p] >= _EOF and (length < 9 or data[p] == ERROR):
                 ended = True
                 break
-            if length == _MAX_PAYLOAD:
+            if length == MAX_PAYLOAD:
                 is_long = True
                 break
             position = p + length
             rows += 1
         self._advance(position, rows)
         return self._last() if ended else is_long and self._packet() is not None
-
-    def _advance(self, position: int, packets: int) -> None:
-        self._position = position
-        self._sequence = (self._sequence + packets) & 255
 
     def _long_row(self) -> bool:
         """Take a row of 16 MB and more, which comes in several packets."""
@@ -382,7 +381,7 @@ class Answer:
         packet = self._packet()
         if packet is None:
             return False
-        if packet[0] == _ERROR:
+        if packet[0] == ERROR:
             self._fail(packet)
         else:
             both = int.from_bytes(packet[1:5], "little")

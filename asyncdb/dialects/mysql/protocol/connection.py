@@ -7,7 +7,11 @@ from typing import Any
 
 from asyncdb.dialect import Dialect, Lexis
 from asyncdb.dialects.mysql.facts import lexis_for
-from asyncdb.dialects.mysql.protocol.answers import Answer, server_values
+from asyncdb.dialects.mysql.protocol.answers import (
+    IN_TRANSACTION,
+    Answer,
+    server_values,
+)
 from asyncdb.dialects.mysql.protocol.bulk import Batches
 from asyncdb.dialects.mysql.protocol.cursor import MySQLCursor
 from asyncdb.dialects.mysql.protocol.deadline import command_within, select_within
@@ -136,7 +140,13 @@ class MySQLConnection(DriverConnection):
             await self._warnings.ask(statement)
         if self._transactions.autocommit_off and not self._wire.in_transaction:
             await self._transactions.restore_autocommit()
-        return await self._read(statement, answer)
+        shape = answer.shape
+        if answer.earlier or (shape and shape.has_timestamps and not session.sure):
+            return await self._read(statement, answer)
+        if shape is None:
+            return Result(None, [], *_counts(statement, answer))
+        rows = answer.take(None, utc=session.utc)
+        return Result(shape.columns, rows, len(rows))
 
     async def _read(self, statement: Statement, answer: Answer) -> Result:
         """Make results of an answer, chained in their order."""
@@ -212,7 +222,8 @@ class MySQLConnection(DriverConnection):
 
     def in_transaction(self) -> bool:
         """Whether a transaction is open."""
-        return self._exchange.in_transaction()
+        line = self._line
+        return bool(line.server_status & IN_TRANSACTION) and not line.is_gone
 
     async def reset(self) -> bool:
         """Bring the session back as new: all of it in one round trip."""

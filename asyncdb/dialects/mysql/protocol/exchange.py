@@ -122,10 +122,26 @@ class Exchange:
         Raises:
             Exception: the library's, for an error of the server; the session goes on.
         """
-        (answer,) = await self.ask(self.encode(text))
+        # `ask` for one, without what only several need: the way of all statements.
+        payload = self.encode(text)
+        wire, session = self.ready(), self.session
+        self._outstanding = True
+        answer = wire.begin_answer(payload, utc=session.utc if session.sure else None)
+        try:
+            wire.send(payload)
+            while not answer.done:
+                answer.feed(await wire.read(answer.missing))
+        except BaseException as error:
+            await self.cut(error)
+            raise
+        self._outstanding = False
+        if answer.status is not None:  # error packets say nothing of the session
+            self._line.server_status = answer.status
+        if answer.rest:  # the server ends the session, and the answer was still in time
+            self.hang_up(farewell(answer.rest))
         if answer.error is not None:
             await self.settle(answer.error, plain=plain)
-            raise self.wire.server_error(answer.error)
+            raise wire.server_error(answer.error)
         return answer
 
     def encode(self, text: str) -> bytes:
@@ -162,14 +178,14 @@ class Exchange:
 
     def begin_stream(self, payload: bytes) -> Answer:
         """Make what parses the answer to a command that the caller is about to send."""
-        answer = self.ready().begin_answer(payload, utc=self.session.utc)
+        answer = self.ready().begin_stream(payload, utc=self.session.utc)
         self._outstanding = self._is_streaming = True
         return answer
 
     def end_stream(self, answer: Answer) -> None:
         """Take note that a streamed answer was read to its end."""
         self._outstanding = self._is_streaming = False
-        self.wire.end_answer(answer)
+        self.wire.end_stream(answer)
         if answer.rest:
             self.hang_up(farewell(answer.rest))
 

@@ -6,8 +6,9 @@ from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
-from asyncdb.dialects.mysql.protocol.answers import Answer
 from asyncdb.dialects.mysql.protocol.login import Login
+from asyncdb.dialects.mysql.protocol.reading import reader
+from asyncdb.dialects.mysql.protocol.shapes import Reader
 
 # One read of the socket by asyncio's transports gives this much at most.
 CHUNK = 256 * 1024
@@ -77,7 +78,7 @@ class Library(NamedTuple):
         misuse: "Not connected", "Cancelled during execution".
         raise_error: raises its exception for an error packet.
         extra: what to install for the library and for all it may need.
-        answer: what parses an answer.
+        reader: makes what reads rows.
     """
 
     line: Callable[[Login], Line]
@@ -85,4 +86,4 @@ class Library(NamedTuple):
     misuse: type[Exception]
     raise_error: Callable[[bytes], Any]
     extra: str
-    answer: type[Answer] = Answer
+    reader: Reader = reader

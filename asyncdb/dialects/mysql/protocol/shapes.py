@@ -6,7 +6,8 @@ https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_com_query_respon
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 from asyncdb.dialects.mysql.columns import TIMESTAMP, Raw, RowDecoder, decoder
 from asyncdb.errors import InternalError
@@ -14,6 +15,10 @@ from asyncdb.values.rows import Row, tuple_row
 
 NULL = 0xFB  # instead of a value's length
 _SIZES = {0xFC: 2, 0xFD: 3, 0xFE: 8}  # bytes of a number that does not fit in one
+
+# Reads the rows that are whole, of the bytes, from a position on, where the packet with
+# this number is due; gives rows, position and number of the next; may raise anything.
+Read: TypeAlias = Callable[[bytes, int, int], tuple[list[Row], int, int]]
 
 
 class Shape:
@@ -25,7 +30,8 @@ class Shape:
     Attributes:
         make: the rows' class, called with the values.
         decoders: by whether TIMESTAMPs are in UTC, how the columns are decoded.
-        notes: what a driver wants to remember with the shape.
+        decode: what does that with raw values.
+        reads: what reads such rows, by its maker and whether TIMESTAMPs are in UTC.
     """
 
     def __init__(self, definitions: list[tuple[str, int, int]]) -> None:
@@ -38,11 +44,11 @@ class Shape:
             utc: [decoder(kind, charset, utc=utc) for _, kind, charset in definitions]
             for utc in (True, False)
         }
-        self._decode = {
+        self.decode = {
             utc: RowDecoder(names, decoders, make)
             for utc, decoders in self.decoders.items()
         }
-        self.notes: dict[Any, Any] = {}
+        self.reads: dict[tuple[Any, bool], Read] = {}
 
     def rows(self, values: Raw, *, utc: bool) -> list[Row]:
         """Make rows of raw values, which stand row after row.
@@ -50,7 +56,11 @@ class Shape:
         Raises:
             DataError: a value cannot be decoded.
         """
-        return self._decode[utc].rows(values)
+        return self.decode[utc].rows(values)
+
+
+# Makes that for a shape and for TIMESTAMPs in UTC or not; kept with the shape.
+Reader: TypeAlias = Callable[[Shape, bool], Read]
 
 
 class Shapes:

@@ -35,7 +35,7 @@ class Wire:
         # Found once: each command goes through them.
         self.read = line.read
         self._write = line.write
-        self._make_answer = library.answer
+        self._reader = library.reader
 
     @classmethod
     async def to(cls, library: Library, target: Target) -> Self:
@@ -74,17 +74,24 @@ class Wire:
                 packets += header, part
         self._write(packets[0] if len(packets) == 1 else b"".join(packets))
 
-    async def answer(
+    def begin_answer(
         self, payload: bytes, data: bytes = b"", *, utc: bool | None = None
     ) -> Answer:
-        """Read the answer to one command.
+        """Make what parses the answer to one command.
 
         Args:
             payload: the command.
             data: what came after the answer before.
             utc: whether TIMESTAMP values are in UTC; `None` for not known.
         """
-        answer = self._make_answer(data, len(payload) // _MAX_PAYLOAD + 1, utc=utc)
+        first = len(payload) // _MAX_PAYLOAD + 1
+        return Answer(data, first, utc=utc, reader=self._reader)
+
+    async def answer(
+        self, payload: bytes, data: bytes = b"", *, utc: bool | None = None
+    ) -> Answer:
+        """Read the answer to one command; see `begin_answer`."""
+        answer = self.begin_answer(payload, data, utc=utc)
         while not answer.done:
             answer.feed(await self.read(answer.missing))
         if answer.status is not None:  # error packets say nothing of the session
@@ -97,14 +104,14 @@ class Wire:
         self.send(payload)
         return await self.answer(payload)
 
-    def begin_answer(self, payload: bytes, *, utc: bool) -> Answer:
+    def begin_stream(self, payload: bytes, *, utc: bool) -> Answer:
         """Make what parses an answer that is read in pieces, slowly."""
         self.line.pace(slow=True)
-        answer = self._make_answer(b"", len(payload) // _MAX_PAYLOAD + 1, utc=utc)
+        answer = self.begin_answer(payload, utc=utc)
         answer.is_stream = True
         return answer
 
-    def end_answer(self, answer: Answer) -> None:
+    def end_stream(self, answer: Answer) -> None:
         """Take note that an answer read in pieces was read to its end."""
         self.line.pace(slow=False)
         if answer.status is not None:
