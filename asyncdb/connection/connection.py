@@ -106,7 +106,7 @@ class Connection(Executor[str, Transaction]):
             ...         found = await db.describe("SELECT 1 AS one, :a AS two, :a")
             ...         return [name for name, _ in found.columns], found.parameters
             >>> asyncio.run(main())
-            (['one', 'two', ':a'], 1)
+            (['one', 'two', 'NULL'], 1)
         """
         return await self._session.describe(sql, parameters=parameters)
 

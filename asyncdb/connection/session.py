@@ -240,10 +240,7 @@ class Session:
 
     async def describe(self, sql: str, *, parameters: bool) -> Description:
         """Learn what a statement takes and gives, without running it."""
-        found: Description = await self._use.run(
-            lambda inner: describe(inner, self._binder, sql, parameters=parameters), sql
-        )
-        return found
+        return await describe(self._use, self._binder, sql, parameters=parameters)
 
     def _bulk(self, inner: DriverConnection) -> Bulk:
         return Bulk(inner, self._binder, self._control, self._check)

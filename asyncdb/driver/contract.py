@@ -84,7 +84,8 @@ class Description(NamedTuple):
 
     Args:
         columns: `(name, type code)` of each column, as a result of the statement has
-            them; `None` when it gives no rows by its nature.
+            them; `None` when it gives no rows, or the database tells them only when
+            it runs, as SQLite does of RETURNING.
         parameters: how many values it takes; a `:name` that is repeated is one.
 
     Example:

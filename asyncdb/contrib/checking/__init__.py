@@ -3,10 +3,9 @@
     faults = await check(["app", "queries.sql"], ["sqlite:///dev.db"])
     print(as_text(faults))
 
-Statements that read or change rows are prepared by the engine itself: by `PREPARE` on
-PostgreSQL, MySQL and MariaDB, by `EXPLAIN` on SQLite. Others, such as CREATE TABLE, are
-read for their form alone. The class of `into=` is compared with a statement's columns
-on SQLite and PostgreSQL.
+Statements that read or change rows are prepared by the engine itself. Others, such as
+CREATE TABLE, are read for their form alone. The class of `into=` is compared with a
+statement's columns.
 """
 
 from asyncdb.contrib.checking.engines import check

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 
 import asyncdb
 from asyncdb.contrib._existing import as_it_is
-from asyncdb.contrib.checking.columns import read_columns
 from asyncdb.contrib.checking.faults import Fault
 from asyncdb.contrib.checking.sources import Found, read_file
 
@@ -17,7 +17,18 @@ from asyncdb.contrib.checking.sources import Found, read_file
 _PREPARED = frozenset(
     ["SELECT", "INSERT", "UPDATE", "DELETE", "WITH", "VALUES", "REPLACE", "MERGE"]
 )
-_NAME = "asyncdb_check"
+# First words of all statements of the three engines.
+_WORDS = """\
+    ABORT ALTER ANALYZE ATTACH BEGIN BINLOG CACHE CALL CHANGE CHECK CHECKPOINT
+    CHECKSUM CLONE CLOSE CLUSTER COMMENT COMMIT COPY CREATE DEALLOCATE DECLARE DELETE
+    DESC DESCRIBE DETACH DISCARD DO DROP END EXECUTE EXPLAIN FETCH FLUSH GET GRANT
+    HANDLER HELP IMPORT INSERT INSTALL KILL LISTEN LOAD LOCK MERGE MOVE NOTIFY OPEN
+    OPTIMIZE PRAGMA PREPARE PURGE REASSIGN REFRESH REINDEX RELEASE RENAME REPAIR
+    REPLACE RESET RESIGNAL RESTART REVOKE ROLLBACK SAVEPOINT SECURITY SELECT SET SHOW
+    SHUTDOWN SIGNAL START STOP TABLE TRUNCATE UNINSTALL UNLISTEN UNLOCK UPDATE USE
+    VACUUM VALUES WITH XA
+"""
+_STATEMENTS = frozenset(_WORDS.split())
 _LINE = re.compile(r"\bat line (\d+)")
 _SKIPPED = frozenset([".venv", "venv", "node_modules", "__pycache__", "build", "dist"])
 
@@ -109,27 +120,44 @@ async def _check_text(db: asyncdb.Connection, text: Found) -> list[tuple[int, st
             found.append((text.line, wrong))
             continue
         if one.verb not in _PREPARED:
+            found += _misspelt(text, one)
             continue
         try:
-            await _prepare(db, one, plain=text.count == 0)
+            given = await db.describe(one.sql, parameters=text.count != 0)
+        except asyncdb.NotSupportedError:  # about the driver, not the text
+            raise
         except asyncdb.DatabaseError as error:
             if not _is_untyped(error, one):
                 found.append(_at(text, one.line, error))
         except asyncdb.Error as error:
             found.append(_at(text, one.line, error))
         else:
-            found += await _check_target(db, text, one)
+            found += _check_target(text, given)
     return found
 
 
-async def _check_target(
-    db: asyncdb.Connection, text: Found, one: asyncdb.SQLText
-) -> list[tuple[int, str]]:
-    if text.into is None:
+def _check_target(text: Found, given: asyncdb.Description) -> list[tuple[int, str]]:
+    if text.into is None or given.columns is None:
         return []
-    columns = await read_columns(db, one, plain=text.count == 0)
-    message = text.into.compare(columns) if columns else None
+    message = text.into.compare([name for name, _ in given.columns])
     return [(text.into.line, message)] if message else []
+
+
+def _misspelt(text: Found, one: asyncdb.SQLText) -> list[tuple[int, str]]:
+    """Say that a statement's first word is none, where it is meant to be one.
+
+    In a file of SQL all are. What a program hands to somebody's `execute()` may be
+    anything: there it is to resemble one.
+    """
+    if one.verb in _STATEMENTS or not one.verb.isalpha():
+        return []
+    meant = get_close_matches(one.verb, _STATEMENTS, n=1, cutoff=0.8)
+    if not meant and text.path.suffix == ".py":
+        return []
+    message = f"no statement begins with {one.verb}"
+    message += f"; {meant[0]} does" if meant else ""
+    line = text.line + (one.line - 1 if text.has_lines else 0)
+    return [(line, message)]
 
 
 def _at(text: Found, line: int, error: asyncdb.Error) -> tuple[int, str]:
@@ -167,29 +195,3 @@ def _is_untyped(error: asyncdb.DatabaseError, one: asyncdb.SQLText) -> bool:
     state = error.sqlstate or ""
     by_value = state == "42883" and "unknown" in str(error)
     return bool(one.keys) and (state in ("42P18", "42P08", "42725") or by_value)
-
-
-async def _prepare(
-    db: asyncdb.Connection, one: asyncdb.SQLText, *, plain: bool
-) -> None:
-    """Have the engine prepare a statement, and forget it."""
-    name = db.dialect.name
-    if name == "sqlite":
-        values: dict[str, None] | list[None] | None = [None] * len(one.keys)
-        if one.keys and isinstance(one.keys[0], str):
-            values = dict.fromkeys(map(str, one.keys))
-        await db.execute(f"EXPLAIN {one.sql}", values if one.keys else None)
-    elif name == "postgresql":
-        numbers = {key: number for number, key in enumerate(dict.fromkeys(one.keys), 1)}
-        sql = one.pieces[0] + "".join(
-            f"${numbers[key]}{piece}"
-            for key, piece in zip(one.keys, one.pieces[1:], strict=True)
-        )
-        await db.execute(f"PREPARE {_NAME} AS {one.sql if plain else sql}")
-        await db.execute(f"DEALLOCATE {_NAME}")
-    elif name == "mysql":
-        await db.execute(f"PREPARE {_NAME} FROM ?", ["?".join(one.pieces)])
-        await db.execute(f"DEALLOCATE PREPARE {_NAME}")
-    else:
-        message = f"check() knows no way to prepare on {name}"
-        raise asyncdb.NotSupportedError(message)

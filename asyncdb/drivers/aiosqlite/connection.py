@@ -27,12 +27,20 @@ import aiosqlite
 
 from asyncdb.dialect import Dialect, Lexis
 from asyncdb.dialects.sqlite import DIALECT, LEXIS, SQLiteOptions
-from asyncdb.driver import Command, DriverConnection, DriverCursor, Result, Role
+from asyncdb.driver import (
+    Command,
+    Description,
+    DriverConnection,
+    DriverCursor,
+    Result,
+    Role,
+)
 from asyncdb.drivers.aiosqlite import jobs
 from asyncdb.drivers.aiosqlite.cursor import AiosqliteCursor
+from asyncdb.drivers.aiosqlite.describing import describe
 from asyncdb.drivers.aiosqlite.files import Place
 from asyncdb.drivers.aiosqlite.resetting import reset
-from asyncdb.drivers.aiosqlite.threads import CLOSED, Job, Member
+from asyncdb.drivers.aiosqlite.threads import CLOSED, Job, Member, runs_here
 from asyncdb.drivers.aiosqlite.writing import Turn, writes
 from asyncdb.errors import TransactionError
 from asyncdb.options import TransactionOptions
@@ -47,13 +55,6 @@ _DIALECT = replace(DIALECT, server_version=sqlite3.sqlite_version_info)
 _IN_MEMORY = replace(_DIALECT, supports_concurrent_connections=False)
 
 
-def _runs_here(loop: asyncio.AbstractEventLoop) -> bool:
-    try:
-        return asyncio.get_running_loop() is loop
-    except RuntimeError:
-        return False
-
-
 class AiosqliteConnection(DriverConnection):
     """The session."""
 
@@ -64,13 +65,11 @@ class AiosqliteConnection(DriverConnection):
         self._native = member.native
         # aiosqlite's own way in costs a coroutine more and cannot be interrupted.
         self._raw: sqlite3.Connection = member.native._conn
-        self._member = member
-        self._crew = member.crew
+        self._member, self._crew = member, member.crew
         self._crew.join(member)
         self._options = options
         self._turn = turn  # among those who write to the file; `None` in memory
-        self._closed = self._stopping = False
-        self._query_only = False
+        self._closed = self._stopping = self._query_only = False
         self._loop = member.loop
         self._keeps_turn = False  # the turn is kept until the transaction ends
         self._opening: tuple[str, ...] = ()  # BEGIN, to go with the first statement
@@ -121,6 +120,11 @@ class AiosqliteConnection(DriverConnection):
         run = self._runner_for(statement)
         result: Result = await run(jobs.run, statement, args, True)
         return result
+
+    async def describe(self, statement: Statement) -> Description:
+        """Have SQLite prepare a statement, and tell what it is."""
+        found: Description = await self._patiently(describe, statement)
+        return found
 
     async def execute_many(
         self, statement: Statement, rows: Sequence[Sequence[Any]]
@@ -357,7 +361,7 @@ class AiosqliteConnection(DriverConnection):
         if not self._closed:
             self._closed = True
             closing = Job(self._member, self._raw.close)
-            if self._loop.is_running() and not _runs_here(self._loop):
+            if self._loop.is_running() and not runs_here(self._loop):
                 # The garbage collector came by in another thread.
                 self._loop.call_soon_threadsafe(self._end, closing)
             else:

@@ -56,7 +56,7 @@ def run(
         made = count == 1 and raw.total_changes != changes and _inserts(statement)
         return Result(columns, rows, count, cursor.lastrowid if made else None)
     except sqlite3.Error as error:
-        _note(error, statement)
+        note(error, statement)
         raise
     finally:
         cursor.close()
@@ -99,7 +99,7 @@ def busy(error: Exception) -> bool:
     return code & 0xFF == _BUSY and code != _BUSY_SNAPSHOT
 
 
-def _note(error: BaseException, statement: Statement) -> None:
+def note(error: BaseException, statement: Statement) -> None:
     """Note on an error what ran, so that its translation can say where in it."""
     error.statement = statement  # type: ignore[attr-defined]
 
@@ -141,7 +141,7 @@ def run_many(
     except BaseException as error:
         if own and raw.in_transaction:
             raw.execute("ROLLBACK")
-        _note(error, statement)
+        note(error, statement)
         raise
     return count
 
@@ -200,7 +200,7 @@ def open_cursor(
     try:
         opened[0].execute(statement.text, args)
     except sqlite3.Error as error:
-        _note(error, statement)
+        note(error, statement)
         raise
     if opened[0].description is not None:
         names = tuple(column[0] for column in opened[0].description)

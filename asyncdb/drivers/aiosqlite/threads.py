@@ -346,6 +346,14 @@ class Crew:
 CLOSED = "Cannot operate on a closed database."
 
 
+def runs_here(loop: asyncio.AbstractEventLoop) -> bool:
+    """Tell whether a loop is the one that runs in this thread."""
+    try:
+        return asyncio.get_running_loop() is loop
+    except RuntimeError:
+        return False
+
+
 def end_thread() -> object:
     """End the thread: what aiosqlite's loop looks for in a job's result."""
     return END_OF_THREAD

@@ -42,13 +42,7 @@ from asyncdb.dialects.postgresql.commands import (
     reset,
 )
 from asyncdb.dialects.postgresql.pgbouncer import DIRECT, NO_LISTEN, Pooling
-from asyncdb.driver import (
-    Description,
-    DriverConnection,
-    DriverCursor,
-    Result,
-    Role,
-)
+from asyncdb.driver import Description, DriverConnection, DriverCursor, Result, Role
 from asyncdb.drivers.asyncpg import inner
 from asyncdb.drivers.asyncpg.arguments import ENCODERS
 from asyncdb.drivers.asyncpg.cursor import AsyncpgCursor

@@ -12,6 +12,7 @@ from psycopg import pq
 from asyncdb.dialect import Lexis
 from asyncdb.dialects.postgresql import LEXIS, LEXIS_BACKSLASH
 from asyncdb.dialects.postgresql.commands import BY_WIRE, COPY
+from asyncdb.driver import Description
 from asyncdb.drivers.psycopg.native import PgNative
 from asyncdb.drivers.psycopg.settling import Settling
 from asyncdb.drivers.psycopg.statements import (

@@ -16,6 +16,7 @@ from asyncdb.testing.conformance.bulk import Bulk
 from asyncdb.testing.conformance.chapter import Chapter
 from asyncdb.testing.conformance.connect_options import ConnectOptions
 from asyncdb.testing.conformance.connecting import Connecting
+from asyncdb.testing.conformance.describing import Describing
 from asyncdb.testing.conformance.failures import Failures
 from asyncdb.testing.conformance.guarding import Guarding
 from asyncdb.testing.conformance.hooks import Hooks
@@ -44,6 +45,7 @@ class Conformance(
     Statements,
     Scripts,
     Batching,
+    Describing,
     SameMeaning,
     Parameters,
     Lists,

@@ -29,7 +29,14 @@ from asyncdb.dialects.mysql.session import (
     Session,
     setup_statement,
 )
-from asyncdb.driver import Command, DriverConnection, DriverCursor, Result, Role
+from asyncdb.driver import (
+    Command,
+    Description,
+    DriverConnection,
+    DriverCursor,
+    Result,
+    Role,
+)
 from asyncdb.errors import ConnectionLost
 from asyncdb.options import TransactionOptions
 from asyncdb.sql.statement import Statement
@@ -163,6 +170,17 @@ class MySQLConnection(DriverConnection):
             found = Result(shape.columns, rows, len(rows), None, found)
         assert found is not None  # noqa: S101  # there is one result at least
         return found
+
+    async def describe(self, statement: Statement) -> Description:
+        """Have the server prepare a statement, and tell what it is."""
+        pieces = statement.pieces if statement.keys else (statement.text,)
+        try:
+            prepared = await self._exchange.prepare("?".join(pieces))
+        except self._server_error as error:
+            locate(error, statement, "?" * (len(pieces) - 1), self.lexis)
+            raise
+        parameters = len(dict.fromkeys(statement.keys))
+        return Description(tuple(prepared.columns) or None, parameters)
 
     async def execute_batch(
         self,

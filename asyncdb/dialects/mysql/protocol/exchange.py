@@ -24,7 +24,9 @@ from asyncdb.dialects.mysql.protocol.killing import (
     end_session,
     stop_statement,
 )
-from asyncdb.dialects.mysql.protocol.wire import QUERY, Wire
+from asyncdb.dialects.mysql.protocol.packets import MAX_PAYLOAD
+from asyncdb.dialects.mysql.protocol.preparing import Prepared
+from asyncdb.dialects.mysql.protocol.wire import CLOSE, PREPARE, QUERY, Wire
 from asyncdb.dialects.mysql.session import Session
 from asyncdb.errors import (
     ConnectionBusy,
@@ -143,6 +145,33 @@ class Exchange:
             await self.settle(answer.error, plain=plain)
             raise wire.server_error(answer.error)
         return answer
+
+    async def prepare(self, text: str) -> Prepared:
+        """Have the server prepare a statement, tell what it is, and forget it.
+
+        Raises:
+            Exception: the library's, for an error of the server; the session goes on.
+        """
+        payload = PREPARE + self.encode(text)[len(QUERY) :]
+        wire = self.ready()
+        self._outstanding = True
+        prepared = Prepared(len(payload) // MAX_PAYLOAD + 1)
+        try:
+            wire.send(payload)
+            while not prepared.done:
+                prepared.feed(await wire.read(prepared.missing))
+        except BaseException as error:
+            await self.cut(error)
+            raise
+        self._outstanding = False
+        if prepared.rest:
+            self.hang_up(farewell(prepared.rest))
+        if prepared.error is not None:
+            await self.settle(prepared.error)
+            raise wire.server_error(prepared.error)
+        if not self._line.is_gone:
+            wire.send(CLOSE + prepared.number)  # there is no answer to that
+        return prepared
 
     def encode(self, text: str) -> bytes:
         """Return the command for a text, if the server can take it."""

@@ -100,16 +100,21 @@ def _parse_definitions(data: bytes) -> list[tuple[str, int, int]]:
     while position < len(data):
         p = position + 4
         position = p + int.from_bytes(data[position : position + 3], "little")
-        # catalog, schema, table, original table, name, original name
-        texts = []
-        for _ in range(6):
-            n, p = read_integer(data, p)
-            texts.append(data[p : p + n])
-            p += n
-        name = texts[4].decode("utf-8", "replace")
-        collation = int.from_bytes(data[p + 1 : p + 3], "little")
-        found.append((name, data[p + 7], collation))
+        found.append(parse_definition(data, p))
     return found
+
+
+def parse_definition(data: bytes, p: int = 0) -> tuple[str, int, int]:
+    """Read name, field type and collation out of one column definition."""
+    # catalog, schema, table, original table, name, original name
+    texts = []
+    for _ in range(6):
+        n, p = read_integer(data, p)
+        texts.append(data[p : p + n])
+        p += n
+    name = texts[4].decode("utf-8", "replace")
+    collation = int.from_bytes(data[p + 1 : p + 3], "little")
+    return name, data[p + 7], collation
 
 
 def read_integer(data: bytes, position: int) -> tuple[int, int]:

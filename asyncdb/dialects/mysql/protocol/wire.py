@@ -12,6 +12,7 @@ from asyncdb.dialects.mysql.protocol.login import Login, Target
 
 # Commands: their first byte.
 QUIT, INIT_DB, QUERY = b"\x01", b"\x02", b"\x03"
+PREPARE, CLOSE = b"\x16", b"\x19"  # of a statement
 RESET = b"\x1f"  # COM_RESET_CONNECTION
 
 _MAX_PAYLOAD = 0xFFFFFF
