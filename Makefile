@@ -3,7 +3,7 @@
 #              make test-faults: those of tests/faults, for as long as their promises say;
 #              make test-clusters: on clusters of our own, ten minutes, writes clusters.json
 # make lint types floors docs    the checks, and the site;  make bench bench-quick    how fast it is
-# make dist    what is published, tried on every Python here, an hour; make dist-quick: half a minute
+# make dist    what is published, tried on every Python here, 15 minutes; make dist-quick: half a minute
 
 PYTHON ?= python3
 ARGS ?=
