@@ -26,8 +26,8 @@ lint: .venv/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 types: .venv/dev
-	$(BIN)/mypy _asyncdb_pytest.py asyncdb tests/plugins tests/typing/reveal.py
-	$(BIN)/pyright --pythonpath $(BIN)/python _asyncdb_pytest.py asyncdb tests/plugins tests/typing/reveal.py
+	$(BIN)/mypy _asyncdb_command.py _asyncdb_pytest.py asyncdb tests/plugins tests/typing/reveal.py
+	$(BIN)/pyright --pythonpath $(BIN)/python _asyncdb_command.py _asyncdb_pytest.py asyncdb tests/plugins tests/typing/reveal.py
 floors: .venv/dev
 	$(BIN)/lint-imports --no-cache
 docs: .venv/dev

@@ -88,6 +88,9 @@ class SessionBatch:
         try:
             try:
                 await self._send(inner, commands, own=own)
+            except BaseException as error:
+                self._check_commit(inner, error)
+                raise
             finally:  # what is known is known, also when the rest never came
                 failed = self._tell()
             if failed is not None and (own or inside):
@@ -97,7 +100,7 @@ class SessionBatch:
                 self._use.lose(None)
                 raise blocks[-1].refusal()
             if own:
-                await self._control.commit(inner)
+                await self._commit(inner)
         except BaseException as error:
             self._settle(error, undone=own or bool(self._use.blocks))
             if own and not inner.is_closed() and inner.in_transaction():
@@ -145,11 +148,27 @@ class SessionBatch:
                 if own or inner.in_transaction() or inner.is_closed():
                     return
 
+    async def _commit(self, inner: DriverConnection) -> None:
+        """Commit, unless the driver has."""
+        (sent,) = self._outcomes[len(self._steps) :] or (None,)
+        if sent is None:
+            await self._control.commit(inner)
+        elif isinstance(sent, Exception):
+            self._check_commit(inner, sent)
+            raise sent
+
+    def _check_commit(self, inner: DriverConnection, error: BaseException) -> None:
+        """Raise what an error means for a COMMIT that was sent with the statements."""
+        if len(self._outcomes) > len(self._steps):
+            found = self._control.commit_failed(inner, error)
+            if found is not error:
+                raise found from error
+
     def _tell(self) -> errors.Error | None:
         """Give each step what has become of it; return the first failure."""
         first: errors.Error | None = None
-        for number, outcome in enumerate(self._outcomes, 1):
-            step = self._steps[number - 1]
+        outcomes = zip(self._steps, self._outcomes, strict=False)  # and of COMMIT
+        for number, (step, outcome) in enumerate(outcomes, 1):
             if isinstance(outcome, Result):
                 step.result = outcome
                 continue

@@ -6,8 +6,6 @@ import inspect
 import logging
 import os
 import sys
-import sysconfig
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -23,8 +21,9 @@ _AWAITS: Final = (
     inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR | inspect.CO_ITERABLE_COROUTINE
 )
 # With the separator: a neighbour whose name begins alike is not ours.
-_OURS: Final = str(Path(__file__).resolve().parents[1]) + os.sep
-_LIBRARY: Final = sysconfig.get_path("stdlib") + os.sep
+_OURS: Final = os.path.realpath(__file__).rsplit(os.sep, 2)[0] + os.sep
+# By a module that is there: `sysconfig` takes milliseconds to import.
+_LIBRARY: Final = os.__file__.rpartition(os.sep)[0] + os.sep
 _INSTALLED: Final = ("site-packages", "dist-packages")
 
 

@@ -55,19 +55,31 @@ class TransactionControl:
         """
         try:
             await within(self._limit, inner.commit())
-        except errors.StatementTimeout as error:  # ours: there was no answer
-            if not inner.is_closed() and inner.in_transaction():
-                raise
-            raise _unknown() from error
-        except Exception as error:
-            found = self._driver.translate(error)
-            if isinstance(found, errors.ConnectionLost) or inner.is_closed():
-                raise _unknown() from error
-            raise
         except BaseException as error:
-            if not inner.is_closed() and inner.in_transaction():
-                raise  # certainly not committed
-            raise error from _unknown()
+            found = self.commit_failed(inner, error)
+            if found is error:
+                raise
+            raise found from error
+
+    def commit_failed(
+        self, inner: DriverConnection, error: BaseException
+    ) -> BaseException:
+        """Return what to raise for an error in the middle of COMMIT.
+
+        Args:
+            inner: the session that it was sent through.
+            error: what was raised; perhaps it has happened all the same.
+        """
+        is_open = not inner.is_closed() and inner.in_transaction()
+        if isinstance(error, errors.StatementTimeout):  # ours: there was no answer
+            return error if is_open else _unknown()
+        if isinstance(error, Exception):
+            found = self._driver.translate(error)
+            lost = isinstance(found, errors.ConnectionLost) or inner.is_closed()
+            return _unknown() if lost else error
+        if not is_open:  # else it has certainly not happened
+            error.__cause__ = _unknown()
+        return error
 
     async def roll_back(self, inner: DriverConnection) -> None:
         """Roll back in bounded time."""

@@ -219,7 +219,10 @@ class SupportsBatch(Protocol):
         each statement commits by itself, whatever becomes of the others.
 
         `begin` has a transaction opened first, which the core has checked is not open;
-        the core ends it. Declined, nothing was sent.
+        the core ends it, unless the driver commits itself. It may when it has a result
+        of each statement, and says so by one outcome more, appended before COMMIT is
+        sent: the exception if that failed, or none at all if the core is to try it.
+        Declined, nothing was sent.
         """
 
 

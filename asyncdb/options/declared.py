@@ -91,8 +91,9 @@ class ConnectOptions:
         """Look at what is called before a connection is open that would have to close.
 
         Raises:
-            TypeError: the converters are not types with a pair of functions each,
-                `on_notice` is async, or an observer is none.
+            TypeError: the converters are not types with a pair of functions each, or
+                `on_notice` is async.
+            URLError: an observer has none of the methods, or an async one.
         """
         check_observers(self.observers)
         if iscoroutinefunction(self.on_notice):

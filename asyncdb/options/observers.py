@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias
 
+from asyncdb.errors import URLError
+
 if TYPE_CHECKING:
     from asyncdb.dialect import Dialect
 
@@ -175,17 +177,27 @@ def check_observers(observers: Sequence[object]) -> None:
     """Look at observers before anything happens that they are to hear of.
 
     Raises:
-        TypeError: one has none of the methods, or one of them is async.
+        URLError: one has none of the methods, or one of them is async.
     """
-    for observer in observers:
+    for number, observer in enumerate(observers, 1):
         methods = [m for m in EVENTS if callable(getattr(observer, m, None))]
         if not methods or isinstance(observer, type):
             message = (
                 "observers takes a list of objects with any of the methods "
-                f"{', '.join(EVENTS)}; a {type(observer).__name__} is none"
+                f"{', '.join(EVENTS)}; number {number}, {_shown(observer)}, has none"
             )
-            raise TypeError(message)
+            raise URLError(message)
         for method in methods:
             if iscoroutinefunction(getattr(observer, method)):
-                message = f"{method}() of an observer is called, not awaited: no async"
-                raise TypeError(message)
+                message = (
+                    f"observers: {method}() of {_shown(observer)} is called, not "
+                    "awaited: it must not be async"
+                )
+                raise URLError(message)
+
+
+def _shown(observer: object) -> str:
+    """Name an observer without its repr, which may hold anything."""
+    if isinstance(observer, type):
+        return f"the class {observer.__name__} itself"
+    return f"an object of {type(observer).__module__}.{type(observer).__qualname__}"

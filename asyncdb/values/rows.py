@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, overload
 
+T = TypeVar("T")
 RowT = TypeVar("RowT", bound="PositionedRow")
 
 
@@ -181,9 +182,6 @@ def tuple_row(names: tuple[str, ...]) -> type[TupleRow]:
 def make_rows(make: Callable[[Any], Row], values: Iterable[Any]) -> list[Row]:
     """Make many rows at once.
 
-    On Python 3.11 the garbage collector waits meanwhile, as it does in a call of C by
-    itself from 3.12 on (decision 42).
-
     Args:
         make: the rows' class.
         values: those of each row.
@@ -191,11 +189,20 @@ def make_rows(make: Callable[[Any], Row], values: Iterable[Any]) -> list[Row]:
     Returns:
         The rows.
     """
+    return uncollected(list, map(make, values))
+
+
+def uncollected(call: Callable[..., T], *args: Any) -> T:
+    """Call what makes many rows in one call of C, and return them.
+
+    On Python 3.11 the garbage collector waits meanwhile, as it does in a call of C by
+    itself from 3.12 on (decision 42).
+    """
     if sys.version_info >= (3, 12) or not gc.isenabled():
-        return list(map(make, values))
+        return call(*args)
     gc.disable()
     try:
-        return list(map(make, values))
+        return call(*args)
     finally:
         gc.enable()
 

@@ -66,7 +66,9 @@ NOTES = """\
   at most 838:59:59, `DECIMAL` rounds digits beyond its scale without an error: declare
   it as large as you need.
 - MariaDB's JSON is text to the client: untyped reads give the `str`.
-- SQLite's texts sort as their values do (not Decimals). `CURRENT_TIMESTAMP` is read as
+- SQLite's texts sort and compare as their values do, but Decimals do not (`'9.5'` is
+  more than `'10'`): for prices see
+  [one SQL](../how-to/portable-sql.md#prices). `CURRENT_TIMESTAMP` is read as
   naive. Statements of `asyncdb.contrib.sqlalchemy` keep moments as SQLAlchemy does, in
   another form: let one of the two write a column.
 - SQLite's column types above are those of STRICT tables too: use them, for it stores

@@ -97,10 +97,11 @@ class UserOut(BaseModel):
 
 
 class UserPage(BaseModel):
-    """Some users, and where the next begin."""
+    """Some users, where the next begin, and how many there are on all pages."""
 
     users: list[UserOut]
     next: Annotated[int | None, Field(description="What `after` is for the next page.")]
+    total: int
 
 
 class Login(Strict):

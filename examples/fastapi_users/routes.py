@@ -59,14 +59,15 @@ async def list_users(
     is_active: Annotated[bool | None, Query()] = None,
 ) -> dict[str, object]:
     """List users in the order of their keys, a page at a time."""
-    found = await users.find(
+    found, total = await users.find_and_count(
         after=after,
         limit=limit + 1,  # one more says whether there is a next page
         username_prefix=username_prefix,
         is_active=is_active,
     )
     page = found[:limit]
-    return {"users": page, "next": page[-1].id if len(found) > limit else None}
+    following = page[-1].id if len(found) > limit else None
+    return {"users": page, "next": following, "total": total}
 
 
 @router.get("/users/{user_id}", response_model=UserOut, responses=NOT_FOUND)

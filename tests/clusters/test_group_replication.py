@@ -11,7 +11,15 @@ import pytest
 import asyncdb
 from tests.plugins.clusters.group import GroupCluster, GroupNode
 from tests.plugins.clusters.report import Report
-from tests.plugins.clusters.writers import BOOK, PAUSE, Account, Aiomysql, Asyncdb, Load
+from tests.plugins.clusters.writers import (
+    ADDITIONS,
+    BOOK,
+    PAUSE,
+    Account,
+    Aiomysql,
+    Asyncdb,
+    Load,
+)
 
 LIMIT = 3  # seconds for a statement
 CONNECT = 3  # seconds to connect
@@ -139,7 +147,8 @@ async def test_rolling_restart(group: GroupCluster, report: Report) -> None:
     await asyncio.to_thread(settle, group, report, name, writers, agreed)
 
 
-async def test_certification(group: GroupCluster, report: Report) -> None:
+@pytest.mark.parametrize("how", ADDITIONS)
+async def test_certification(group: GroupCluster, report: Report, how: str) -> None:
     """Writers of one row on three members: with `retry` each addition counts, once."""
     primary = group.wait_for_primary(group.nodes)
     primary.ask("DROP TABLE IF EXISTS counter")
@@ -150,8 +159,7 @@ async def test_certification(group: GroupCluster, report: Report) -> None:
 
     async def add(db: asyncdb.Connection) -> None:
         account.errors["runs"] += 1
-        n = await db.fetchval("SELECT n FROM counter WHERE id = 1 FOR UPDATE")
-        await db.execute("UPDATE counter SET n = ? WHERE id = 1", [n + 1])
+        await ADDITIONS[how](db)
 
     async def write(number: int) -> None:
         async with asyncdb.create_pool(group.url(number), max_size=2) as pool:
@@ -174,6 +182,6 @@ async def test_certification(group: GroupCluster, report: Report) -> None:
     account.errors["transactions run again"] = again
     account.lost = max(0, 3 * each - total)
     account.doubled = max(0, total - 3 * each)
-    report.add(group.version, "one row on three members, by retry", account)
+    report.add(group.version, f"one row on three members, {how} by retry", account)
 
     assert 3 * each == total

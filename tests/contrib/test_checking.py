@@ -108,6 +108,8 @@ async def test_several_engines(tmp_path: Path, database_url: str) -> None:
     path.write_text("SELECT id FROM only_here")
 
     assert [] == await check([path], ["sqlite://"], schema=[schema])
+    async with asyncdb.connect(database_url):
+        pass  # a file that is not there is refused
     found = await check([path], ["sqlite://", database_url])
     assert {1} == {fault.line for fault in found}
     assert any(fault.message.startswith("sqlite: ") for fault in found)

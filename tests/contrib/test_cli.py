@@ -7,7 +7,9 @@ import csv
 import io
 import json
 import os
+import sqlite3
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 import asyncdb
-from asyncdb.__main__ import main
+from _asyncdb_command import hidden, main
 from asyncdb.contrib.cli import app
 from tests.plugins.copies import new_database
 from tests.plugins.databases import SERVERS, engine_url
@@ -177,6 +179,7 @@ def test_script(shop: str, tmp_path: Path) -> None:
 
 def test_ping(database_url: str) -> None:
     """Ping tells times, version, role and TLS."""
+    call("run", "-", url=database_url, stdin="SELECT 1")  # makes the file
     done = call("ping", "-n", "2", "-f", "jsonl", url=database_url)
 
     facts = json.loads(done.stdout)
@@ -189,6 +192,7 @@ def test_ping(database_url: str) -> None:
 
 def test_doctor(database_url: str) -> None:
     """The doctor tells what is installed, and what of the server is not portable."""
+    call("run", "-", url=database_url, stdin="SELECT 1")  # makes the file
     done = call("doctor", "-f", "jsonl", url=database_url)
 
     found = {one["about"]: one for one in map(json.loads, done.stdout.splitlines())}
@@ -277,12 +281,54 @@ def test_drivers_say_how_a_missing_library_is_installed(
 
 
 def test_a_copy_of_nothing_is_refused(tmp_path: Path) -> None:
-    """A source without tables, such as a misspelt file, is no copy that went well."""
+    """A source without tables, the wrong one perhaps, is no copy that went well."""
     target = f"sqlite:///{tmp_path / 'target.db'}"
-    done = call("copy", f"sqlite:///{tmp_path / 'typo.db'}", target)
+    done = call("copy", "sqlite://", target)
 
     assert 1 == done.exit_code
     assert "the source has no tables: is it the right database?" in done.stderr
+
+
+LOOKS = [
+    ["ping"],
+    ["query", "SELECT 1"],
+    ["doctor"],
+    ["check", "app.sql"],
+    ["copy", "env:ASYNCDB_URL", "sqlite:///target.db"],
+    ["copy", "--dry-run", "env:ASYNCDB_URL", "sqlite:///target.db"],
+]
+
+
+@pytest.mark.parametrize("command", LOOKS, ids=" ".join)
+def test_a_file_that_is_not_there(
+    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A misspelt file is an error that says so, and none appears, nor a target."""
+    monkeypatch.chdir(tmp_path)
+    Path("app.sql").write_text("SELECT 1")
+    done = call(*command, url="sqlite:///typo.db")
+
+    assert 1 == done.exit_code
+    assert "the file typo.db does not exist" in done.stderr
+    assert ["app.sql"] == [path.name for path in tmp_path.iterdir()]
+
+
+@pytest.mark.parametrize("command", LOOKS, ids=" ".join)
+def test_what_only_looks_changes_nothing(
+    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another program's file has the same bytes afterwards: its journal mode stays."""
+    monkeypatch.chdir(tmp_path)
+    Path("app.sql").write_text("SELECT a FROM t")
+    with closing(sqlite3.connect("theirs.db")) as db:
+        db.execute("CREATE TABLE t (a INTEGER)")
+    before = Path("theirs.db").read_bytes()
+    done = call(*command, url="sqlite:///theirs.db")
+
+    assert 0 == done.exit_code, done.output
+    assert before == Path("theirs.db").read_bytes()
+    made = {"target.db"} if command[:2] == ["copy", "env:ASYNCDB_URL"] else set()
+    assert {"app.sql", "theirs.db"} | made == {path.name for path in tmp_path.iterdir()}
 
 
 @pytest.mark.parametrize("engine", ["sqlite", *SERVERS])
@@ -336,6 +382,65 @@ def test_the_extra_is_missing(
 
     assert 2 == ended.value.code
     assert "pip install 'asyncdb-toolkit[cli]'" in capsys.readouterr().err
+
+
+SECRET = [
+    "mysql://ann:pw@db/shop",
+    "postgresql+psycopg://ann:pw@[::1]:5432/shop",
+    "mysql://ann:p/w@db/shop",
+    "mysql://ann:p?w@db:3306/shop",
+    "mysql://ann:p:w@db:3306/shop",
+    "mysql://:pw@db/shop",
+    "mysql://ann@db/shop?password=pw",
+    "mysql://ann@db/shop?a=1&tls_key_passphrase=pw",
+    "sqlite:///shop.db?API-KEY=1&my_token=pw",
+]
+OPEN = [
+    "sqlite:///shop.db?mode=ro",
+    "sqlite:////home/ann/a:b@c.db",
+    "postgresql://ann@db/shop",
+    "postgresql://db:5432/shop?application_name=a@b",
+    "postgresql://db1:5432,db2:5433/shop?application_name=a@b",
+    "postgresql://[::1]:5432/shop",
+    "SELECT ':a@b'",
+    "env:SHOP",
+]
+
+
+@pytest.mark.parametrize("before", ["", "-u", "--url="])
+def test_which_arguments_are_hidden(before: str) -> None:
+    """A URL with a password or a secret option is hidden, and no other argument is."""
+    for url in SECRET:
+        found: dict[str, str] = {}
+        assert f"{before}env:ASYNCDB_HIDDEN_URL_1" == hidden(before + url, found)
+        assert {"ASYNCDB_HIDDEN_URL_1": url} == found
+    for text in OPEN:
+        assert before + text == hidden(before + text, found := {})
+        assert {} == found
+
+
+def test_hidden_is_what_a_url_hides() -> None:
+    """The command's own rule and that of `DatabaseURL` agree wherever both can read."""
+    read = 0
+    for text in [*SECRET, *OPEN]:
+        try:
+            url = asyncdb.DatabaseURL(text)
+        except asyncdb.URLError:
+            continue
+        read += 1
+        secret = str(url) != url.render(hide_password=False)
+        assert secret == (hidden(text, {}) != text), url
+
+    assert read >= 10
+
+
+def test_a_value_that_looks_like_a_url(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A value for `?` that has a password is hidden, and reaches the database whole."""
+    value = hidden("https://ann:pw@example.org/", found := {})
+    done = call("query", "-f", "csv", "SELECT ?", value, url="sqlite://", **found)
+
+    assert "pw" not in value
+    assert "https://ann:pw@example.org/" == done.stdout.splitlines()[1]
 
 
 def test_passwords_from_the_environment(

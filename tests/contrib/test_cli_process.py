@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -11,9 +12,11 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
+import typing_extensions
 
 import asyncdb
 from tests.plugins.scale import eventually
@@ -92,19 +95,19 @@ async def test_ctrl_c(database_url: str) -> None:
             assert 0 == await running()
 
 
-def test_a_pipe_that_is_closed(sqlite_url: str) -> None:
+def test_a_pipe_that_is_closed() -> None:
     """`| head -1` gets its line, and nothing is said about the rest."""
     sql = ENDLESS.format(most=10**9)
     command = [sys.executable, "-m", "asyncdb", "query", "-f", "csv", sql]
     done = subprocess.run(
         ["sh", "-c", '"$@" | head -1', "sh", *command],
-        env={**os.environ, "PYTHONPATH": str(ROOT), "ASYNCDB_URL": sqlite_url},
+        env={**os.environ, "PYTHONPATH": str(ROOT), "ASYNCDB_URL": "sqlite://"},
         capture_output=True,
         text=True,
         timeout=60,
         check=True,
     )
-    with started(*command[3:], ASYNCDB_URL=sqlite_url) as process:
+    with started(*command[3:], ASYNCDB_URL="sqlite://") as process:
         assert process.stdout is not None
         process.stdout.readline()
         process.stdout.close()
@@ -130,7 +133,7 @@ print(line.split()[1], file=sys.stderr)
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="it reads /proc")
-def test_memory(sqlite_url: str) -> None:
+def test_memory() -> None:
     """Fifty times as many rows take no more memory."""
     peaks = []
     for most in (900, 45_000):
@@ -144,7 +147,7 @@ def test_memory(sqlite_url: str) -> None:
             env={
                 **os.environ,
                 "PYTHONPATH": str(ROOT),
-                "ASYNCDB_URL": sqlite_url,
+                "ASYNCDB_URL": "sqlite://",
             },
             capture_output=True,
             text=True,
@@ -181,6 +184,58 @@ async def test_no_password_among_the_processes(postgresql_url: str) -> None:
         assert password not in shown
         assert postgresql_url not in shown
     assert "stays in the shell's history" in err
+
+
+@pytest.mark.skipif(os.name != "posix", reason="elsewhere nothing is started again")
+def test_passwords_go_before_anything_is_loaded() -> None:
+    """The command starts itself again before asyncdb, typer and rich are imported."""
+    program = """
+import os, sys
+
+def execve(path, words, environ):
+    loaded = {"asyncdb", "typer", "rich", "asyncio"} & sys.modules.keys()
+    print(sorted(loaded), words[-1], environ["ASYNCDB_HIDDEN_URL_1"])
+    sys.exit(0)
+
+os.execve = execve
+from _asyncdb_command import main
+main()
+"""
+    [entry] = entry_points(group="console_scripts", name="asyncdb")
+    arguments = ["-c", program, "ping", "-u", "mysql://ann:pw@db/shop"]
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert "_asyncdb_command:main" == entry.value
+    assert "[] env:ASYNCDB_HIDDEN_URL_1 mysql://ann:pw@db/shop\n" == done.stdout
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["-m", "asyncdb"], ["-c", "from _asyncdb_command import main; main()"]],
+    ids=["module", "script"],
+)
+def test_nothing_but_the_wheel(command: list[str], tmp_path: Path) -> None:
+    """Where asyncdb is all there is, one line says what to install; it ends with 2."""
+    shutil.copy(typing_extensions.__file__, tmp_path)  # what it depends on
+    done = subprocess.run(
+        [sys.executable, "-S", *command, "ping"],  # -S: no site-packages
+        env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{tmp_path}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert 2 == done.returncode
+    assert "" == done.stdout
+    [line] = done.stderr.splitlines()
+    assert line.startswith("asyncdb: the command line needs ")
+    assert line.endswith("pip install 'asyncdb-toolkit[cli]'")
 
 
 @pytest.mark.skipif(os.name != "posix", reason="it opens a terminal")

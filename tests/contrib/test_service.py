@@ -10,6 +10,7 @@ import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from examples.fastapi_users.routes import get_users
 from examples.fastapi_users.settings import Settings
 from tests.plugins import browser
 from tests.plugins.databases import engines
+from tests.plugins.proxy import Proxy, Side
 from tests.plugins.servers import Server
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -264,19 +266,44 @@ async def test_what_is_allowed(
 
 
 async def test_pages(http: httpx.AsyncClient) -> None:
-    """The pages of a list give every user once, in order, and then end."""
+    """Pages give every user once, in order, and end; each tells how many there are."""
     for n in range(5):
         body = {**NEW, "username": f"u{n}", "email": f"u{n}@example.org"}
         await http.post("/users", json=body)
-    seen, after = [], 0
+    seen, totals, after = [], set(), 0
     while after is not None:
         page = (await http.get("/users", params={"after": after, "limit": 2})).json()
         seen.append([user["username"] for user in page["users"]])
+        totals.add(page["total"])
         after = page["next"]
     chosen = (await http.get("/users?username_prefix=u3&is_active=true")).json()
 
     assert [["u0", "u1"], ["u2", "u3"], ["u4"]] == seen
-    assert ["u3"] == [user["username"] for user in chosen["users"]]
+    assert {5} == totals
+    assert ("u3", 1) == (chosen["users"][0]["username"], chosen["total"])
+
+
+@engines("mariadb", "mariadb+asyncmy")
+async def test_a_page_is_one_round_trip(database_url: str) -> None:
+    """The users of a page and how many there are in all are asked for together."""
+    seen: list[Side] = []
+
+    def note(side: Side, data: bytes) -> bytes:
+        seen.append(side)
+        return data
+
+    async with (
+        Proxy(database_url, note) as proxy,
+        service(proxy.url, "?tls=disable&max_size=1") as http,
+    ):
+        await http.post("/users", json=NEW)
+        await http.get("/users")
+        seen.clear()
+        answer = await http.get("/users?limit=7&is_active=true")
+        heard = seen.copy()
+
+    assert 1 == answer.json()["total"]
+    assert ["client", "server"] == [side for side, _ in groupby(heard)]
 
 
 async def test_a_failed_commit_is_not_answered_2xx() -> None:
@@ -618,7 +645,7 @@ async def test_a_person_turns_pages(database_url: str, tmp_path: Path) -> None:
             await press(page, "Delete")
             await page.wait(f"{ROWS} == 10")
 
-            assert ["Page 2", "u10"] == last
+            assert ["Page 2 of 2", "u10"] == last
             assert not await page.run("document.querySelector('nav').checkVisibility()")
 
 

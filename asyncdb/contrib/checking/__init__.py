@@ -12,5 +12,14 @@ on SQLite and PostgreSQL.
 from asyncdb.contrib.checking.engines import check
 from asyncdb.contrib.checking.faults import Fault, as_annotations, as_text
 from asyncdb.contrib.checking.sources import Found, read_file
+from asyncdb.contrib.checking.targets import Target
 
-__all__ = ["Fault", "Found", "as_annotations", "as_text", "check", "read_file"]
+__all__ = [
+    "Fault",
+    "Found",
+    "Target",
+    "as_annotations",
+    "as_text",
+    "check",
+    "read_file",
+]

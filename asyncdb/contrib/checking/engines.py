@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import asyncdb
+from asyncdb.contrib._existing import as_it_is
 from asyncdb.contrib.checking.columns import read_columns
 from asyncdb.contrib.checking.faults import Fault
 from asyncdb.contrib.checking.sources import Found, read_file
@@ -40,6 +41,7 @@ async def check(
         several.
 
     Raises:
+        ConnectionFailed: without `schema`, a file of SQLite that is not there.
         Error: a database cannot be connected to, or a script of `schema` fails.
         FileNotFoundError: there is no such file.
 
@@ -63,7 +65,10 @@ async def check(
             faults.add(Fault(path, error.lineno or 1, message))
     scripts = _read(schema)
     for url in urls:
-        async with asyncdb.connect(url) as db:
+        where = asyncdb.DatabaseURL(url)
+        # A script of `schema` may make what is not there; nothing else does.
+        options = {} if scripts else as_it_is(where)
+        async with asyncdb.connect(where, **options) as db:
             for script in scripts:
                 await db.executescript(script)
             engine = db.dialect.flavor or db.dialect.name

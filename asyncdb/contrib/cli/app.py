@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 import asyncdb
+from _asyncdb_command import hide_passwords
 from asyncdb.contrib.cli.check import check
 from asyncdb.contrib.cli.copy import copy
 from asyncdb.contrib.cli.doctor import doctor
@@ -16,7 +17,6 @@ from asyncdb.contrib.cli.drivers import drivers
 from asyncdb.contrib.cli.ping import ping
 from asyncdb.contrib.cli.query import query
 from asyncdb.contrib.cli.script import run
-from asyncdb.contrib.cli.secrecy import hide_passwords
 
 _EPILOG = """\
 **Where a database is**: -u URL, or the environment's ASYNCDB_URL. `env:NAME` reads the

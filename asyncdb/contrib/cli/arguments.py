@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable, Iterable
 from datetime import date, datetime, time
@@ -69,6 +70,9 @@ def read_value(text: str) -> Any:
         (7, '007', '7', None)
     """
     kind, colon, rest = text.partition(":")
+    if kind == "env" and rest.startswith("ASYNCDB_HIDDEN_URL_"):
+        # A value that looked like a URL with a password: it is meant as it was given.
+        return os.environ.get(rest, text)
     if colon and kind in _TYPES:
         try:
             return _TYPES[kind](rest)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -109,9 +110,11 @@ async def _copy(
     verify: bool,
     ask: bool,
 ) -> None:
+    if dry_run and _is_missing(target_url):
+        target_url = asyncdb.DatabaseURL("sqlite://")  # as empty as it, and no file
     async with (
         connected(source_url, ask=ask) as source,
-        connected(target_url, ask=ask) as target,
+        connected(target_url, ask=ask, create=True) as target,
     ):
         plan = await plan_copy(
             source, target, tables=tables, data_only=data_only, types=types
@@ -129,6 +132,13 @@ async def _copy(
         with _bar() as progress:
             report = await plan.run(progress, skip_problems=skip, verify=verify)
         _tell(report)
+
+
+def _is_missing(url: asyncdb.DatabaseURL) -> bool:
+    """Say whether a URL names a file of SQLite that is not there."""
+    if url.scheme != "sqlite" or url.database in (None, "", ":memory:"):
+        return False
+    return not url.database.startswith("file:") and not Path(url.database).exists()
 
 
 def _show(plan: CopyPlan) -> None:

@@ -49,7 +49,7 @@ def run(
 async def _run(
     url: asyncdb.DatabaseURL, text: str, form: Format, *, transaction: bool, ask: bool
 ) -> None:
-    async with connected(url, ask=ask) as db:
+    async with connected(url, ask=ask, create=True) as db:
         cursor = await db.executescript(text, transaction=transaction)
         await write_result(cursor, form)
         while cursor.nextset():

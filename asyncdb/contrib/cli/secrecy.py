@@ -1,9 +1,8 @@
-"""Passwords: not in the list of processes, from the environment, or asked for."""
+"""Connections for commands; passwords from the environment, or asked for."""
 
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -11,52 +10,11 @@ from contextlib import asynccontextmanager
 import typer
 
 import asyncdb
+from asyncdb.contrib._existing import as_it_is
 
-_URL = re.compile(r"(?P<before>(?:--?[\w-]+=?)?)(?P<url>[A-Za-z][\w.+-]*://\S*)")
-_HIDDEN = "ASYNCDB_HIDDEN_URL_"
-_ADVICE = (
-    "asyncdb: a password in a URL among the arguments is seen by others for a moment "
-    "and stays in the shell's history; use ASYNCDB_URL, or leave it out and be "
-    "asked (-W)\n"
-)
 # Where a password is looked for when the URL has none.
 _VARIABLES = {"postgresql": "PGPASSWORD", "postgres": "PGPASSWORD"}
 _VARIABLES |= {"mysql": "MYSQL_PWD", "mariadb": "MYSQL_PWD"}
-
-
-def hide_passwords() -> None:
-    """Start the process again without passwords among its arguments, if there are some.
-
-    They go on in its environment, which only the same user can read.
-    """
-    found: dict[str, str] = {}
-    arguments = [_hidden(one, found) for one in sys.argv[1:]]
-    if not found:
-        return
-    sys.stderr.write(_ADVICE)
-    sys.stderr.flush()
-    if os.name == "posix":
-        count = len(arguments)
-        words = [*sys.orig_argv[: len(sys.orig_argv) - count], *arguments]
-        os.execve(sys.executable, words, {**os.environ, **found})  # noqa: S606
-    os.environ.update(found)
-    sys.argv[1:] = arguments
-
-
-def _hidden(argument: str, found: dict[str, str]) -> str:
-    """Return an argument with `env:NAME` for a URL with secrets, kept in `found`."""
-    match = _URL.fullmatch(argument)
-    if match is None:
-        return argument
-    try:
-        url = asyncdb.DatabaseURL(match["url"])
-    except asyncdb.URLError:
-        return argument  # whatever reads it will say so
-    if str(url) == url.render(hide_password=False):
-        return argument
-    name = f"{_HIDDEN}{len(found) + 1}"
-    found[name] = match["url"]
-    return f"{match['before']}env:{name}"
 
 
 def read_url(text: str, environ: Mapping[str, str] = os.environ) -> asyncdb.DatabaseURL:
@@ -110,20 +68,26 @@ def _prompt(url: asyncdb.DatabaseURL) -> str:
 
 @asynccontextmanager
 async def connected(
-    url: asyncdb.DatabaseURL, *, ask: bool = False
+    url: asyncdb.DatabaseURL, *, ask: bool = False, create: bool = False
 ) -> AsyncIterator[asyncdb.Connection]:
     """Open a connection for a block; ask for a password when the server wants one.
 
     Args:
         url: where to.
         ask: for a password, at once.
+        create: make a file of SQLite that is not there.
     """
     complete = with_password(url, ask=ask)
+    options = {} if create else as_it_is(url)
     try:
-        db = await asyncdb.connect(complete)
+        db = await asyncdb.connect(complete, **options)
     except asyncdb.AuthenticationFailed:
         if complete.password is not None or not sys.stdin.isatty():
             raise
-        db = await asyncdb.connect(url.replace(password=_prompt(url)))
+        db = await asyncdb.connect(url.replace(password=_prompt(url)), **options)
+    except asyncdb.ConnectionFailed as error:
+        if "mode" in options:
+            error.add_note("a new file is made by asyncdb run, or by ?mode=rwc")
+        raise
     async with db:
         yield db

@@ -107,10 +107,11 @@ class Fitting:
                 column.alone = False
             if not self._same:
                 self._portable(column, where)
-        folding = sum(own.folds for own in source.columns)
+        folding = [own.name for own in source.columns if own.folds]
         if folding and self._source.name != self._target.name:
-            what = f"table {source.name}: {folding} of its columns"
-            self.schema.notes.append(f"{what} tell no case apart; the copy does")
+            what = f"table {source.name}: {', '.join(folding)}: capitals and small"
+            why = "letters are the same here, not in the copy (lower() compares both)"
+            self.schema.notes.append(f"{what} {why}")
         for key in (table.primary, *table.uniques):
             if key is not None:
                 key.columns = tuple(new[name] for name in key.columns)

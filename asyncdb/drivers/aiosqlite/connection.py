@@ -139,28 +139,27 @@ class AiosqliteConnection(DriverConnection):
     ) -> bool:
         """Run statements in one hop, and in another one behind each failure."""
         reads = not any(writes(one.statement) for one in commands)
+        commit = None
         if begin:
-            alone = reads and _QUERIES.issuperset(
-                one.statement.verb for one in commands
-            )
+            alone = reads and _QUERIES.issuperset(one[0].verb for one in commands)
             await self.begin(TransactionOptions(readonly=alone))
+            commit = partial(jobs.end, readonly=alone)
         inside, tried = self.in_transaction(), -1
         while len(outcomes) < len(commands):
             run = self._patiently if reads else self._in_turn
             run = self._with_begin if self._opening else run
             try:
-                await run(jobs.run_batch, commands, outcomes, self._is_stopping)
+                await run(jobs.run_batch, commands, outcomes, self._is_stopping, commit)
             except Exception as error:  # noqa: BLE001  # the next statement's
-                if (
-                    isinstance(error, sqlite3.Error)
-                    and jobs.busy(error)
-                    and tried != len(outcomes)
-                ):
+                if jobs.busy(error) and tried != len(outcomes):
                     tried = len(outcomes)  # its patience begins now
                     continue
                 outcomes.append(error)
                 if inside or self._closed:
                     break
+            finally:
+                if len(outcomes) > len(commands):  # it was committed, and is over
+                    self._opening, self._query_only = (), False
         return True
 
     async def open_cursor(

@@ -14,10 +14,14 @@ from asyncdb.dialects.sqlite import LEXIS, LiteRow, lite_row
 from asyncdb.driver import Command, Result
 from asyncdb.sql.inserts import take_apart
 from asyncdb.sql.statement import Statement
+from asyncdb.values.rows import uncollected
 
 _BUSY, _BUSY_SNAPSHOT = 5, 517
 # In one statement; more of them buy nothing.
 _ROWS_AT_ONCE = 50
+# Rows that are read before it is worth while to keep the garbage collector waiting.
+_FEW = 200
+_COMMITTED = Result(None, [], -1)
 
 
 @lru_cache(maxsize=1024)
@@ -40,7 +44,9 @@ def run(
             names = tuple([column[0] for column in cursor.description])
             make, columns = _shape(names)
             cursor.row_factory = None if plain else make
-            rows: list[Any] = cursor.fetchall()
+            rows: list[Any] = cursor.fetchmany(_FEW)
+            if len(rows) == _FEW:
+                rows += uncollected(cursor.fetchall)
             count = len(rows)
         else:
             columns, rows = None, []
@@ -61,6 +67,7 @@ def run_batch(
     commands: Sequence[Command],
     outcomes: list[Any],
     is_stopping: Callable[[], bool],
+    commit: Callable[[sqlite3.Connection, str], None] | None,
 ) -> None:
     """Run the statements of a batch that have no outcome yet.
 
@@ -69,14 +76,24 @@ def run_batch(
         commands: all statements.
         outcomes: where results go.
         is_stopping: whether nobody wants the rest any more.
+        commit: ends their transaction, where it is their own.
     """
     for statement, args, plain in commands[len(outcomes) :]:
         if is_stopping():
             return
         outcomes.append(run(raw, statement, args, plain))  # as it goes
+    if commit is not None and not is_stopping():
+        outcomes.append(_COMMITTED)
+        try:
+            commit(raw, "COMMIT")
+        except sqlite3.Error as error:
+            if raw.in_transaction:  # then it can be tried again, with patience
+                outcomes.pop()
+            else:
+                outcomes[-1] = error
 
 
-def busy(error: sqlite3.Error) -> bool:
+def busy(error: Exception) -> bool:
     """Tell whether waiting may help: not for a snapshot that is too old."""
     code = getattr(error, "sqlite_errorcode", 0)
     return code & 0xFF == _BUSY and code != _BUSY_SNAPSHOT

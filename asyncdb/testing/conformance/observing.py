@@ -379,8 +379,15 @@ class Observing(Chapter):
         class Awaited:
             async def statement(self, _: object) -> None: ...
 
-        for wrong in (object(), Awaited(), Recorder):
-            with pytest.raises(TypeError, match="observer"):
-                await asyncdb.connect(database_url, observers=[wrong])  # type: ignore[list-item]
+        words = "connect, acquire, statement, transaction; number 2, "
+        for wrong, said in (
+            (object(), words + "an object of builtins.object, has none"),
+            (Recorder, words + "the class Recorder itself, has none"),
+            (Awaited(), r"statement\(\) of an object of .*Awaited is called, not"),
+        ):
+            with pytest.raises(asyncdb.URLError, match=said):
+                await asyncdb.connect(database_url, observers=[Recorder(), wrong])  # type: ignore[list-item]
+            with pytest.raises(asyncdb.URLError, match=said):
+                asyncdb.create_pool(database_url, observers=[Recorder(), wrong])  # type: ignore[list-item]
         with pytest.raises(asyncdb.URLError, match="observers"):
             await asyncdb.connect(database_url, observers=Recorder())  # type: ignore[arg-type]

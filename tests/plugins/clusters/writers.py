@@ -31,6 +31,22 @@ PAUSE = 0.005  # between commits; between failures four times that
 Key = tuple[str, int, int]
 
 
+async def _add(db: asyncdb.Connection) -> None:
+    n = await db.fetchval("SELECT n FROM counter WHERE id = 1 FOR UPDATE")
+    await db.execute("UPDATE counter SET n = ? WHERE id = 1", [n + 1])
+
+
+async def _add_together(db: asyncdb.Connection) -> None:
+    async with db.batch() as batch:
+        batch.execute("UPDATE counter SET n = n + 1 WHERE id = 1")
+        batch.fetchval("SELECT n FROM counter WHERE id = 1")
+
+
+# One to the only row of `counter`; a transaction with a batch ends by another word than
+# COMMIT.
+ADDITIONS = {"statements": _add, "a batch": _add_together}
+
+
 class Unknown(Exception):
     """COMMIT was sent, and what became of it is not known."""
 

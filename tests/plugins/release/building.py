@@ -177,7 +177,7 @@ def check(archives: Archives, source: Path) -> None:
     subprocess.run(
         [*run, "twine", "--no-color", "check", "--strict", *files], check=True
     )
-    toplevel = "--toplevel=asyncdb,_asyncdb_pytest.py"
+    toplevel = "--toplevel=asyncdb,_asyncdb_command.py,_asyncdb_pytest.py"
     subprocess.run([*run, "check_wheel_contents", toplevel, files[1]], check=True)
 
     expected = {str(p.relative_to(source)) for p in source.rglob("*") if p.is_file()}
@@ -185,7 +185,8 @@ def check(archives: Archives, source: Path) -> None:
         found = {m.name.partition("/")[2] for m in archive.getmembers() if m.isfile()}
     _same("source distribution", expected | {"PKG-INFO"}, found)
 
-    packed = {n for n in expected if n.startswith("asyncdb/")} | {"_asyncdb_pytest.py"}
+    packed = {n for n in expected if n.startswith("asyncdb/")}
+    packed |= {"_asyncdb_command.py", "_asyncdb_pytest.py"}
     with zipfile.ZipFile(archives.wheel) as archive:
         names = set(archive.namelist())
     notes = {n for n in names if ".dist-info/" in n}

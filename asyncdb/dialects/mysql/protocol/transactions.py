@@ -9,7 +9,7 @@ from asyncdb.dialects.mysql.protocol.exchange import Exchange
 from asyncdb.errors import TransactionError
 from asyncdb.options import TransactionOptions
 
-AUTOCOMMIT_OFF = "SET autocommit = 0"
+AUTOCOMMIT_OFF, AUTOCOMMIT_ON = "SET autocommit = 0", "SET autocommit = 1"
 
 
 class Transactions:
@@ -41,14 +41,18 @@ class Transactions:
             TransactionError: nothing is: the server has ended the transaction itself,
                 by an implicit commit (CREATE TABLE and the like) or a rollback.
         """
-        if not self._exchange.wire.in_transaction:
+        exchange = self._exchange
+        if not exchange.wire.in_transaction:
             await self.restore_autocommit()
             raise TransactionError(
                 "the transaction had ended before its COMMIT: on MySQL statements "
                 "such as CREATE TABLE commit, and a deadlock rolls back"
             )
-        await self._exchange.command("COMMIT")
-        await self.restore_autocommit()
+        # To switch autocommit on is to commit, in one round trip
+        # (https://dev.mysql.com/doc/refman/9.0/en/commit.html); when that is refused,
+        # it stays off.
+        await exchange.command(AUTOCOMMIT_ON if self.autocommit_off else "COMMIT")
+        self.autocommit_off = False
 
     async def rollback(self) -> None:
         """Roll back; a session that is gone was rolled back by the server."""
@@ -94,7 +98,7 @@ class Transactions:
         if self.autocommit_off and not self._exchange.wire.is_gone:
             self.autocommit_off = False
             try:
-                await self._exchange.command("SET autocommit = 1")
+                await self._exchange.command(AUTOCOMMIT_ON)
             except Exception:  # noqa: BLE001
                 # What was committed is committed; the session is not usable as it is.
                 self._exchange.abort()
