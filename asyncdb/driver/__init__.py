@@ -3,11 +3,12 @@
 How to write, register, test and publish one: docs/how-to/write-a-driver.md. What stands
 here, by what it is for:
 
-* the contract, in full in `contract`: `Driver`, `DriverConnection`, `DriverCursor` and
-  `Result`, which a driver must have, and `SupportsAddresses`, `SupportsBatch` (of
-  `Command`s), `SupportsDeparture`, `SupportsDescribe` (which gives a `Description`),
-  `SupportsExactCount`, `SupportsLastWords`, `SupportsLoad`, `SupportsPlainRows`,
-  `SupportsReset` and `SupportsRole` (which tells a `Role`), which it may;
+* the contract, in full in `contract` and `supports`: `Driver`, `DriverConnection`,
+  `DriverCursor` and `Result`, which it must have; `SupportsAddresses`,
+  `SupportsBatch` (of `Command`s), `SupportsDeparture`, `SupportsDescribe` (which gives a
+  `Description`), `SupportsExactCount`, `SupportsLastWords`, `SupportsLoad`,
+  `SupportsPlainRows`, `SupportsReset` and `SupportsRole` (which tells a `Role`), which
+  it may;
 * facts, as data: `Dialect`, `Lexis`, `Placeholder`, `STANDARD_VERBS`, `STANDARD_WORDS`,
   and `values` for the tables of encoders and decoders;
 * what a driver is given: `DatabaseURL`, `ConnectOptions`, `ServerOptions`,
@@ -32,6 +33,10 @@ from asyncdb.driver.contract import (
     DriverConnection,
     DriverCursor,
     Result,
+)
+from asyncdb.driver.naming import database_error
+from asyncdb.driver.roles import Role
+from asyncdb.driver.supports import (
     SupportsAddresses,
     SupportsBatch,
     SupportsDeparture,
@@ -43,8 +48,6 @@ from asyncdb.driver.contract import (
     SupportsReset,
     SupportsRole,
 )
-from asyncdb.driver.naming import database_error
-from asyncdb.driver.roles import Role
 from asyncdb.driver.tls import NO_TLS, tls_context, tls_mode
 from asyncdb.options import (
     ConnectOptions,

@@ -159,7 +159,8 @@ async def test_a_source_that_is_none(tmp_path: Path) -> None:
     (tmp_path / "b.sql").write_text("SELEC 1; SELECT 1 +")
     found = await check([tmp_path], ["sqlite://"])
 
-    assert [("a.py", 2), ("b.sql", 1)] == [(f.path.name, f.line) for f in found]
+    places = [("a.py", 2), ("b.sql", 1), ("b.sql", 1)]
+    assert places == [(f.path.name, f.line) for f in found]
     assert "::error file=" in as_annotations(found)
     assert "a.py,line=2," in as_annotations(found)
 
@@ -303,6 +304,8 @@ async def test_targets(
         28: before + "Far: no column for field name; no field for column nom",
         31: before + "Good: no column for field id",
     }
-    if db.dialect.supports_returning and db.dialect.name != "sqlite":
+    if db.dialect.name == "mysql" and not db.dialect.flavor:  # it has no RETURNING
+        assert "RETURNING" in said.pop(32)
+    elif db.dialect.name == "postgresql":  # MariaDB and SQLite tell it when it runs
         expected[32] = before + "Less: no field for column name"
     assert expected == said

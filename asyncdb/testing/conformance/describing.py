@@ -82,7 +82,7 @@ class Describing(Chapter):
         """It fails as it would when it runs, and the connection goes on."""
         await describe(db, f"SELECT id FROM {table}")
         with pytest.raises(asyncdb.UndefinedColumn):
-            await db.describe(f"SELECT nothing FROM {table}")
+            await db.describe(f"SELECT nowhere FROM {table}")
         with pytest.raises(asyncdb.SQLSyntaxError):
             await db.describe(f"SELECT FROM FROM {table} WHERE id = ?")
         with pytest.raises(asyncdb.ProgrammingError):
