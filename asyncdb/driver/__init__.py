@@ -5,10 +5,10 @@ here, by what it is for:
 
 * the contract, in full in `contract` and `supports`: `Driver`, `DriverConnection`,
   `DriverCursor` and `Result`, which it must have; `SupportsAddresses`,
-  `SupportsBatch` (of `Command`s), `SupportsDeparture`, `SupportsDescribe` (which gives a
-  `Description`), `SupportsExactCount`, `SupportsLastWords`, `SupportsLoad`,
-  `SupportsPlainRows`, `SupportsReset` and `SupportsRole` (which tells a `Role`), which
-  it may;
+  `SupportsBatch` (of `Command`s), `SupportsDeparture`, `SupportsDescribe` (which
+  gives a `Description`), `SupportsExactCount`, `SupportsLastWords`, `SupportsLoad`,
+  `SupportsPlainRows`, `SupportsReset` and `SupportsRole` (which tells a `Role`),
+  which it may;
 * facts, as data: `Dialect`, `Lexis`, `Placeholder`, `STANDARD_VERBS`, `STANDARD_WORDS`,
   and `values` for the tables of encoders and decoders;
 * what a driver is given: `DatabaseURL`, `ConnectOptions`, `ServerOptions`,
