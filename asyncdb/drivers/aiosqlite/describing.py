@@ -49,11 +49,13 @@ def _columns(
 ) -> tuple[tuple[str, None], ...]:
     # A view has no parameters.
     sql = " NULL ".join(statement.pieces) if statement.keys else statement.text
+    drop = f"DROP VIEW IF EXISTS temp.{_VIEW}"
+    raw.execute(drop).close()  # one that was interrupted has left it there
     raw.execute(f"CREATE TEMP VIEW {_VIEW} AS {sql}").close()
     try:
         found = raw.execute(f"PRAGMA temp.table_info({_VIEW})").fetchall()
     finally:
-        raw.execute(f"DROP VIEW temp.{_VIEW}").close()
+        raw.execute(drop).close()
     names: list[str] = []
     for _, name, *_ in found:
         # A second column of a name is called `id:1`.
