@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from asyncdb import errors
 from asyncdb.connection.deadline import within
@@ -24,6 +25,12 @@ _CUT_SHORT: Final = (
     "it is not known whether this statement ran: its batch was cut short before the "
     "answer came"
 )
+
+
+@lru_cache(maxsize=256)
+def _can(kind: type, capability: type) -> bool:
+    """Tell whether a class has the methods: asking takes as long as a statement."""
+    return issubclass(kind, capability)
 
 
 class SessionBatch:
@@ -131,16 +138,18 @@ class SessionBatch:
         elif self._binder.dialect.supports_statement_timeout:
             # Each is stopped by the server; ours is for one that is silent.
             together = limit * len(commands)
-        if together is not None and isinstance(inner, SupportsBatch):
-            work = inner.execute_batch(commands, self._outcomes, begin=own)
+        if together is not None and _can(type(inner), SupportsBatch):
+            several = cast("SupportsBatch", inner)
+            work = several.execute_batch(commands, self._outcomes, begin=own)
             if await within(together or None, work):
                 return
         if own:
             await self._control.begin(inner, _PLAIN)
+        plainly = _can(type(inner), SupportsPlainRows)
         for statement, args, plain in commands:
             run = inner.execute
-            if plain and isinstance(inner, SupportsPlainRows):
-                run = inner.execute_plain
+            if plain and plainly:
+                run = cast("SupportsPlainRows", inner).execute_plain
             try:
                 self._outcomes.append(await within(limit, run(statement, args)))
             except Exception as error:  # noqa: BLE001  # the statement's, until named
