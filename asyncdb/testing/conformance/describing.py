@@ -76,6 +76,22 @@ class Describing(Chapter):
         assert 2 == found.parameters
         assert [1, 2, 3] == await ids(db, people)
 
+    async def test_description_in_a_block_that_reads(
+        self, db: asyncdb.Connection, people: str
+    ) -> None:
+        """It is no write; and a function's name does not make a query one."""
+        async with db.transaction(readonly=True):
+            await db.fetchval(f"SELECT count(*) FROM {people}")
+            sql = f"SELECT replace(name, 'A', 'B') AS x FROM {people}"
+            found = await describe(db, f"WITH w AS ({sql}) SELECT x FROM w")
+            assert 3 == await db.fetchval(f"SELECT count(*) FROM {people}")
+            with pytest.raises(asyncdb.DatabaseError):
+                await db.execute(f"DELETE FROM {people}")
+
+        assert found.columns is not None
+        assert ["x"] == [name for name, _ in found.columns]
+        await db.execute(f"DELETE FROM {people}")
+
     async def test_description_of_what_is_wrong(
         self, db: asyncdb.Connection, table: str
     ) -> None:
