@@ -140,6 +140,19 @@ def test_what_only_looks_like_a_length_is_not_taken_for_one(other: str) -> None:
         assert [v for row in rows[: i + 1] for v in row] == got
 
 
+@pytest.mark.parametrize("at", [0, 1, 198])
+@pytest.mark.parametrize("moved", [b"a", b"", None])
+def test_a_row_has_its_own_number_of_values(at: int, moved: bytes | None) -> None:
+    """One row with a value too many and one too few are not taken for two good ones."""
+    rows: list[list[bytes | None]] = [[moved, b"x" * 10, moved] for _ in range(200)]
+    rows[at].append(rows[at + 1].pop(0))
+    for kinds in ([(253, UTF8)] * 3, [(253, UTF8), (252, BINARY), (253, UTF8)]):
+        answer = Answer(utc=True, reader=reading.reader)
+
+        with pytest.raises(asyncdb.InternalError, match="not understood"):
+            answer.feed(made(rows, kinds))
+
+
 def test_a_column_of_bytes_stays_bytes() -> None:
     """Beside texts, and whatever is in it."""
     kinds = [(252, BINARY), (253, UTF8), (254, LATIN1), (16, BINARY)]

@@ -4,7 +4,8 @@ A value is its length and its bytes, so each begins where the one before it ends
 nothing in C divides such a thing. But a length below 32 is a control character. Where
 values have none, what lies between two of them is a value, and `split` finds them all.
 Whether it was so is looked at afterwards: each length is as long as what follows it, so
-reading the values one by one would have met the very same.
+reading the values one by one would have met the very same. And each row has its own
+number of values: all of them together do not tell that.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ HEADER = struct.Struct("<HBxB")
 
 _SHORT, _NULL, _EOF, _ERROR = 32, 0xFB, 0xFE, 0xFF
 _MARKS = bytes([*range(_SHORT), _NULL])  # no byte of UTF-8 is like NULL's
-_OTHERS = bytes(sorted({*range(256)}.difference(_MARKS)))
+_BETWEEN = b"\xff"  # two rows; no byte of UTF-8 either, nor a length
+_OTHERS = bytes(sorted({*range(256)}.difference(_MARKS, _BETWEEN)))
 _CUT = bytes.maketrans(_MARKS, bytes(len(_MARKS)))
 
 # Where the next row begins, and the values.
@@ -53,11 +55,15 @@ def split(data: bytes, position: int, width: int) -> Split | None:
             break
         append(data[start:end])
         position = end
-    body = b"".join(bodies)
+    if not bodies:
+        return position, []
+    body = _BETWEEN.join(bodies)
     marks = body.translate(None, _OTHERS)
-    whole = body.translate(_CUT)
-    if len(marks) != width * len(bodies):
+    between = marks[width :: width + 1]
+    marks = marks.translate(None, _BETWEEN)
+    if between != _BETWEEN * (len(bodies) - 1) or len(marks) != width * len(bodies):
         return None
+    whole = body.translate(_CUT, _BETWEEN)
     text = whole.decode()
     values: list[Any] = text.split("\0")
     raw = values if text.isascii() else whole.split(b"\0")
