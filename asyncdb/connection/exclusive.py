@@ -74,7 +74,7 @@ class ExclusiveUse:
             raise self.busy(task)
         inner = self.inner
         if inner.is_closed():
-            raise self.failed(_gone(inner))
+            raise self.failed(gone(inner))
         if task is not None and task.get_loop() is not self._loop:
             raise self.elsewhere()
         self.task = task
@@ -149,7 +149,7 @@ class ExclusiveUse:
         )
 
 
-def _gone(inner: DriverConnection) -> errors.Error:
+def gone(inner: DriverConnection) -> errors.Error:
     """Make the error for a session that is over: by whom decides its class."""
     if isinstance(inner, SupportsLastWords):
         lost = inner.last_words()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from asyncdb import errors
 from asyncdb.connection.deadline import within
+from asyncdb.connection.exclusive import gone
 from asyncdb.driver import Command, Result, SupportsBatch, SupportsPlainRows
 from asyncdb.options import TransactionOptions
 
@@ -74,7 +75,8 @@ class SessionBatch:
             decoding: how rows are read `into` something.
         """
         try:
-            await self._use.run(self._run, None, seconds)
+            work = self._run if seconds is None else partial(self._within, seconds)
+            await self._use.run(work)
         except errors.DatabaseError as error:
             at = len(self._outcomes)  # the first without an answer
             if error.sql is None and at < len(self._steps):
@@ -86,6 +88,21 @@ class SessionBatch:
             for step in self._steps:
                 if step.result is not None:
                     step.result.decoding = decoding
+
+    async def _within(self, seconds: float, inner: DriverConnection) -> None:
+        """Run all in time.
+
+        Raises:
+            CommitUnknown: its time was over in the middle of COMMIT.
+        """
+        try:
+            await within(seconds, self._run(inner))
+        except errors.StatementTimeout as error:
+            doubt = self._steps[-1].error
+            if isinstance(doubt, errors.CommitUnknown):
+                # Another one, as this error has come of that one.
+                raise errors.CommitUnknown(*doubt.args) from error
+            raise
 
     async def _run(self, inner: DriverConnection) -> None:
         commands = await self._bind()
@@ -161,6 +178,8 @@ class SessionBatch:
         """Commit, unless the driver has."""
         (sent,) = self._outcomes[len(self._steps) :] or (None,)
         if sent is None:
+            if inner.is_closed():  # by another task: COMMIT was never sent
+                raise gone(inner)
             await self._control.commit(inner)
         elif isinstance(sent, Exception):
             self._check_commit(inner, sent)
@@ -169,6 +188,12 @@ class SessionBatch:
     def _check_commit(self, inner: DriverConnection, error: BaseException) -> None:
         """Raise what an error means for a COMMIT that was sent with the statements."""
         if len(self._outcomes) > len(self._steps):
+            sent = self._outcomes[-1]
+            if (
+                isinstance(sent, Exception)
+                and self._control.commit_failed(inner, sent) is sent
+            ):
+                return  # whatever came after that, it has certainly not happened
             found = self._control.commit_failed(inner, error)
             if found is not error:
                 raise found from error

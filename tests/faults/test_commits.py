@@ -130,6 +130,39 @@ async def test_a_deadline_in_a_silent_commit(
     proxy.cut()
 
 
+@ON_SERVERS
+async def test_a_batch_that_is_late_in_a_silent_commit(
+    database_url: str, make_proxy: MakeProxy, table: str
+) -> None:
+    """Nor is the batch's own timeout an answer: its statements have run."""
+    commits = b"COMMIT", b"SET autocommit = 1"
+    sent = False
+
+    def edit(side: str, data: bytes) -> bytes:
+        if side == "client" and sent and any(word in data for word in commits):
+            proxy.stall()
+        return data
+
+    async with asyncdb.connect(database_url) as db:
+        await db.execute(f"CREATE TABLE {table} (a INTEGER)")
+    proxy = await make_proxy(database_url, edit)
+    queued = []
+    async with asyncdb.connect(proxy.url, close_timeout=LIMIT) as db:
+        with pytest.raises(asyncdb.CommitUnknown) as caught:
+            async with db.batch(transaction=True, timeout=2) as batch:
+                for number in (1, 2):
+                    insert = f"INSERT INTO {table} VALUES (?)"
+                    queued.append(batch.execute(insert, [number]))
+                sent = True
+
+    assert proxy.stalled.is_set()
+    assert isinstance(caught.value.__cause__, asyncdb.StatementTimeout)
+    for one in queued:
+        with pytest.raises(asyncdb.CommitUnknown):
+            one.result()
+    assert 2 == await count(database_url, table)
+
+
 @engines("sqlite", *POSTGRESQLS)
 @pytest.mark.parametrize("by_hand", [False, True], ids=["block", "commit"])
 async def test_a_commit_that_is_refused(

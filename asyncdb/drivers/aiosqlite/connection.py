@@ -148,16 +148,15 @@ class AiosqliteConnection(DriverConnection):
             alone = reads and _QUERIES.issuperset(one[0].verb for one in commands)
             await self.begin(TransactionOptions(readonly=alone))
             commit = partial(jobs.end, readonly=alone)
-        inside, tried = self.in_transaction(), -1
-        while len(outcomes) < len(commands):
+        inside = self.in_transaction()
+        while (done := len(outcomes)) < len(commands):
             run = self._patiently if reads else self._in_turn
             run = self._with_begin if self._opening else run
             try:
                 await run(jobs.run_batch, commands, outcomes, self._is_stopping, commit)
             except Exception as error:  # noqa: BLE001  # the next statement's
-                if jobs.busy(error) and tried != len(outcomes):
-                    tried = len(outcomes)  # its patience begins now
-                    continue
+                if jobs.busy(error) and done != len(outcomes):
+                    continue  # its patience begins now
                 outcomes.append(error)
                 if inside or self._closed:
                     break

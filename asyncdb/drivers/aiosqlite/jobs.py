@@ -82,8 +82,12 @@ def run_batch(
         if is_stopping():
             return
         outcomes.append(run(raw, statement, args, plain))  # as it goes
-    if commit is not None and not is_stopping():
+    if commit is not None:
         outcomes.append(_COMMITTED)
+        # Asked afterwards: who stops it and finds nothing of COMMIT may rely on that.
+        if is_stopping():
+            outcomes.pop()
+            return
         try:
             commit(raw, "COMMIT")
         except sqlite3.Error as error:
