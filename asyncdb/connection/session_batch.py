@@ -26,6 +26,10 @@ _CUT_SHORT: Final = (
     "it is not known whether this statement ran: its batch was cut short before the "
     "answer came"
 )
+_UNSEEN: Final = (
+    "sent as text would end the batch's own transaction unseen: leave it out, as the "
+    "batch commits when its block ends"
+)
 
 
 @lru_cache(maxsize=256)
@@ -105,9 +109,9 @@ class SessionBatch:
             raise
 
     async def _run(self, inner: DriverConnection) -> None:
-        commands = await self._bind()
         inside = inner.in_transaction()
         own = self._transaction and not inside
+        commands = await self._bind(own=own)
         failed: errors.Error | None = None
         try:
             try:
@@ -133,13 +137,16 @@ class SessionBatch:
         if failed is not None:
             raise failed
 
-    async def _bind(self) -> list[Command]:
+    async def _bind(self, *, own: bool) -> list[Command]:
         """Prepare every statement before the first is sent."""
         commands = []
         for number, step in enumerate(self._steps, 1):
             try:
                 statement, args = await self._binder.bind(step.sql, step.params)
                 self._check(statement)
+                if own and statement.controls_transaction:
+                    message = f"{statement.verb} {_UNSEEN}"
+                    raise errors.TransactionError(message)
             except errors.Error as error:
                 step.error = self._named(error, number)
                 raise

@@ -82,7 +82,7 @@ def run_batch(
         if is_stopping():
             return
         outcomes.append(run(raw, statement, args, plain))  # as it goes
-    if commit is not None:
+    if commit is not None and raw.in_transaction:
         outcomes.append(_COMMITTED)
         # Asked afterwards: who stops it and finds nothing of COMMIT may rely on that.
         if is_stopping():

@@ -177,6 +177,24 @@ class Batching(Chapter):
                     batch.execute(insert, [7])
         assert [1, 2, 5] == await ids(db, table)
 
+    async def test_batch_does_not_end_its_own_transaction(
+        self, db: asyncdb.Connection, table: str
+    ) -> None:
+        """COMMIT and the like as text are refused, and nothing is sent."""
+        insert = f"INSERT INTO {table} VALUES (?, 'a', 1)"
+        for text in ("COMMIT", "ROLLBACK", "BEGIN"):
+            error, queued = await fail(
+                db.batch(transaction=True), (insert, [1]), (text, []), (insert, [2])
+            )
+
+            assert isinstance(error, asyncdb.TransactionError)
+            assert f"statement 2 of 3 of the batch: {text} sent as text" in str(error)
+            for one in queued:
+                with pytest.raises(asyncdb.TransactionError):
+                    one.result()
+        assert not db.in_transaction
+        assert [] == await ids(db, table)
+
     async def test_batch_of_a_pool_is_one_transaction(
         self, db: asyncdb.Connection, table: str, database_url: str
     ) -> None:
