@@ -130,6 +130,8 @@ class MySQLConnection(DriverConnection):
         """Run a statement and give its whole result."""
         exchange = self._exchange
         session = exchange.session
+        if self._transactions.autocommit_off and not self._wire.in_transaction:
+            await self._transactions.restore_autocommit()
         session.note(statement)
         verb = statement.verb
         text, plain = render(statement, args), verb in _PLAIN
@@ -142,11 +144,10 @@ class MySQLConnection(DriverConnection):
                 answer = await command_within(exchange, self._limit, text, plain=plain)
         except self._server_error as error:
             locate(error, statement, args, self.lexis)
+            await self._transactions.heal()
             raise
         if answer.warnings:
             await self._warnings.ask(statement)
-        if self._transactions.autocommit_off and not self._wire.in_transaction:
-            await self._transactions.restore_autocommit()
         shape = answer.shape
         if answer.earlier or (shape and shape.has_timestamps and not session.sure):
             return await self._read(statement, answer)
@@ -192,6 +193,7 @@ class MySQLConnection(DriverConnection):
         """Send statements before the first answer is read."""
         if not self._options.pipeline or self._limit is not None:
             return False
+        await self._transactions.heal()
         await self._together.run(commands, outcomes, self._read, begin=begin)
         return True
 
@@ -199,6 +201,7 @@ class MySQLConnection(DriverConnection):
         self, statement: Statement, rows: Sequence[Sequence[Any]]
     ) -> int:
         """Run a statement for each row."""
+        await self._transactions.heal()
         self._exchange.session.note(statement)
         texts = (render(statement, row) for row in rows)
         try:
@@ -212,6 +215,7 @@ class MySQLConnection(DriverConnection):
         self, statement: Statement, args: Sequence[Any]
     ) -> DriverCursor:
         """Run a statement, and read no more of its result than its columns."""
+        await self._transactions.heal()
         if not self._exchange.session.sure:  # it cannot be asked once rows are coming
             await self._refresh()
         self._exchange.session.note(statement)

@@ -49,9 +49,13 @@ class Transactions:
                 "such as CREATE TABLE commit, and a deadlock rolls back"
             )
         # To switch autocommit on is to commit, in one round trip
-        # (https://dev.mysql.com/doc/refman/9.0/en/commit.html); when that is refused,
-        # it stays off.
-        await exchange.command(AUTOCOMMIT_ON if self.autocommit_off else "COMMIT")
+        # (https://dev.mysql.com/doc/refman/9.0/en/commit.html).
+        try:
+            await exchange.command(AUTOCOMMIT_ON if self.autocommit_off else "COMMIT")
+        except exchange.wire.library.error:
+            # Refused, it stays off; the transaction was taken back, most likely.
+            await self.heal()
+            raise
         self.autocommit_off = False
 
     async def rollback(self) -> None:
@@ -92,6 +96,15 @@ class Transactions:
         else:
             # What followed is in another transaction, which nobody opened.
             await self.rollback()
+
+    async def heal(self) -> None:
+        """Switch autocommit on again if the server has ended the transaction itself.
+
+        By a deadlock, say: nobody rolls back what is over, and what runs next has to
+        commit by itself.
+        """
+        if self.autocommit_off and not self._exchange.wire.in_transaction:
+            await self.restore_autocommit()
 
     async def restore_autocommit(self) -> None:
         """Switch autocommit on again, after a transaction has ended."""
