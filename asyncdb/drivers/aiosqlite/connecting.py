@@ -79,11 +79,8 @@ class AiosqliteDriver(Driver):
         """Open the file, or a new database in memory."""
         options = cast("SQLiteOptions", options)
         opener = _Opener(find_path(url.database, options), options)
-        native = Native(opener, 64)
-        # A forgotten connection must not keep the process from exiting; aiosqlite has
-        # no public switch for it.
-        native._thread.daemon = True
-        # Nor does aiosqlite's own way to open get over a loop that ends meanwhile.
+        native = Native(opener)
+        # aiosqlite's own way to open does not get over a loop that ends meanwhile.
         member = Member(native, asyncio.get_running_loop())
         opening = Job(member, opener)
         native._thread.start()

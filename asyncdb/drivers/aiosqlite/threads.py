@@ -26,7 +26,9 @@ from weakref import ReferenceType, WeakKeyDictionary, ref
 
 import aiosqlite
 from aiosqlite.core import _STOP_RUNNING_SENTINEL as END_OF_THREAD
+from aiosqlite.core import _connection_worker_thread as work
 
+from asyncdb.drivers.aiosqlite.inbox import Inbox
 from asyncdb.drivers.aiosqlite.waking import waker
 
 # Seconds that jobs wait for one that takes long.
@@ -39,8 +41,21 @@ class Native(aiosqlite.Connection):
     By itself it would end a thread that has jobs of others.
     """
 
+    _tx: Any  # an `Inbox`
+
+    def __init__(self, opener: Callable[[], sqlite3.Connection]) -> None:
+        super().__init__(opener, iter_chunk_size=64)
+        self._tx = Inbox()
+        # A forgotten connection must not keep the process from exiting.
+        self._thread = threading.Thread(target=_live, args=(self._tx,), daemon=True)
+
     def __del__(self) -> None:
         """Leave it to the owner."""
+
+
+def _live(inbox: Any) -> None:
+    work(inbox)
+    inbox.close()
 
 
 class Worker:
@@ -50,18 +65,21 @@ class Worker:
 
     def __init__(self, native: Native) -> None:
         self.thread = native._thread
-        self.queue = native._tx
+        self.queue: Inbox = native._tx
         # Of the loop: how many jobs it was given and has not done, and how many it has.
         self.pending = 0
         self.finished = 0
         self.finished_before = 0  # `finished`, when it was looked at last
 
-    def take(self, job: Job) -> None:
-        """Queue a job."""
+    def take(self, job: Job, *, in_crowd: bool = False) -> None:
+        """Queue a job; in a crowd others will come before the loop waits again."""
         job.worker = self
         self.pending += 1
         call = partial(job, job.moves) if job.moves else job
-        self.queue.put_nowait((None, call))
+        if in_crowd:
+            self.queue.put((None, call), job.member.loop)
+        else:
+            self.queue.put_nowait((None, call))
 
 
 class Member:
@@ -257,7 +275,9 @@ class Crew:
         if member.has_left:
             member.worker.take(job)
             return
+        in_crowd = False
         if shared and worker is not None and (worker.pending or self._crowded):
+            in_crowd = True
             # The same thread for the next crowd, too: to wake another takes longer.
             self._crowded = worker.pending > 0
         else:
@@ -272,7 +292,7 @@ class Crew:
             if self._timer is None:
                 worker.finished_before = worker.finished
                 self._look_later(member.loop)
-        worker.take(job)
+        worker.take(job, in_crowd=in_crowd)
 
     def leave(self, member: Member) -> None:
         """Have a connection less, and its thread."""
