@@ -16,6 +16,7 @@ import asyncdb
 from asyncdb.drivers.aiosqlite import inbox as inboxes
 from asyncdb.drivers.aiosqlite.connection import AiosqliteConnection
 from asyncdb.drivers.aiosqlite.inbox import Inbox
+from asyncdb.drivers.aiosqlite.signals import Signal
 
 
 class Thread:
@@ -38,13 +39,13 @@ class Thread:
         assert not self._thread.is_alive()
 
 
-@pytest.fixture(params=["pipe", "event"])
+@pytest.fixture(params=["eventfd", "pipe", "event"])
 def inbox(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Inbox:
     """An inbox, with each of the ways to wake its thread."""
     if request.param == "event":
         monkeypatch.setattr(inboxes, "_bell", inboxes._Event)
-    elif sys.platform == "win32":
-        pytest.skip("its threads are woken by events")
+    elif request.param == "pipe":
+        monkeypatch.delattr(os, "eventfd", raising=False)
     return Inbox()
 
 
@@ -82,15 +83,15 @@ class Bell:
         self.waits = threading.Event()
         self._bell = inboxes._Event()
 
-    def ring(self) -> None:
+    def send(self) -> None:
         """Wake it."""
         self.rung += 1
-        self._bell.ring()
+        self._bell.send()
 
-    def wait(self) -> None:
+    def receive(self) -> None:
         """Sleep."""
         self.waits.set()
-        self._bell.wait()
+        self._bell.receive()
 
 
 async def test_a_crowd_wakes_the_thread_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,7 +115,7 @@ async def test_a_crowd_wakes_the_thread_once(monkeypatch: pytest.MonkeyPatch) ->
     await thread.end()
 
 
-async def test_no_file_is_left_for_a_pipe() -> None:
+async def test_no_file_is_left_for_a_signal() -> None:
     """The thread is woken in another way."""
     resource = pytest.importorskip("resource")
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -131,16 +132,16 @@ async def test_no_file_is_left_for_a_pipe() -> None:
 
 
 @pytest.mark.parametrize("end", ["close", "terminate"])
-@pytest.mark.skipif(sys.platform == "win32", reason="there is no pipe")
-async def test_the_pipe_goes_with_the_thread(sqlite_url: str, end: str) -> None:
+@pytest.mark.skipif(sys.platform == "win32", reason="there is none")
+async def test_the_file_goes_with_the_thread(sqlite_url: str, end: str) -> None:
     """A connection that is over has no file open, whoever still knows it."""
     db = await asyncdb.connect(sqlite_url)
     inner = db._session.inner
     assert isinstance(inner, AiosqliteConnection)
     thread, bell = inner._native._thread, inner._member.worker.queue._bell
-    assert isinstance(bell, inboxes._Pipe)
-    pipe = bell._pipe
-    for one in pipe:
+    assert isinstance(bell, Signal)
+    ends = bell._ends
+    for one in ends:
         os.fstat(one)
     await db.execute("SELECT 1")
     if end == "close":
@@ -151,6 +152,6 @@ async def test_the_pipe_goes_with_the_thread(sqlite_url: str, end: str) -> None:
     await asyncio.to_thread(thread.join, 20)
     del bell
 
-    for one in pipe:
+    for one in ends:
         with pytest.raises(OSError, match="Bad file descriptor"):
             os.fstat(one)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 from typing import Any
 from weakref import ref
 
@@ -40,6 +41,17 @@ async def test_the_loop_does_other_things_between_two_wakings() -> None:
 
     assert 80 < done.left < 100
     await done.over.wait()  # nothing is left lying there
+
+
+def test_where_there_are_only_pipes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Outside Linux the loop watches a pipe."""
+    monkeypatch.delattr(os, "eventfd", raising=False)
+
+    async def work() -> list[int]:
+        async with asyncdb.create_pool("sqlite://") as pool:
+            return [await pool.fetchval("SELECT ?", [i]) for i in range(100)]
+
+    assert list(range(100)) == asyncio.run(work())
 
 
 class Once:
@@ -79,7 +91,7 @@ async def its_waker() -> Waker:
 
 
 def test_what_is_done_after_its_loop_goes_with_it() -> None:
-    """A job of a loop that is closed keeps neither that loop nor its pipe."""
+    """A job of a loop that is closed keeps neither that loop nor its file."""
     loop = asyncio.new_event_loop()
     ours = loop.run_until_complete(its_waker())
     loop.close()
@@ -91,8 +103,8 @@ def test_what_is_done_after_its_loop_goes_with_it() -> None:
     assert [None, None] == [thing() for thing in left]
 
 
-async def test_no_file_is_left_for_a_pipe() -> None:
-    """The loop is woken in another way, and later ones have a pipe again."""
+async def test_no_file_is_left_for_a_signal() -> None:
+    """The loop is woken in another way, and later ones have a signal again."""
     resource = pytest.importorskip("resource")
     loop = asyncio.get_running_loop()
     done = Once(loop)

@@ -2,18 +2,19 @@
 
 `queue.SimpleQueue` would do, but wakes the thread with the interpreter's lock in hand:
 where both share a core, the thread takes over, finds the lock taken, and sleeps again,
-until the loop lets go of it. To write to a pipe is to let go of it first.
+until the loop lets go of it. To send a `Signal` is to let go of it first.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 import threading
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol
+
+from asyncdb.drivers.aiosqlite.signals import Signal
 
 # A future of aiosqlite's own that is told of the result, and what is called.
 Call = tuple[asyncio.Future[Any] | None, Callable[[], object]]
@@ -37,7 +38,7 @@ class Inbox:
         while not self._calls:
             self._is_asleep = True
             if not self._calls:
-                self._bell.wait()  # perhaps for nothing: it was rung before
+                self._bell.receive()  # perhaps one that was sent before
             self._is_asleep = False
         return self._calls.popleft()
 
@@ -57,49 +58,31 @@ class Inbox:
             loop.call_soon(self._wake)
 
     def close(self) -> None:
-        """Let go of the pipe: the thread has ended."""
-        self._bell = _Event()  # for who is about to ring
+        """Let go of the file: the thread has ended."""
+        self._bell = _Event()  # for who is about to send
 
     def _wake(self) -> None:
         self._is_due = False
         if self._is_asleep:
             self._is_asleep = False
-            self._bell.ring()
+            self._bell.send()
 
 
 class _Bell(Protocol):
-    """Rung by one thread and waited for by another, which forgets it then."""
+    """What wakes a thread, once."""
 
-    def ring(self) -> None: ...
+    def send(self) -> None: ...
 
-    def wait(self) -> object: ...
+    def receive(self) -> None: ...
 
 
 def _bell() -> _Bell:
     if sys.platform != "win32":
         try:
-            return _Pipe()
+            return Signal(blocking=True)
         except OSError:  # no file is left for it
             pass
     return _Event()
-
-
-class _Pipe:
-    __slots__ = ("_pipe",)
-
-    def __init__(self) -> None:
-        self._pipe: tuple[int, ...] = ()  # when there is no room for one
-        self._pipe = os.pipe()
-
-    def ring(self) -> None:
-        os.write(self._pipe[1], b"!")
-
-    def wait(self) -> None:
-        os.read(self._pipe[0], 64)
-
-    def __del__(self) -> None:
-        for end in self._pipe:
-            os.close(end)
 
 
 class _Event:
@@ -108,9 +91,9 @@ class _Event:
     def __init__(self) -> None:
         self._event = threading.Event()
 
-    def ring(self) -> None:
+    def send(self) -> None:
         self._event.set()
 
-    def wait(self) -> None:
+    def receive(self) -> None:
         self._event.wait()
         self._event.clear()

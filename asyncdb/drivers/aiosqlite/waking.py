@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import sys
 from collections import deque
 from typing import Protocol
 from weakref import ReferenceType, WeakKeyDictionary, ref
+
+from asyncdb.drivers.aiosqlite.signals import Signal
 
 
 class Done(Protocol):
@@ -40,29 +41,26 @@ def waker(loop: asyncio.AbstractEventLoop) -> Waker:
     found = None if known is None else known()
     if found is None:
         try:
-            found = _Pipe()
-            loop.add_reader(found.pipe[0], found.answer)
+            found = _Pile()
+            loop.add_reader(found.signal.fileno(), found.answer)
         except (
             NotImplementedError,  # how AbstractEventLoop says that it watches no files
-            OSError,  # no file is left for the pipe
+            OSError,  # no file is left for the signal
         ):
             return _CallSoon(loop)
         _wakers[loop] = ref(found)
     return found
 
 
-class _Pipe:
-    """What is done, and a pipe for the loop to watch."""
+class _Pile:
+    """What is done, and a signal for the loop to watch."""
 
-    __slots__ = ("__weakref__", "_done", "_woken", "pipe")
+    __slots__ = ("__weakref__", "_done", "_woken", "signal")
 
     def __init__(self) -> None:
         self._done: deque[Done] = deque()
         self._woken = False
-        self.pipe: tuple[int, ...] = ()  # when there is no room for one
-        self.pipe = os.pipe()
-        for end in self.pipe:
-            os.set_blocking(end, False)
+        self.signal = Signal(blocking=False)
 
     def wake(self, done: Done) -> None:
         self._done.append(done)
@@ -70,11 +68,11 @@ class _Pipe:
         # mark away before it looks at the pile, so that nothing is left lying there.
         if not self._woken:
             self._woken = True
-            os.write(self.pipe[1], b"!")
+            self.signal.send()
 
     def answer(self) -> None:
         with contextlib.suppress(BlockingIOError):
-            os.read(self.pipe[0], 64)
+            self.signal.receive()
         self._woken = False
         done = self._done
         try:
@@ -84,12 +82,7 @@ class _Pipe:
         finally:
             if done and not self._woken:  # a task has ended the program
                 self._woken = True
-                os.write(self.pipe[1], b"!")
-
-    def __del__(self) -> None:
-        # Neither the loop nor a thread has it any more.
-        for end in self.pipe:
-            os.close(end)
+                self.signal.send()
 
 
 class _CallSoon:
@@ -105,6 +98,6 @@ class _CallSoon:
 
 # The loop itself holds its pile. Held here, one with jobs that nobody will settle any
 # more would stay for ever, as they know their loop.
-_wakers: WeakKeyDictionary[asyncio.AbstractEventLoop, ReferenceType[_Pipe]] = (
+_wakers: WeakKeyDictionary[asyncio.AbstractEventLoop, ReferenceType[_Pile]] = (
     WeakKeyDictionary()
 )
