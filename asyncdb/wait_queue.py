@@ -23,9 +23,10 @@ class WaitQueue(Generic[T]):
     One timer serves all: one for each would cost as much as the rest of waiting.
     """
 
-    __slots__ = ("_next_look", "_timer", "waiters")
+    __slots__ = ("_loop", "_next_look", "_timer", "waiters")
 
     def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
         # Future -> deadline. One that is done (its waiter was cancelled a moment ago)
         # may be in it until that task runs.
         self.waiters: OrderedDict[asyncio.Future[T], float] = OrderedDict()
@@ -37,12 +38,11 @@ class WaitQueue(Generic[T]):
 
         Whoever joins has to `leave()`, however it ends.
         """
-        loop = asyncio.get_running_loop()
-        waiter: asyncio.Future[T] = loop.create_future()
-        deadline = inf if timeout is None else loop.time() + timeout
+        waiter: asyncio.Future[T] = self._loop.create_future()
+        deadline = inf if timeout is None else self._loop.time() + timeout
         self.waiters[waiter] = deadline
         if deadline < self._next_look:
-            self._look(loop, deadline)
+            self._look(deadline)
         return waiter
 
     def leave(self, waiter: asyncio.Future[T]) -> None:
@@ -62,15 +62,15 @@ class WaitQueue(Generic[T]):
         if self._timer is not None:
             self._timer.cancel()
 
-    def _look(self, loop: asyncio.AbstractEventLoop, when: float) -> None:
+    def _look(self, when: float) -> None:
         """Have the line looked through for those whose time is over."""
         self.stop()
         self._next_look = when
-        self._timer = loop.call_at(when, self._expire, loop)
+        self._timer = self._loop.call_at(when, self._expire)
 
-    def _expire(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _expire(self) -> None:
         # The loop calls up to a tick of its clock too early.
-        now = max(loop.time(), self._next_look)
+        now = max(self._loop.time(), self._next_look)
         self._timer, self._next_look = None, inf
         for waiter in [w for w, deadline in self.waiters.items() if deadline <= now]:
             del self.waiters[waiter]
@@ -79,4 +79,4 @@ class WaitQueue(Generic[T]):
         # NaN, like infinity, is for ever; and it must not hide the others.
         coming = [deadline for deadline in self.waiters.values() if deadline < inf]
         if coming:
-            self._look(loop, max(min(coming), now + _LOOK_EVERY))
+            self._look(max(min(coming), now + _LOOK_EVERY))

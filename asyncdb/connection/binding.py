@@ -58,7 +58,9 @@ class Binder:
             sql, params = await self._written(sql, params)
         if params is None:
             return self.prepare(sql, "none"), ()
-        statement = await self.read(sql, params)
+        if "\\" in sql:
+            await self._learn()
+        statement = self.prepare(sql, style_of(params))
         values = arguments(statement, params)
         if statement.memberships:
             refuse_lists(statement, values, self._converters)

@@ -16,6 +16,8 @@ from asyncdb.pool.stats import PoolStats
 from asyncdb.wait_queue import Expired
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from asyncdb.connection.session import Session
     from asyncdb.options import Hook, PoolOptions
     from asyncdb.pool.lease import Lease
@@ -82,13 +84,16 @@ class Checkout:
         self._acquires += 1
         return self._at_once()
 
-    async def wait(self, timeout: float | None = DEFAULT) -> Lease:
+    def wait(self, timeout: float | None = DEFAULT) -> Coroutine[Any, Any, Lease]:
         """Wait for a connection: in line, and for `on_acquire`."""
         if timeout is DEFAULT:
             timeout = self._options.acquire_timeout
         hook = self._options.on_acquire
         if hook is None:
-            return await self._stand_in_line(timeout)
+            return self._stand_in_line(timeout)
+        return self._wait_for_hook(hook, timeout)
+
+    async def _wait_for_hook(self, hook: Hook, timeout: float | None) -> Lease:
         end = None if timeout is None else self._loop.time() + timeout
         while True:
             left = None if end is None else max(0.0, end - self._loop.time())

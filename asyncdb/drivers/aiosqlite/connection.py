@@ -111,13 +111,13 @@ class AiosqliteConnection(DriverConnection):
 
     async def execute(self, statement: Statement, args: Sequence[Any]) -> Result:
         """Run a statement and give its whole result, in one hop."""
-        run = self._runner_for(statement)
+        run = self._way(writes=writes(statement))
         result: Result = await run(jobs.run, statement, args)
         return result
 
     async def execute_plain(self, statement: Statement, args: Sequence[Any]) -> Result:
         """Give tuples, which take a fifth less time than rows with names."""
-        run = self._runner_for(statement)
+        run = self._way(writes=writes(statement))
         result: Result = await run(jobs.run, statement, args, True)
         return result
 
@@ -130,7 +130,7 @@ class AiosqliteConnection(DriverConnection):
         self, statement: Statement, rows: Sequence[Sequence[Any]]
     ) -> int:
         """Run a statement for each row in one hop, in a transaction."""
-        run = self._with_begin if self._opening else self._in_turn
+        run = self._way(writes=True)
         count: int = await run(jobs.run_many, statement, rows)
         return count
 
@@ -150,8 +150,7 @@ class AiosqliteConnection(DriverConnection):
             commit = partial(jobs.end, readonly=alone)
         inside = self.in_transaction()
         while (done := len(outcomes)) < len(commands):
-            run = self._patiently if reads else self._in_turn
-            run = self._with_begin if self._opening else run
+            run = self._way(writes=not reads)
             try:
                 await run(jobs.run_batch, commands, outcomes, self._is_stopping, commit)
             except Exception as error:  # noqa: BLE001  # the next statement's
@@ -182,21 +181,18 @@ class AiosqliteConnection(DriverConnection):
     ) -> DriverCursor:
         opened: list[sqlite3.Cursor] = []
         try:
-            await self._runner_for(statement)(
-                jobs.open_cursor, statement, args, opened, plain
-            )
+            run = self._way(writes=writes(statement))
+            await run(jobs.open_cursor, statement, args, opened, plain)
         except BaseException:
             if not self._closed:
                 await self.hop(jobs.close_all, opened, droppable=False)
             raise
         return AiosqliteCursor(self.hop, self.is_closed, opened[0])
 
-    def _runner_for(
-        self, statement: Statement
-    ) -> Callable[..., Coroutine[Any, Any, Any]]:
+    def _way(self, *, writes: bool) -> Callable[..., Coroutine[Any, Any, Any]]:
         if self._opening:
             return self._with_begin
-        return self._in_turn if writes(statement) else self._patiently
+        return self._in_turn if writes else self._patiently
 
     async def _with_begin(self, function: Callable[..., Any], *args: Any) -> Any:
         """Hop with the first statement of a transaction, behind its BEGIN."""
@@ -223,24 +219,18 @@ class AiosqliteConnection(DriverConnection):
             if not self._keeps_turn:
                 turn.give()
 
-    async def _patiently(
+    def _patiently(
         self, function: Callable[..., Any], *args: Any, deadline: float | None = None
-    ) -> Any:
+    ) -> Coroutine[Any, Any, Any]:
         """Hop, again and again while another connection holds the lock."""
-        while True:
-            try:
-                return await self.hop(function, self._raw, *args)
-            except sqlite3.OperationalError as error:
-                now = self._loop.time()
-                if deadline is None:
-                    deadline = now + (self._options.lock_timeout or 0)
-                if not jobs.busy(error) or now >= deadline:
-                    raise
-            # SQLite refuses some at once, without its busy handler, which waits.
-            await asyncio.sleep(0.002)
+        return self.hop(function, self._raw, *args, deadline=deadline)
 
     async def hop(
-        self, function: Callable[..., Any], *args: Any, droppable: bool = True
+        self,
+        function: Callable[..., Any],
+        *args: Any,
+        droppable: bool = True,
+        deadline: float | None = 0,
     ) -> Any:
         """Run a function in a thread.
 
@@ -248,20 +238,31 @@ class AiosqliteConnection(DriverConnection):
             function: what to run.
             args: what it takes.
             droppable: cancelled before its turn, it need not run at all.
+            deadline: until when it is repeated while another connection holds the lock;
+                `None`: for `lock_timeout` from the first refusal on.
         """
-        if self._closed:  # by another task, while this one waited for its turn
-            raise sqlite3.ProgrammingError(CLOSED)
-        job, turn = Job(self._member, function, args), self._turn
-        self._crew.give(job, shared=turn is not None and not turn.held)
-        try:
-            return await job
-        except asyncio.CancelledError:
-            if not (droppable and job.take_back()):
-                await self._interrupt(job)
-            raise
-        finally:
-            if self._keeps_turn and not self._has_begun():
-                self._give_turn()
+        while True:
+            if self._closed:  # by another task, while this one waited for its turn
+                raise sqlite3.ProgrammingError(CLOSED)
+            job, turn = Job(self._member, function, args), self._turn
+            self._crew.give(job, shared=turn is not None and not turn.held)
+            try:
+                return await job
+            except asyncio.CancelledError:
+                if not (droppable and job.take_back()):
+                    await self._interrupt(job)
+                raise
+            except sqlite3.OperationalError as error:
+                now = self._loop.time()
+                if deadline is None:
+                    deadline = now + (self._options.lock_timeout or 0)
+                if not jobs.busy(error) or now >= deadline:
+                    raise
+            finally:
+                if self._keeps_turn and not self._has_begun():
+                    self._give_turn()
+            # SQLite refuses some at once, without its busy handler, which waits.
+            await asyncio.sleep(0.002)
 
     def _is_stopping(self) -> bool:
         return self._stopping or self._closed
