@@ -84,7 +84,11 @@ class Exchange:
         try:
             wire.send(*payloads)
             for payload in payloads:
-                answer = await wire.answer(payload, rest, utc=utc)
+                answer = wire.begin_answer(payload, rest, utc=utc)
+                if not answer.done:
+                    await wire.receiver.expect(answer)
+                if answer.status is not None:
+                    self._line.server_status = answer.status
                 rest = answer.rest
                 answers.append(answer)
         except BaseException as error:

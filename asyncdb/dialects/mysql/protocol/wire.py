@@ -86,22 +86,15 @@ class Wire:
         first = len(payload) // _MAX_PAYLOAD + 1
         return Answer(data, first, utc=utc, reader=self._reader)
 
-    async def answer(
-        self, payload: bytes, data: bytes = b"", *, utc: bool | None = None
-    ) -> Answer:
-        """Read the answer to one command; see `begin_answer`."""
-        answer = self.begin_answer(payload, data, utc=utc)
-        if not answer.done:
-            await self.receiver.expect(answer)
-        if answer.status is not None:  # error packets say nothing of the session
-            self.line.server_status = answer.status
-        return answer
-
     async def ask(self, text: str) -> Answer:
         """Run one statement, with nothing else on the wire."""
         payload = QUERY + text.encode()
+        answer = self.begin_answer(payload)
         self.send(payload)
-        return await self.answer(payload)
+        await self.receiver.expect(answer)
+        if answer.status is not None:  # error packets say nothing of the session
+            self.line.server_status = answer.status
+        return answer
 
     def begin_stream(self, payload: bytes, *, utc: bool) -> Answer:
         """Make what parses an answer that is read in pieces, slowly."""
