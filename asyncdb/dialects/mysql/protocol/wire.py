@@ -9,6 +9,7 @@ from typing import Self
 from asyncdb.dialects.mysql.protocol.answers import IN_TRANSACTION, Answer
 from asyncdb.dialects.mysql.protocol.library import Library, Line
 from asyncdb.dialects.mysql.protocol.login import Login, Target
+from asyncdb.dialects.mysql.protocol.receiving import Receiver
 
 # Commands: their first byte.
 QUIT, INIT_DB, QUERY = b"\x01", b"\x02", b"\x03"
@@ -33,9 +34,10 @@ class Wire:
         self.line = line
         self.library = library
         self.target = target
-        # Found once: each command goes through them.
-        self.read = line.read
-        self._write = line.write
+        self.receiver = line.receiver = Receiver(line.transport, library.take_unread)
+        # Found once, for each command goes through it. Nobody waits for the bytes to be
+        # gone: that keeps a long batch from blocking both sides, whose answers come.
+        self._write = line.transport.write
         self._reader = library.reader
 
     @classmethod
@@ -58,11 +60,7 @@ class Wire:
     # -- commands --------------------------------------------------------------------
 
     def send(self, *payloads: bytes) -> None:
-        """Send commands, without waiting.
-
-        Not waiting for them to be gone is what keeps a long batch from blocking both
-        sides: the answers are read meanwhile.
-        """
+        """Send commands, without waiting."""
         packets: list[bytes] = []
         for payload in payloads:
             size = len(payload)
@@ -88,33 +86,26 @@ class Wire:
         first = len(payload) // _MAX_PAYLOAD + 1
         return Answer(data, first, utc=utc, reader=self._reader)
 
-    async def answer(
-        self, payload: bytes, data: bytes = b"", *, utc: bool | None = None
-    ) -> Answer:
-        """Read the answer to one command; see `begin_answer`."""
-        answer = self.begin_answer(payload, data, utc=utc)
-        while not answer.done:
-            answer.feed(await self.read(answer.missing))
+    async def ask(self, text: str) -> Answer:
+        """Run one statement, with nothing else on the wire."""
+        payload = QUERY + text.encode()
+        answer = self.begin_answer(payload)
+        self.send(payload)
+        await self.receiver.expect(answer)
         if answer.status is not None:  # error packets say nothing of the session
             self.line.server_status = answer.status
         return answer
 
-    async def ask(self, text: str) -> Answer:
-        """Run one statement, with nothing else on the wire."""
-        payload = QUERY + text.encode()
-        self.send(payload)
-        return await self.answer(payload)
-
     def begin_stream(self, payload: bytes, *, utc: bool) -> Answer:
         """Make what parses an answer that is read in pieces, slowly."""
-        self.line.pace(slow=True)
+        self.receiver.keep()
         answer = self.begin_answer(payload, utc=utc)
         answer.is_stream = True
         return answer
 
     def end_stream(self, answer: Answer) -> None:
         """Take note that an answer read in pieces was read to its end."""
-        self.line.pace(slow=False)
+        self.receiver.release()
         if answer.status is not None:
             self.line.server_status = answer.status
 
@@ -157,7 +148,7 @@ class Wire:
 
     def unread(self) -> bytes:
         """Return what has come and was not read, without waiting."""
-        return self.line.unread()
+        return self.receiver.unread()
 
     def abort(self) -> None:
         """Cut the line."""
@@ -173,9 +164,10 @@ class Wire:
             if self.line.is_gone:
                 return False
             self.send(QUIT)
+            self.receiver.keep()
             async with asyncio.timeout(_FAREWELL):
                 while True:
-                    await self.read(0)
+                    await self.receiver.read()
         except TimeoutError:
             return False
         except OSError:
