@@ -115,6 +115,29 @@ async def test_a_crowd_wakes_the_thread_once(monkeypatch: pytest.MonkeyPatch) ->
     await thread.end()
 
 
+async def test_ctrl_c_while_the_thread_is_woken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The next call wakes it, and it does both."""
+    bell = Bell()
+    monkeypatch.setattr(inboxes, "_bell", lambda: bell)
+    inbox = Inbox()
+    thread = Thread(inbox)
+    assert await asyncio.to_thread(bell.waits.wait, 20)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(bell, "send", interrupt)
+        inbox.put_nowait((None, partial(thread.done.append, 0)))
+    inbox.put_nowait((None, partial(thread.done.append, 1)))
+    await thread.end()
+
+    assert [0, 1] == thread.done
+
+
+def interrupt() -> None:
+    """Do what Ctrl-C does."""
+    raise KeyboardInterrupt
+
+
 async def test_no_file_is_left_for_a_signal() -> None:
     """The thread is woken in another way."""
     resource = pytest.importorskip("resource")

@@ -54,8 +54,8 @@ class Inbox:
         """
         self._calls.append(call)
         if self._is_asleep and not self._is_due:
-            self._is_due = True
             loop.call_soon(self._wake)
+            self._is_due = True
 
     def close(self) -> None:
         """Let go of the file: the thread has ended."""
@@ -65,7 +65,11 @@ class Inbox:
         self._is_due = False
         if self._is_asleep:
             self._is_asleep = False
-            self._bell.send()
+            try:
+                self._bell.send()
+            except BaseException:  # Ctrl-C, perhaps before it was sent
+                self._is_asleep = True
+                raise
 
 
 class _Bell(Protocol):
