@@ -25,14 +25,8 @@ from asyncdb.values.conversions import (
     microseconds,
     zero_or_one,
 )
-from asyncdb.values.encoding import (
-    instant,
-    integer,
-    json_text,
-    naive_time,
-    not_nan,
-    text,
-)
+from asyncdb.values.encoding import integer, naive_time, not_nan, text
+from asyncdb.values.rendering import instant, json_text
 from asyncdb.values.rows import PositionedRow, row_class
 
 # SQLite's variables: ?1 @a $a #a :1, each with any character of a name: a letter, a

@@ -331,6 +331,12 @@ SLOW = {
     "xml": "nothing here reads XML",
     "multiprocessing": "nothing here starts processes",
     "sqlite3": "a library of C: with its driver",
+    "json": "for values: with the driver that needs it",
+    "decimal": "for values: with the driver that needs it",
+    "uuid": "for values: with the driver that needs it",
+    "urllib.parse": "for a URL with % in it, or one that is shown",
+    "ipaddress": "when a host is looked up",
+    "asyncdb.values.decoders": "for typed reads: with the first",
 }
 
 
