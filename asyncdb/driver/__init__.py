@@ -113,3 +113,8 @@ def __getattr__(name: str) -> Any:
         return import_module("asyncdb.driver.values")
     message = f"module {__name__!r} has no attribute {name!r}"
     raise AttributeError(message)
+
+
+def __dir__() -> list[str]:
+    """Show `values` before it is imported, too."""
+    return sorted({*globals(), *__all__})
