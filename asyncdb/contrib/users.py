@@ -15,7 +15,7 @@ It needs `pip install 'asyncdb-toolkit[users]'`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final, Unpack
@@ -113,8 +113,11 @@ class UserRepository:
             **{f"text_{n}": text.format(length=n) for n in (150, 200, 254, 255, 762)},
             **dialect.column_types,
         )
-        # What PostgreSQL says to the slower of two that create it at once.
-        with suppress(asyncdb.DuplicateTable, asyncdb.UniqueViolation):
+        try:
+            await self._db.execute(sql)
+        except (asyncdb.ProgrammingError, asyncdb.UniqueViolation):
+            # PostgreSQL says several things to the slower of two that create it at
+            # once (23505, 42710, 42P07). For the second time it is there.
             await self._db.execute(sql)
 
     async def create(self, **new: Unpack[NewUser]) -> User:

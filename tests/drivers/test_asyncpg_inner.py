@@ -13,6 +13,7 @@ from tests.plugins.slow import Slow
 
 PARTS = (
     "RUNS_DIRECTLY",
+    "BEGINS_ALONG",
     "LISTENS",
     "SEES_OUT",
     "REPEATS",

@@ -259,20 +259,21 @@ async def test_cancelling_goes_to_the_same_address(
     ):
         stub.names["db"] = ["127.0.0.9"]
         name = db.dialect.name
+        own = "pg_backend_pid()" if name == "postgresql" else "CONNECTION_ID()"
+        session = await db.fetchval(f"SELECT {own}")
         sleep = "SELECT pg_sleep(30)" if name == "postgresql" else "SELECT SLEEP(30)"
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.2):
                 await db.fetchval(sleep)
         running = (
-            "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sl%'"
-            " AND state = 'active'"
+            "SELECT count(*) FROM pg_stat_activity WHERE pid = ? AND state = 'active'"
             if name == "postgresql"
             else "SELECT count(*) FROM information_schema.processlist"
-            " WHERE info LIKE 'SELECT SLEEP%'"
+            " WHERE id = ? AND info IS NOT NULL"
         )
 
         async def stopped() -> bool:
-            return not await other.fetchval(running)
+            return not await other.fetchval(running, [session])
 
         await eventually(stopped)
 

@@ -122,7 +122,9 @@ async def test_round_trips(request: pytest.FixtureRequest, engine: str) -> None:
         for verb in (db.execute, db.fetchone, db.fetchall, db.fetchval):
             assert 1 == await trips(counter, lambda verb=verb: verb(sql, ["b"]))
         assert 3 + prepares == await trips(counter, lambda: do_transaction(db))
-        assert 3 == await trips(counter, lambda: do_transaction(db))
+        # asyncpg sends BEGIN along with a statement that is prepared.
+        known = 2 if engine == "postgresql" else 3
+        assert known == await trips(counter, lambda: do_transaction(db))
 
 
 @pytest.mark.parametrize("engine", [*SERVERS, *SECOND_DRIVERS])

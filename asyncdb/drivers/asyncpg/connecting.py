@@ -18,7 +18,7 @@ from asyncdb.driver import Driver, DriverConnection
 from asyncdb.driver.tls import CLEAR_TEXT, tls_context, tls_mode
 from asyncdb.drivers.asyncpg.connection import AsyncpgConnection
 from asyncdb.drivers.asyncpg.directing import DirectedLoop
-from asyncdb.drivers.asyncpg.leaving import PgNative
+from asyncdb.drivers.asyncpg.native import PgNative
 from asyncdb.drivers.asyncpg.notices import Hearing
 from asyncdb.drivers.asyncpg.recognising import AsyncpgCandidate
 from asyncdb.drivers.asyncpg.roles import role_at_start

@@ -9,6 +9,8 @@ Rules that come from asyncpg and PostgreSQL:
 * asyncpg prepares with Flush, not Sync: between a first prepare and its execution the
   server sits in an implicit transaction that holds locks. When the execution does not
   follow (a bad argument, a cancellation), `Settling` sends the Sync by a simple query.
+* BEGIN goes with the first statement of its block, if that is kept; else before it. In
+  a session that somebody has the `native` of, it goes at once.
 * A kept statement whose table changed underneath raises before anything ran: outside a
   transaction it is prepared again, once. One whose *type* changed has run when its
   answer cannot be read, so it is not: asyncpg forgets what it knew, for the next one.
@@ -22,7 +24,6 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-import asyncpg
 from asyncpg import exceptions
 
 from asyncdb.dialect import Dialect, Lexis
@@ -47,7 +48,9 @@ from asyncdb.drivers.asyncpg import inner
 from asyncdb.drivers.asyncpg.arguments import ENCODERS
 from asyncdb.drivers.asyncpg.cursor import AsyncpgCursor
 from asyncdb.drivers.asyncpg.loading import insert, load
+from asyncdb.drivers.asyncpg.native import PgNative
 from asyncdb.drivers.asyncpg.notices import forget_listeners
+from asyncdb.drivers.asyncpg.opening import Opening
 from asyncdb.drivers.asyncpg.returning import returning
 from asyncdb.drivers.asyncpg.roles import role_now
 from asyncdb.drivers.asyncpg.settling import Settling
@@ -73,7 +76,7 @@ class AsyncpgConnection(DriverConnection):
 
     def __init__(
         self,
-        native: asyncpg.Connection,
+        native: PgNative,
         options: PostgreSQLOptions,
         role: Role | None = None,
         pooling: Pooling = DIRECT,
@@ -89,6 +92,8 @@ class AsyncpgConnection(DriverConnection):
         self._statements = AsyncpgStatements(native, limit)
         self._kept = self._statements.kept
         self._settling = Settling(native, self._statements)
+        waits = inner.BEGINS_ALONG and not self._at_begin  # which is several
+        self._opening = Opening(native, self._settling, waits=waits)
         known = native.get_server_version()[:2]
         self._dialect = replace(
             DIALECT,
@@ -105,8 +110,9 @@ class AsyncpgConnection(DriverConnection):
         return self._dialect
 
     @property
-    def native(self) -> asyncpg.Connection:
-        """asyncpg's connection."""
+    def native(self) -> PgNative:
+        """asyncpg's connection; what it is told belongs to the block it is read in."""
+        self._opening.wait_no_more()
         return self._native
 
     @property
@@ -141,6 +147,11 @@ class AsyncpgConnection(DriverConnection):
             raise NotSupportedError(_COPY)
         if fresh and self._shared and statement.verb == "LISTEN":
             raise NotSupportedError(NO_LISTEN)
+        if self._opening.text:
+            if fresh:
+                await self._opening.now()
+            else:
+                self._opening.along()
         try:
             if kept is None:
                 kept, fresh = await self._statements.find(statement, args, self.lexis)
@@ -185,6 +196,7 @@ class AsyncpgConnection(DriverConnection):
 
     async def describe(self, statement: Statement) -> Description:
         """Prepare a statement, and tell what the server says of it."""
+        await self._opening.now()
         try:
             return await self._statements.describe(statement)
         except BaseException as error:
@@ -208,6 +220,7 @@ class AsyncpgConnection(DriverConnection):
     ) -> int:
         own, fresh, total = False, True, 0
         kept: AsyncpgKept | None = None
+        await self._opening.now()
         try:
             parts, fresh = await self._statements.serve(statement, rows, self.lexis)
             own = len(parts) > 1 and not self._native.is_in_transaction()
@@ -256,6 +269,7 @@ class AsyncpgConnection(DriverConnection):
         Not through PgBouncer in transaction mode: after asyncpg's COPY a PgBouncer from
         1.21 on waits for an answer that never comes, and keeps the server's session.
         """
+        await self._opening.now()
         if self._shared:
             return await insert(self, self._settling, table, columns, batches)
         try:
@@ -275,6 +289,7 @@ class AsyncpgConnection(DriverConnection):
         self, statement: Statement, args: Sequence[Any]
     ) -> DriverCursor:
         """Bind a portal, which lives in a transaction: the open one, or its own."""
+        await self._opening.now()
         own, begun = not self._native.is_in_transaction(), False
         kept = self._kept.get(statement.text)
         try:
@@ -319,15 +334,13 @@ class AsyncpgConnection(DriverConnection):
     # -- transactions --------------------------------------------------------------
 
     async def begin(self, options: TransactionOptions) -> None:
-        """Open a transaction."""
-        try:
-            await self._native.execute(begin(options, self._at_begin))
-        except BaseException as error:
-            await self._settling.settle(error)  # the core rolls back what has begun
-            raise
+        """Open a transaction, if it can be with its first statement."""
+        await self._opening.begin(begin(options, self._at_begin))
 
     async def commit(self) -> None:
         """Commit: the server answers a failed transaction's COMMIT with ROLLBACK."""
+        if self._opening.drop():
+            return  # a block without statements
         try:
             tag = await self._native.execute("COMMIT")
         except BaseException as error:
@@ -338,12 +351,15 @@ class AsyncpgConnection(DriverConnection):
 
     async def rollback(self) -> None:
         """Roll back."""
-        if self._native.is_in_transaction():
+        if not self._opening.drop() and self._native.is_in_transaction():
             await self._native.execute("ROLLBACK")
 
     def in_transaction(self) -> bool:
         """Whether a transaction is open."""
-        return bool(not self.is_closed() and self._native.is_in_transaction())
+        native = self._native
+        if native.is_closed():
+            return False
+        return bool(native.is_in_transaction() or self._opening.text)
 
     # -- the end -------------------------------------------------------------------
 

@@ -25,6 +25,10 @@ RUNS_DIRECTLY = (
     and _has(PreparedStatement, "_state")
     and _has(Connection, "_protocol")
 )
+# BEGIN is written right before a statement, and its answer passed over.
+BEGINS_ALONG = (
+    RUNS_DIRECTLY and _has(Protocol, "queries_count") and _has(Connection, "_transport")
+)
 # What the server says of itself is heard.
 LISTENS = _has(Connection, "_protocol", "_transport")
 # A session that was cut is asked to stop, and waited for.

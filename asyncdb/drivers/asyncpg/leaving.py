@@ -1,4 +1,4 @@
-"""asyncpg's cancel requests, which take turns, and the end of a session that is cut."""
+"""The end of a session that is cut."""
 
 from __future__ import annotations
 
@@ -8,32 +8,16 @@ import socket
 from functools import partial
 from typing import Any
 
-import asyncpg
 from asyncpg import connect_utils
 
-from asyncdb.dialects.postgresql.stopping import see_out, turn
+from asyncdb.dialects.postgresql.stopping import see_out
 from asyncdb.drivers.asyncpg import inner
 
 _log = logging.getLogger("asyncdb.drivers.asyncpg")
 
 
-class PgNative(asyncpg.Connection):  # type: ignore[misc]  # it has no types
-    """asyncpg's connection, whose cancel requests take turns."""
-
-    __slots__ = ()
-
-    async def _cancel(self, waiter: Any, cancel_waiter: Any = None) -> None:
-        if not inner.SEES_OUT:
-            await super()._cancel(waiter, cancel_waiter)
-            return
-        mine = turn(_account(self))
-        await mine.acquire()
-        # It is done when the request is: what follows waits for the statement to end.
-        waiter.add_done_callback(lambda _: mine.release())
-        await super()._cancel(waiter, cancel_waiter)
-
-
-def _account(native: Any) -> tuple[Any, str]:
+def account(native: Any) -> tuple[Any, str]:
+    """Name where a session is, and whose: what its cancel requests share."""
     return native._addr, native._params.user
 
 
@@ -63,4 +47,4 @@ def _leave(native: Any) -> asyncio.Task[None]:
     )
     line: socket.socket = native._transport.get_extra_info("socket").dup()
     native.terminate()
-    return see_out(line, _account(native), stop)
+    return see_out(line, account(native), stop)

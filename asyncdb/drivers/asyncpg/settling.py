@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
-import asyncpg
 from asyncpg import exceptions
 
 from asyncdb.dialects.postgresql.answers import lost
 from asyncdb.drivers.asyncpg import inner
 from asyncdb.drivers.asyncpg.last_words import LastWords
 from asyncdb.drivers.asyncpg.leaving import cut
+from asyncdb.drivers.asyncpg.native import PgNative
 from asyncdb.drivers.asyncpg.statements import AsyncpgStatements
 from asyncdb.drivers.asyncpg.translation import answered
 from asyncdb.errors import ConnectionLost
@@ -36,9 +36,7 @@ class Settling:
         statements: what was learned of them may have to be forgotten.
     """
 
-    def __init__(
-        self, native: asyncpg.Connection, statements: AsyncpgStatements
-    ) -> None:
+    def __init__(self, native: PgNative, statements: AsyncpgStatements) -> None:
         self.native = native
         self._statements = statements
         self._last_words = LastWords.of(native)
@@ -58,7 +56,9 @@ class Settling:
         elif isinstance(error, _UNREADABLE):
             self.cut()
             self._tell_reason(error)
-        elif not answered(error) and (fresh or not isinstance(error, Exception)):
+        elif not answered(error) and (
+            fresh or self.native.is_half_begun or not isinstance(error, Exception)
+        ):
             await self.undo("SELECT")
 
     def _tell_reason(self, error: BaseException) -> None:

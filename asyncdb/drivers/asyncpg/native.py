@@ -1,0 +1,82 @@
+"""asyncpg's connection, and what it is taught: to wait its turn, to begin along.
+
+**BEGIN goes to the server with the first statement of its block.** asyncpg sends one
+thing at a time. PostgreSQL takes several before one Sync, and where one of them fails
+it skips the others up to there
+(https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-PIPELINING).
+So BEGIN is written right before asyncpg writes a prepared statement, whose Sync serves
+both: a statement whose BEGIN was refused does not run. The answers to BEGIN are ones
+that asyncpg expects of a statement that it prepares again, or passes over in any other
+state of its own; of two command tags it keeps the last.
+"""
+
+from __future__ import annotations
+
+from struct import pack
+from typing import Any
+
+import asyncpg
+
+from asyncdb.dialects.postgresql.stopping import turn
+from asyncdb.drivers.asyncpg import inner
+from asyncdb.drivers.asyncpg.leaving import account
+
+_NESTED = "cannot use Connection.transaction() in a manually started transaction"
+
+
+class PgNative(asyncpg.Connection):  # type: ignore[misc]  # it has no types
+    """asyncpg's connection, whose cancel requests take turns."""
+
+    __slots__ = ("_begun_after",)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # How many queries there had been when BEGIN was written: with the next one its
+        # answer comes.
+        self._begun_after = -1
+
+    @property
+    def is_half_begun(self) -> bool:
+        """Whether BEGIN was written, and nothing yet that would bring its answer."""
+        after = self._begun_after
+        return after >= 0 and bool(after == self._protocol.queries_count)
+
+    def begin_along(self, text: str) -> None:
+        """Write what opens a transaction, to be answered with the next query.
+
+        Args:
+            text: one statement, which takes and gives nothing.
+        """
+        self._begun_after = self._protocol.queries_count
+        self._transport.write(_unsynced(text))
+
+    def is_in_transaction(self) -> bool:
+        """Tell whether a transaction is open, or will be before anything else runs."""
+        return self._protocol.is_in_transaction() or self.is_half_begun
+
+    def transaction(self, **options: Any) -> Any:
+        """Refuse to begin again, as asyncpg does where it knows of a transaction."""
+        if self.is_half_begun:
+            raise asyncpg.InterfaceError(_NESTED)
+        return super().transaction(**options)
+
+    async def _cancel(self, waiter: Any, cancel_waiter: Any = None) -> None:
+        if not inner.SEES_OUT:
+            await super()._cancel(waiter, cancel_waiter)
+            return
+        mine = turn(account(self))
+        await mine.acquire()
+        # It is done when the request is: what follows waits for the statement to end.
+        waiter.add_done_callback(lambda _: mine.release())
+        await super()._cancel(waiter, cancel_waiter)
+
+
+def _unsynced(text: str) -> bytes:
+    """Return Parse, Bind and Execute, all of them unnamed, for a statement.
+
+    https://www.postgresql.org/docs/current/protocol-message-formats.html
+    """
+    query = text.encode()
+    parse = pack("!ci", b"P", len(query) + 8) + b"\0" + query + b"\0" + pack("!h", 0)
+    bind = pack("!ci", b"B", 12) + b"\0\0" + pack("!hhh", 0, 0, 0)
+    return parse + bind + pack("!ci", b"E", 9) + b"\0" + pack("!i", 0)
