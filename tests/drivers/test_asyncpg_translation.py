@@ -82,7 +82,7 @@ def _error(severity: str, text: str = "terminating connection") -> bytes:
         (b"D" + _error("FATAL"), None),
     ],
 )
-def test_the_last_words(data: bytes, said: Any) -> None:
+async def test_the_last_words(data: bytes, said: Any) -> None:
     """Only a whole message that ends the session is one; all goes on to asyncpg."""
     from asyncdb.drivers.asyncpg.last_words import LastWords
 
@@ -90,10 +90,10 @@ def test_the_last_words(data: bytes, said: Any) -> None:
 
     class Protocol:
         data_received = staticmethod(passed.append)
-        connection_lost = eof_received = pause_writing = resume_writing = None
 
     listener = LastWords(Protocol)
-    listener.data_received(data)
+    listener.get_buffer(-1)[: len(data)] = data
+    listener.buffer_updated(len(data))
 
     assert said == listener.said
     assert [data] == passed

@@ -6,7 +6,7 @@ from pymysql.err import InterfaceError, MySQLError, raise_mysql_exception
 
 from asyncdb.dialects.mysql.protocol.connecting import MySQLDriver
 from asyncdb.dialects.mysql.protocol.library import Library
-from asyncdb.drivers.aiomysql.line import AiomysqlLine
+from asyncdb.drivers.aiomysql.line import AiomysqlLine, take_unread
 
 driver = MySQLDriver(
     Library(
@@ -14,6 +14,7 @@ driver = MySQLDriver(
         error=MySQLError,
         misuse=InterfaceError,
         raise_error=raise_mysql_exception,
+        take_unread=take_unread,
         extra="mysql",
     )
 )

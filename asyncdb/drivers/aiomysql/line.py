@@ -7,11 +7,11 @@ cursors, quoting and interpolation never are.
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import aiomysql
 
-from asyncdb.dialects.mysql.protocol.library import CHUNK
 from asyncdb.dialects.mysql.protocol.login import CLIENT_SSL, UNWANTED, Login
 
 _Native: Any = aiomysql.Connection  # the library has no types
@@ -62,6 +62,12 @@ class AiomysqlLine(_Native):  # type: ignore[misc]
     # -- bytes -----------------------------------------------------------------------
 
     @property
+    def transport(self) -> asyncio.Transport:
+        """The writer's."""
+        transport: asyncio.Transport = self._writer.transport
+        return transport
+
+    @property
     def is_gone(self) -> bool:
         """Closed by us or by the other side, as far as the loop has heard."""
         return (
@@ -74,23 +80,6 @@ class AiomysqlLine(_Native):  # type: ignore[misc]
         """Give bytes to the transport, without waiting."""
         self._writer.write(data)
 
-    async def read(self, missing: int) -> bytes:
-        """Read what has come, or what is missing where that is much."""
-        if missing > CHUNK:
-            data: bytes = await self._reader.readexactly(missing)
-        else:
-            data = await self._reader.read(CHUNK)
-        if not data:
-            raise ConnectionResetError("the server closed the connection")
-        return data
-
-    def unread(self) -> bytes:
-        """Return what has come and was not read."""
-        return b"" if self._reader is None else bytes(self._reader._buffer)
-
-    def pace(self, *, slow: bool) -> None:
-        """Leave it to asyncio, whose reader pauses the transport by itself."""
-
     # -- the end ---------------------------------------------------------------------
 
     def abort(self) -> None:
@@ -98,3 +87,14 @@ class AiomysqlLine(_Native):  # type: ignore[misc]
         writer, self._writer, self._reader = self._writer, None, None
         if writer is not None:
             writer.transport.abort()
+
+
+def take_unread(protocol: Any) -> bytes:
+    """Take what aiomysql's reader has been given and nobody has read."""
+    reader = protocol._stream_reader  # it is gone when the line was cut
+    if reader is None:
+        return b""
+    unread = bytes(reader._buffer)
+    reader._buffer.clear()
+    reader._maybe_resume_transport()
+    return unread

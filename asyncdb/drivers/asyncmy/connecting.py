@@ -6,7 +6,7 @@ from asyncmy.errors import InterfaceError, MySQLError, raise_mysql_exception
 
 from asyncdb.dialects.mysql.protocol.connecting import MySQLDriver
 from asyncdb.dialects.mysql.protocol.library import Library
-from asyncdb.drivers.asyncmy.line import AsyncmyLine
+from asyncdb.drivers.asyncmy.line import AsyncmyLine, take_unread
 from asyncdb.drivers.asyncmy.reading import reader
 
 driver = MySQLDriver(
@@ -15,6 +15,7 @@ driver = MySQLDriver(
         error=MySQLError,
         misuse=InterfaceError,
         raise_error=raise_mysql_exception,
+        take_unread=take_unread,
         extra="asyncmy",
         reader=reader,
     )

@@ -8,11 +8,11 @@ and interpolation never are.
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from asyncmy import connection
 
-from asyncdb.dialects.mysql.protocol.library import CHUNK
 from asyncdb.dialects.mysql.protocol.login import (
     CLIENT_DEPRECATE_EOF,
     CLIENT_SSL,
@@ -20,7 +20,6 @@ from asyncdb.dialects.mysql.protocol.login import (
     Login,
 )
 
-_SMALL = 4096  # bytes which are sooner copied twice than looked at through a view
 _LONGEST_WAIT = 31_536_000  # the core keeps the time
 
 _Native: Any = connection.Connection  # its types lack the members used here
@@ -42,7 +41,6 @@ class AsyncmyLine(_Native):  # type: ignore[misc]
 
     def __init__(self, login: Login) -> None:
         self._login = login
-        self._slow = False
         super().__init__(
             **login.arguments,
             database=login.target.database,
@@ -78,6 +76,12 @@ class AsyncmyLine(_Native):  # type: ignore[misc]
     # -- bytes -----------------------------------------------------------------------
 
     @property
+    def transport(self) -> asyncio.Transport:
+        """asyncmy's."""
+        transport: asyncio.Transport = self._transport
+        return transport
+
+    @property
     def is_gone(self) -> bool:
         """Closed by us or by the other side, as far as the loop has heard."""
         transport = self._transport
@@ -87,40 +91,6 @@ class AsyncmyLine(_Native):  # type: ignore[misc]
         """Give bytes to the transport, without waiting."""
         self._transport.write(data)
 
-    async def read(self, missing: int) -> bytes:
-        """Read what has come, or what is missing where that is much."""
-        received = self._proto
-        need = missing if missing > CHUNK else 1
-        while received.length - received.pos < need:
-            if received.exc is not None or received.eof:
-                raise ConnectionResetError("the server closed the connection")
-            if self._slow:
-                self._transport.resume_reading()
-            await received.wait_for_data(need)
-            # asyncmy's buffer grows without end while nobody takes what has come.
-            if self._slow and not self.is_gone:
-                self._transport.pause_reading()
-        start, end = received.pos, received.length
-        received.pos = end
-        if end - start < _SMALL:
-            return bytes(received.buffer[start:end])
-        with memoryview(received.buffer) as view:
-            return bytes(view[start:end])
-
-    def unread(self) -> bytes:
-        """Return what has come and was not read."""
-        received = self._proto
-        if received is None:
-            return b""
-        with memoryview(received.buffer) as view:
-            return bytes(view[received.pos : received.length])
-
-    def pace(self, *, slow: bool) -> None:
-        """Pause the transport between reads."""
-        self._slow = slow
-        if not slow and not self.is_gone:
-            self._transport.resume_reading()
-
     # -- the end ---------------------------------------------------------------------
 
     def abort(self) -> None:
@@ -129,3 +99,11 @@ class AsyncmyLine(_Native):  # type: ignore[misc]
         self._connected = False
         if transport is not None:
             transport.abort()
+
+
+def take_unread(protocol: Any) -> bytes:
+    """Take what asyncmy's protocol has been given and nobody has read."""
+    with memoryview(protocol.buffer) as view:
+        unread = bytes(view[protocol.pos : protocol.length])
+    protocol.pos = protocol.length
+    return unread

@@ -3,7 +3,8 @@
 A server that shuts down, or ends a session that was idle too long, says so unasked.
 asyncpg expects nothing then, and of what it was told only the end of the line is left.
 So its protocol has a listener in front of it, which keeps such a message. That costs a
-call for each read of the socket, and nothing for each row.
+call for each read of the socket, and nothing for each row; and as the bytes come by
+here, they are read into a buffer that is there (`driver.room`).
 """
 
 from __future__ import annotations
@@ -13,35 +14,22 @@ from typing import Any
 
 from asyncpg.exceptions import PostgresError
 
+from asyncdb.driver.room import room
 from asyncdb.drivers.asyncpg import inner
 
 _FINAL = frozenset([b"FATAL", b"PANIC"])
 
 
-class LastWords:
+class LastWords(asyncio.BufferedProtocol):
     """Stands between a transport and asyncpg's protocol."""
 
-    __slots__ = (
-        *("_said", "connection_lost", "data_received", "eof_received"),
-        *("pause_writing", "resume_writing"),
-    )
+    __slots__ = ("_protocol", "_receive", "_room", "_said")
 
     def __init__(self, protocol: Any) -> None:
-        receive = protocol.data_received
-        said: list[tuple[str, str]] = []
-
-        # Quicker than a method; and there is no cycle, for it knows only the list.
-        def data_received(data: bytes) -> None:
-            if data[0] == 69:  # "E": it begins like an error
-                said.extend(_final(data))
-            receive(data)
-
-        self._said = said
-        self.data_received = data_received
-        self.connection_lost = protocol.connection_lost
-        self.eof_received = protocol.eof_received
-        self.pause_writing = protocol.pause_writing
-        self.resume_writing = protocol.resume_writing
+        self._protocol = protocol
+        self._receive = protocol.data_received
+        self._room = room()
+        self._said: list[tuple[str, str]] = []
 
     @classmethod
     def of(cls, native: Any) -> LastWords:
@@ -51,6 +39,34 @@ class LastWords:
         listener = cls(native._protocol)
         native._transport.set_protocol(listener)
         return listener
+
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002
+        """Return where the transport may put what it reads."""
+        return self._room
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Look at what came, and give it to asyncpg."""
+        data = bytes(self._room[:nbytes])
+        if data[0] == 69:  # "E": it begins like an error
+            self._said += _final(data)
+        self._receive(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Leave it to asyncpg."""
+        self._protocol.connection_lost(exc)
+
+    def eof_received(self) -> bool | None:
+        """Leave it to asyncpg."""
+        keeps: bool | None = self._protocol.eof_received()
+        return keeps
+
+    def pause_writing(self) -> None:
+        """Leave it to asyncpg."""
+        self._protocol.pause_writing()
+
+    def resume_writing(self) -> None:
+        """Leave it to asyncpg."""
+        self._protocol.resume_writing()
 
     @property
     def said(self) -> tuple[str, str] | None:

@@ -29,6 +29,9 @@ class PgNative(asyncpg.Connection):  # type: ignore[misc]  # it has no types
 
     __slots__ = ("_begun_after",)
 
+    _protocol: Any  # asyncpg's slots
+    _transport: Any
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         # How many queries there had been when BEGIN was written: with the next one its

@@ -55,7 +55,7 @@ class MySQLCursor(DriverCursor):
         try:
             exchange.wire.send(payload)
             while answer.shape is None and not answer.done:
-                answer.feed(await cursor._wire.read(answer.missing))
+                answer.feed(await cursor._wire.receiver.read(answer.missing))
         except BaseException as error:
             await cursor._cut(error)
             raise
@@ -74,7 +74,7 @@ class MySQLCursor(DriverCursor):
         answer = self._answer
         while answer.count < size and not answer.done:
             try:
-                answer.feed(await self._wire.read(answer.missing))
+                answer.feed(await self._wire.receiver.read(answer.missing))
             except BaseException as error:
                 await self._cut(error)
                 raise
@@ -111,7 +111,7 @@ class MySQLCursor(DriverCursor):
         try:
             async with asyncio.timeout(seconds):
                 while not answer.done:
-                    answer.feed(await self._wire.read(answer.missing))
+                    answer.feed(await self._wire.receiver.read(answer.missing))
         except TimeoutError:
             return False
         return True

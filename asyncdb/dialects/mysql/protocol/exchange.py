@@ -80,6 +80,7 @@ class Exchange:
         utc = session.utc if session.sure else None
         answers = [] if answers is None else answers
         rest = b""
+        wire.receiver.keep()
         try:
             wire.send(*payloads)
             for payload in payloads:
@@ -89,6 +90,7 @@ class Exchange:
         except BaseException as error:
             await self.cut(error)
             raise
+        wire.receiver.release()
         self._outstanding = False
         if rest:  # the server ends the session, and the answer was still in time
             self.hang_up(farewell(rest))
@@ -131,8 +133,7 @@ class Exchange:
         answer = wire.begin_answer(payload, utc=session.utc if session.sure else None)
         try:
             wire.send(payload)
-            while not answer.done:
-                answer.feed(await wire.read(answer.missing))
+            await wire.receiver.expect(answer)
         except BaseException as error:
             await self.cut(error)
             raise
@@ -158,8 +159,7 @@ class Exchange:
         prepared = Prepared(len(payload) // MAX_PAYLOAD + 1)
         try:
             wire.send(payload)
-            while not prepared.done:
-                prepared.feed(await wire.read(prepared.missing))
+            await wire.receiver.expect(prepared)
         except BaseException as error:
             await self.cut(error)
             raise

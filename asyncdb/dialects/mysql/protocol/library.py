@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
@@ -9,9 +10,6 @@ from typing import Any, NamedTuple, Protocol
 from asyncdb.dialects.mysql.protocol.login import Login
 from asyncdb.dialects.mysql.protocol.reading import reader
 from asyncdb.dialects.mysql.protocol.shapes import Reader
-
-# One read of the socket by asyncio's transports gives this much at most.
-CHUNK = 256 * 1024
 
 
 class Line(Protocol):
@@ -33,28 +31,18 @@ class Line(Protocol):
 
     @property
     @abstractmethod
+    def transport(self) -> asyncio.Transport:
+        """The open line's."""
+        ...
+
+    @property
+    @abstractmethod
     def is_gone(self) -> bool:
         """Closed by us or by the other side, as far as the loop has heard."""
 
     @abstractmethod
     def write(self, data: bytes) -> None:
         """Give bytes to the transport, without waiting."""
-
-    @abstractmethod
-    async def read(self, missing: int) -> bytes:
-        """Read what has come, or what is missing where that is more than `CHUNK`.
-
-        Raises:
-            OSError: the line is broken.
-        """
-
-    @abstractmethod
-    def unread(self) -> bytes:
-        """Return what has come and was not read, without waiting."""
-
-    @abstractmethod
-    def pace(self, *, slow: bool) -> None:
-        """Take note that answers are read slowly, so that memory must be watched."""
 
     @abstractmethod
     def abort(self) -> None:
@@ -77,6 +65,7 @@ class Library(NamedTuple):
         error: the root of its exceptions; `args` are number and text.
         misuse: "Not connected", "Cancelled during execution".
         raise_error: raises its exception for an error packet.
+        take_unread: takes from its protocol what has come and nobody has read there.
         extra: what to install for the library and for all it may need.
         reader: makes what reads rows.
     """
@@ -85,5 +74,6 @@ class Library(NamedTuple):
     error: type[Exception]
     misuse: type[Exception]
     raise_error: Callable[[bytes], Any]
+    take_unread: Callable[[Any], bytes]
     extra: str
     reader: Reader = reader

@@ -9,6 +9,7 @@ from typing import Self
 from asyncdb.dialects.mysql.protocol.answers import IN_TRANSACTION, Answer
 from asyncdb.dialects.mysql.protocol.library import Library, Line
 from asyncdb.dialects.mysql.protocol.login import Login, Target
+from asyncdb.dialects.mysql.protocol.receiving import Receiver
 
 # Commands: their first byte.
 QUIT, INIT_DB, QUERY = b"\x01", b"\x02", b"\x03"
@@ -33,8 +34,8 @@ class Wire:
         self.line = line
         self.library = library
         self.target = target
+        self.receiver = Receiver(line.transport, library.take_unread)
         # Found once: each command goes through them.
-        self.read = line.read
         self._write = line.write
         self._reader = library.reader
 
@@ -93,8 +94,8 @@ class Wire:
     ) -> Answer:
         """Read the answer to one command; see `begin_answer`."""
         answer = self.begin_answer(payload, data, utc=utc)
-        while not answer.done:
-            answer.feed(await self.read(answer.missing))
+        if not answer.done:
+            await self.receiver.expect(answer)
         if answer.status is not None:  # error packets say nothing of the session
             self.line.server_status = answer.status
         return answer
@@ -107,14 +108,14 @@ class Wire:
 
     def begin_stream(self, payload: bytes, *, utc: bool) -> Answer:
         """Make what parses an answer that is read in pieces, slowly."""
-        self.line.pace(slow=True)
+        self.receiver.keep()
         answer = self.begin_answer(payload, utc=utc)
         answer.is_stream = True
         return answer
 
     def end_stream(self, answer: Answer) -> None:
         """Take note that an answer read in pieces was read to its end."""
-        self.line.pace(slow=False)
+        self.receiver.release()
         if answer.status is not None:
             self.line.server_status = answer.status
 
@@ -157,7 +158,7 @@ class Wire:
 
     def unread(self) -> bytes:
         """Return what has come and was not read, without waiting."""
-        return self.line.unread()
+        return self.receiver.unread()
 
     def abort(self) -> None:
         """Cut the line."""
@@ -173,9 +174,10 @@ class Wire:
             if self.line.is_gone:
                 return False
             self.send(QUIT)
+            self.receiver.keep()
             async with asyncio.timeout(_FAREWELL):
                 while True:
-                    await self.read(0)
+                    await self.receiver.read()
         except TimeoutError:
             return False
         except OSError:
