@@ -6,7 +6,7 @@ What is run with it off by mistake looks done, and is lost with the session.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
@@ -130,6 +130,20 @@ async def test_after_a_statement_that_commits_and_fails(
                     batch.execute(create)
 
     await assert_commits(db, table, other)
+
+
+async def test_the_library_s_connection_commits_after_ddl(
+    db: asyncdb.Connection, table: str, new_table: Callable[[], str]
+) -> None:
+    """What succeeds and ends the transaction leaves autocommit on, for anybody."""
+    with pytest.raises(asyncdb.TransactionError, match="ended"):
+        async with db.transaction():
+            await send(db, table)
+            await db.execute(f"CREATE TABLE {new_table()} (a INT)")
+
+    async with db.native.cursor() as cursor:
+        await cursor.execute("SELECT @@autocommit")
+        assert (1,) == tuple(await cursor.fetchone())
 
 
 @pytest.mark.parametrize("verb", ["execute", "executemany", "batch", "stream"])

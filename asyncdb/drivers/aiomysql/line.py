@@ -13,6 +13,7 @@ from typing import Any
 import aiomysql
 
 from asyncdb.dialects.mysql.protocol.login import CLIENT_SSL, UNWANTED, Login
+from asyncdb.dialects.mysql.protocol.receiving import Receiver
 
 _Native: Any = aiomysql.Connection  # the library has no types
 
@@ -26,6 +27,7 @@ class AiomysqlLine(_Native):  # type: ignore[misc]
 
     _reader: Any
     _writer: Any
+    receiver: Receiver
     _ssl_context: Any
     _host: str
     client_flag: int
@@ -70,15 +72,7 @@ class AiomysqlLine(_Native):  # type: ignore[misc]
     @property
     def is_gone(self) -> bool:
         """Closed by us or by the other side, as far as the loop has heard."""
-        return (
-            self._writer is None
-            or self._reader.eof_received
-            or self._writer.transport.is_closing()
-        )
-
-    def write(self, data: bytes) -> None:
-        """Give bytes to the transport, without waiting."""
-        self._writer.write(data)
+        return self._writer is None or self.receiver.is_over
 
     # -- the end ---------------------------------------------------------------------
 

@@ -19,6 +19,7 @@ from asyncdb.dialects.mysql.protocol.login import (
     UNWANTED,
     Login,
 )
+from asyncdb.dialects.mysql.protocol.receiving import Receiver
 
 _LONGEST_WAIT = 31_536_000  # the core keeps the time
 
@@ -33,11 +34,11 @@ class AsyncmyLine(_Native):  # type: ignore[misc]
     """
 
     _transport: Any
-    _proto: Any
     _client_flag: int
     _host: str
     _ssl_context: Any
     server_capabilities: int
+    receiver: Receiver
 
     def __init__(self, login: Login) -> None:
         self._login = login
@@ -84,12 +85,7 @@ class AsyncmyLine(_Native):  # type: ignore[misc]
     @property
     def is_gone(self) -> bool:
         """Closed by us or by the other side, as far as the loop has heard."""
-        transport = self._transport
-        return transport is None or self._proto.eof or transport.is_closing()
-
-    def write(self, data: bytes) -> None:
-        """Give bytes to the transport, without waiting."""
-        self._transport.write(data)
+        return self._transport is None or self.receiver.is_over
 
     # -- the end ---------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ from asyncdb.values.rows import make_rows
 # How the compiled reader is told about a column: a code for bytes or UTF-8, the
 # encoding's name (of others), and what is called with the value.
 _BYTES, _UTF8 = 0, 1
+_FEW = 100  # rows that the garbage collector may see being made
 _Converter = tuple[int, str | None, Callable[[Any], Any] | None]
 
 
@@ -38,7 +39,8 @@ def reader(shape: Shape, utc: bool) -> Read:
             buffer, position, len(buffer), converters, sequence, tuples
         )
         # Now, while they are few: freed at once, their memory serves the next ones.
-        return make_rows(make, tuples), position, sequence
+        rows = make_rows(make, tuples) if len(tuples) > _FEW else [*map(make, tuples)]
+        return rows, position, sequence
 
     return read
 

@@ -65,27 +65,20 @@ class Answer(Packets):
         made: the key of the one row that it made, 0 for none.
     """
 
-    __slots__ = (
-        "_discarding",
-        "_made",
-        "_read",
-        "_reader",
-        "_start",
-        "_step",
-        "_taken",
-        "_utc",
-        "_width",
-        "affected",
-        "done",
-        "earlier",
-        "error",
-        "is_stream",
-        "made",
-        "shape",
-        "status",
-        "values",
-        "warnings",
-    )
+    # What is so at the beginning; an answer has few of these to change.
+    _discarding = False
+    _read: Read
+    _start = 0  # rows given out, which are still in `_made`
+    _taken = 0  # values given out, which are still in `values`
+    _width = 0
+    affected = 0
+    done = False
+    error: bytes | None = None
+    is_stream = False
+    made = 0
+    shape: Shape | None = None
+    status: int | None = None
+    warnings = 0
 
     def __init__(
         self,
@@ -95,29 +88,13 @@ class Answer(Packets):
         utc: bool | None = None,
         reader: Reader | None = None,
     ) -> None:
-        self._data = b""
-        self._discarding = False
         self._made: list[Row] = []  # what the reader gave; they come before `values`
-        self._position = 0
-        self._read: Read
         self._reader = reader
         self._sequence = first & 255  # of the next packet
-        self._start = 0  # rows given out, which are still in `_made`
         self._step: Callable[[Any], bool] = Answer._head  # unbound, or it is a cycle
-        self._taken = 0  # values given out, which are still in `values`
         self._utc = utc
-        self._width = 0
-        self.affected = 0
-        self.done = False
         self.earlier: list[Answer] = []
-        self.is_stream = False
-        self.error: bytes | None = None
-        self.made = 0
-        self.missing = 4
-        self.shape: Shape | None = None
-        self.status: int | None = None
         self.values: Raw = []
-        self.warnings = 0
         if data:
             self.feed(data)
 
@@ -204,9 +181,11 @@ class Answer(Packets):
             message = "the server asks for a file of this machine (LOAD DATA LOCAL)"
             raise NotSupportedError(message)
         else:
-            self._width, end = read_integer(packet, 0)
-            if end != len(packet):
-                raise malformed()
+            self._width = first
+            if len(packet) != 1:  # it does not fit in a byte
+                self._width, end = read_integer(packet, 0)
+                if end != len(packet):
+                    raise malformed()
             self._step = Answer._columns
         return True
 

@@ -130,8 +130,8 @@ class MySQLConnection(DriverConnection):
         """Run a statement and give its whole result."""
         exchange = self._exchange
         session = exchange.session
-        if self._transactions.autocommit_off and not self._wire.in_transaction:
-            await self._transactions.restore_autocommit()
+        if self._transactions.autocommit_off:
+            await self._transactions.heal()
         session.note(statement)
         verb = statement.verb
         text, plain = render(statement, args), verb in _PLAIN
@@ -148,6 +148,8 @@ class MySQLConnection(DriverConnection):
             raise
         if answer.warnings:
             await self._warnings.ask(statement)
+        if self._transactions.autocommit_off:  # it may have been DDL, which commits
+            await self._transactions.heal()
         shape = answer.shape
         if answer.earlier or (shape and shape.has_timestamps and not session.sure):
             return await self._read(statement, answer)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Protocol
 
 from asyncdb.dialects.mysql.protocol.login import Login
 from asyncdb.dialects.mysql.protocol.reading import reader
+from asyncdb.dialects.mysql.protocol.receiving import Receiver
 from asyncdb.dialects.mysql.protocol.shapes import Reader
 
 
@@ -20,9 +21,11 @@ class Line(Protocol):
     libraries have are named here, too.
 
     Attributes:
+        receiver: what comes over it, once it is logged in.
         server_status: the server's status bits, as last told, whoever was told.
     """
 
+    receiver: Receiver
     server_status: int
 
     @abstractmethod
@@ -39,10 +42,6 @@ class Line(Protocol):
     @abstractmethod
     def is_gone(self) -> bool:
         """Closed by us or by the other side, as far as the loop has heard."""
-
-    @abstractmethod
-    def write(self, data: bytes) -> None:
-        """Give bytes to the transport, without waiting."""
 
     @abstractmethod
     def abort(self) -> None:

@@ -10,18 +10,16 @@ MAX_PAYLOAD = 0xFFFFFF
 
 
 class Packets:
-    """What an answer is read from; a new one is begun by whoever inherits it.
+    """What an answer is read from; whoever inherits it sets `_sequence`.
 
     Attributes:
         missing: how many bytes the packet that is incomplete lacks, at least.
     """
 
-    __slots__ = ("_data", "_position", "_sequence", "missing")
-
-    _data: bytes
-    _position: int
+    _data = b""
+    _position = 0
     _sequence: int  # of the next packet
-    missing: int
+    missing = 4
 
     @property
     def rest(self) -> bytes:

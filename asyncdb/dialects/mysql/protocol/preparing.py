@@ -24,13 +24,8 @@ class Prepared(Packets):
         columns: name and field type of each column of its result.
     """
 
-    __slots__ = ("_due", "columns", "done", "error", "number")
-
     def __init__(self, first: int) -> None:
-        self._data = b""
-        self._position = 0
         self._sequence = first & 255
-        self.missing = 4
         # What is to come: of each list of definitions, the last of columns, how many.
         self._due: list[int] = []
         self.done = False

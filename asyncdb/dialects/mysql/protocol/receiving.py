@@ -41,6 +41,9 @@ class Receiver(asyncio.BufferedProtocol):
     Args:
         transport: of an open line.
         take_unread: takes from the library's protocol what nobody has read there.
+
+    Attributes:
+        is_over: the line was closed, by us or by the other side.
     """
 
     def __init__(self, transport: Any, take_unread: Callable[[Any], bytes]) -> None:
@@ -55,7 +58,8 @@ class Receiver(asyncio.BufferedProtocol):
         self._size = 0  # of these together
         self._parser: Parser | None = None
         self._waiter: asyncio.Future[None] | None = None
-        self._end: Callable[[], OSError] | None = None  # makes the error of it
+        self.is_over = False
+        self._end: Callable[[], OSError] = partial(ConnectionResetError, _CLOSED)
         self._room = room()
         transport.set_protocol(self)
 
@@ -75,7 +79,7 @@ class Receiver(asyncio.BufferedProtocol):
             self._pieces, self._size = [], 0
             if unread:
                 self._feed(parser, unread)
-        if self._end is not None and not parser.done:
+        if self.is_over and not parser.done:
             self._tell(self._end())
         return waiter
 
@@ -118,7 +122,7 @@ class Receiver(asyncio.BufferedProtocol):
         if self._was_given:
             self.unread()
         while self._size < need:
-            if self._end is not None:
+            if self.is_over:
                 raise self._end()
             self._resume()
             self._waiter = self._loop.create_future()
@@ -202,10 +206,10 @@ class Receiver(asyncio.BufferedProtocol):
         self._library.connection_lost(exc)
 
     def _ended(self, error: Exception | None) -> None:
-        if self._end is None:
-            # Not the error itself: its traceback holds the transport, and that us.
-            kind = type(error) if isinstance(error, OSError) else ConnectionResetError
-            self._end = partial(kind, *(error.args if error else (_CLOSED,)))
+        if isinstance(error, OSError) and not self.is_over:
+            # Not itself: its traceback holds the transport, and that us.
+            self._end = partial(type(error), *error.args)
+        self.is_over = True
         if self._parser is not None:
             self._tell(self._end())
         elif self._waiter is not None and not self._waiter.done():

@@ -34,9 +34,10 @@ class Wire:
         self.line = line
         self.library = library
         self.target = target
-        self.receiver = Receiver(line.transport, library.take_unread)
-        # Found once: each command goes through them.
-        self._write = line.write
+        self.receiver = line.receiver = Receiver(line.transport, library.take_unread)
+        # Found once, for each command goes through it. Nobody waits for the bytes to be
+        # gone: that keeps a long batch from blocking both sides, whose answers come.
+        self._write = line.transport.write
         self._reader = library.reader
 
     @classmethod
@@ -59,11 +60,7 @@ class Wire:
     # -- commands --------------------------------------------------------------------
 
     def send(self, *payloads: bytes) -> None:
-        """Send commands, without waiting.
-
-        Not waiting for them to be gone is what keeps a long batch from blocking both
-        sides: the answers are read meanwhile.
-        """
+        """Send commands, without waiting."""
         packets: list[bytes] = []
         for payload in payloads:
             size = len(payload)
