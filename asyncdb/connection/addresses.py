@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import random
 import socket
 import time
@@ -102,8 +101,10 @@ def is_name(host: str | None) -> bool:
     """Tell whether a host has to be looked up: it is no address, and no socket."""
     if not host or host.startswith("/"):
         return False
+    from ipaddress import ip_address  # noqa: PLC0415  # slow, and no file needs it
+
     try:
-        ipaddress.ip_address(host)
+        ip_address(host)
     except ValueError:
         return True
     return False

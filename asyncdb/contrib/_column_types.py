@@ -11,7 +11,8 @@ from sqlalchemy import types
 from sqlalchemy.dialects import mysql, sqlite
 
 import asyncdb
-from asyncdb.values.encoding import instant, naive_time
+from asyncdb.values.encoding import naive_time
+from asyncdb.values.rendering import instant
 
 Process = Callable[[Any], Any]
 _MYSQL_JSON: Final = 245  # the type code of values that the driver has read already

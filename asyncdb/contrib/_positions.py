@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import asyncdb
+from asyncdb.contrib._gtids import shows
 
 LONGEST: Final = 4000  # characters, what a cookie holds
 _UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
@@ -356,18 +357,8 @@ async def _lacking_galera(
 
 
 async def _lacking_mariadb(db: asyncdb.Connection, rest: str, timeout: float) -> str:
-    """Look for each GTID among the last ones of each server, domain by domain."""
     found = await _named(db, _VARIABLES, timeout)
-    last: dict[str, int] = {}
-    for name in ("GTID_BINLOG_STATE", "GTID_SLAVE_POS", "GTID_CURRENT_POS"):
-        for gtid in filter(None, found[name].split(",")):
-            origin, _, number = gtid.rpartition("-")
-            last[origin] = max(last.get(origin, 0), int(number))
-    for gtid in rest.split("~"):
-        origin, _, number = gtid.rpartition("-")
-        if last.get(origin, -1) < int(number):
-            return BEHIND
-    return ""
+    return "" if shows(found, rest.replace("~", ",")) else BEHIND
 
 
 async def _file(db: asyncdb.Connection, timeout: float) -> str:

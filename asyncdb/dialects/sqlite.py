@@ -25,22 +25,17 @@ from asyncdb.values.conversions import (
     microseconds,
     zero_or_one,
 )
-from asyncdb.values.encoding import (
-    instant,
-    integer,
-    json_text,
-    naive_time,
-    not_nan,
-    text,
-)
+from asyncdb.values.encoding import integer, naive_time, not_nan, text
+from asyncdb.values.rendering import instant, json_text
 from asyncdb.values.rows import PositionedRow, row_class
 
-# SQLite's variables: ?1 @a $a #a :1, each with any character of a name.
-_VARIABLE = r"0-9A-Za-z_$\x80-\U0010ffff"
+# SQLite's variables: ?1 @a $a #a :1, each with any character of a name: a letter, a
+# digit, _, $ or not ASCII; written as what is not in it (see `asyncdb.sql.lexer`).
+_VARIABLE = r"[^\x00-#%-/:-@\[-\^`{-\x7f]"
 LEXIS = Lexis(
     names='"`',
     brackets="name",
-    native_markers=rf"\?\d+|[@$#][{_VARIABLE}]+|:[0-9$][{_VARIABLE}]*",
+    native_markers=rf"\?\d+|[@$#]{_VARIABLE}+|:[0-9$]{_VARIABLE}*",
 )
 
 

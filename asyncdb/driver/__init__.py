@@ -24,8 +24,10 @@ that a driver must pass are in `asyncdb.testing.conformance`.
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from asyncdb.dialect import STANDARD_VERBS, STANDARD_WORDS, Dialect, Lexis, Placeholder
-from asyncdb.driver import values
 from asyncdb.driver.contract import (
     Command,
     Description,
@@ -59,6 +61,9 @@ from asyncdb.options import (
 from asyncdb.sql.statement import Statement
 from asyncdb.url import DatabaseURL
 from asyncdb.values.rows import PositionedRow, Row, row_class, tuple_row
+
+if TYPE_CHECKING:
+    from asyncdb.driver import values
 
 __all__ = [
     "NO_TLS",
@@ -100,3 +105,16 @@ __all__ = [
     "tuple_row",
     "values",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import `values` when it is asked for: with json, decimal and uuid it is slow."""
+    if name == "values":
+        return import_module("asyncdb.driver.values")
+    message = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(message)
+
+
+def __dir__() -> list[str]:
+    """Show `values` before it is imported, too."""
+    return sorted({*globals(), *__all__})

@@ -24,14 +24,8 @@ Example:
 from __future__ import annotations
 
 from asyncdb.values.conversions import JSON_TEXT, MisfitError, microseconds, zero_or_one
-from asyncdb.values.encoding import (
-    instant,
-    integer,
-    json_text,
-    naive_time,
-    not_nan,
-    text,
-)
+from asyncdb.values.encoding import integer, naive_time, not_nan, text
+from asyncdb.values.rendering import instant, json_text
 
 __all__ = [
     "JSON_TEXT",

@@ -44,13 +44,16 @@ Kind = Literal[
 Token = tuple[Kind, int, int]
 
 # Not ASCII means part of an identifier, blanks such as U+00A0 included: all engines.
-_FIRST = r"A-Za-z_\x80-\U0010ffff"
-_NEXT = r"0-9A-Za-z_$\x80-\U0010ffff"
+# Each class is written as what is not in it: for a range up to U+10FFFF `re` would take
+# milliseconds to compile it, each time that it stands in a pattern.
+_FIRST = r"[^\x00-@\[-\^`{-\x7f]"  # a letter or _
+_PLAIN = r"[^\x00-/:-@\[-\^`{-\x7f]"  # or a digit
+_NEXT = r"[^\x00-#%-/:-@\[-\^`{-\x7f]"  # or $
 # Begins no token and ends none. `%{}@&` are not here: a native marker may begin so.
 _IDLE = r" \t\r\n\f\v\\=<>+.!~^|"
 # Right after a name or an expression a colon belongs to the language: `label:loop`,
 # `JSON_OBJECT('key':value)`.
-_COLON = rf"(?<![{_NEXT}:\"'`)\]]):[{_FIRST}][0-9{_FIRST}]*+"
+_COLON = rf"(?<!{_NEXT})(?<![:\"'`)\]]):{_FIRST}{_PLAIN}*+"
 
 # A PostgreSQL string goes on after a line end, in the manner in which it began.
 _CONTINUED = re.compile(
@@ -94,7 +97,7 @@ def _quotes(lexis: Lexis) -> list[str]:
     groups = {"string": strings, "name": names, "open": opening}
     patterns = [f"(?P<{kind}>{'|'.join(of)})" for kind, of in groups.items() if of]
     if lexis.dollar_strings:
-        patterns.append(rf"(?P<dollar>\$(?:[{_FIRST}][0-9{_FIRST}]*+)?\$)")
+        patterns.append(rf"(?P<dollar>\$(?:{_FIRST}{_PLAIN}*+)?\$)")
     return patterns
 
 
@@ -102,8 +105,8 @@ def _quotes(lexis: Lexis) -> list[str]:
 def _pattern(lexis: Lexis, brackets: bool, code: bool) -> re.Pattern[str]:
     """The pattern of all tokens; `brackets` adds `[](),`, `code` adds `*/`."""
     parts = [
-        rf"(?P<word>[{_FIRST}][{_NEXT}]*+)",
-        rf"[0-9]++(?:[{_FIRST}][{_NEXT}]*+)?+",
+        rf"(?P<word>{_FIRST}{_NEXT}*+)",
+        rf"[0-9]++(?:{_FIRST}{_NEXT}*+)?+",
         *_comments(lexis),
         *_quotes(lexis),
         "::|:=",

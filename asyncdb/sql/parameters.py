@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import chain
 from typing import Any
 
@@ -25,9 +25,8 @@ from asyncdb.sql.statement import Statement, Style
 CACHED_TEXTS = 1024
 # Longer texts are mostly made by programs for one use, and fill memory.
 LONGEST_CACHED = 20_000
+_SMALL = 256  # Python has each integer up to this one once
 
-# The integers of all cached statements are the same objects.
-_POSITIONS = tuple(range(LONGEST_CACHED))
 _NO_SEQUENCE = (str, bytes, bytearray, memoryview)
 _ONE_BY_ONE = "send them one by one, or those without parameters by executescript()"
 _SHOWN = 40  # names in a message, and characters of each
@@ -124,7 +123,15 @@ def _keys(markers: list[Marker], style: Style) -> tuple[int | str, ...]:
     if style == "named":
         return names
     count = len(names)
-    return _POSITIONS[:count] if count <= len(_POSITIONS) else tuple(range(count))
+    if _SMALL < count <= LONGEST_CACHED:
+        return _positions()[:count]
+    return tuple(range(count))
+
+
+@cache
+def _positions() -> tuple[int, ...]:
+    """The integers of all cached statements are the same objects."""
+    return tuple(range(LONGEST_CACHED))
 
 
 def join(

@@ -9,8 +9,7 @@ DELIMITER lines, which its client reads, say themselves what ends a statement.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from asyncdb.dialect import Lexis
 from asyncdb.errors import ProgrammingError
@@ -30,8 +29,7 @@ _OPENERS: Final = frozenset({"BEGIN", "CASE", "LOOP", "REPEAT", "WHILE"})
 _BEFORE_THEN: Final = frozenset({"ELSEIF", "ELSIF", "WHEN"})
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(NamedTuple):
     """One statement of a script.
 
     Args:

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import re
 from typing import NamedTuple
-from urllib.parse import quote, unquote_to_bytes
 
 from asyncdb.errors import URLError
 
@@ -141,6 +140,10 @@ def _decode(text: str) -> str:
             "the database URL has a % that is not followed by two hexadecimal digits:"
             " write %25 for a percent sign"
         )
+    if "%" not in text:
+        return text  # looked at already
+    from urllib.parse import unquote_to_bytes  # noqa: PLC0415  # slow, and seldom needed
+
     decoded = unquote_to_bytes(text).decode("utf-8", "surrogateescape")
     _check_text(decoded)
     return decoded
@@ -313,16 +316,16 @@ def render(parts: Parts, *, hide: bool) -> str:
     """
     text = parts.scheme + (f"+{parts.driver}" if parts.driver else "") + "://"
     if parts.user is not None or parts.password is not None:
-        text += quote(parts.user or "", safe="")
+        text += quoted(parts.user or "")
         if parts.password is not None:
-            text += ":" + (_HIDDEN if hide else quote(parts.password, safe=""))
+            text += ":" + (_HIDDEN if hide else quoted(parts.password))
         text += "@"
     text += ",".join(map(_render_host, parts.hosts))
     if parts.database is not None:
-        text += "/" + quote(parts.database, safe="/:")
+        text += "/" + quoted(parts.database, safe="/:")
     items = [
-        f"{quote(name, safe='')}="
-        + (_HIDDEN if hide and _SECRET.search(name) else quote(value, safe="/:"))
+        f"{quoted(name)}="
+        + (_HIDDEN if hide and _SECRET.search(name) else quoted(value, safe="/:"))
         for name, value in parts.options
     ]
     return text + ("?" + "&".join(items) if items else "")
@@ -331,7 +334,22 @@ def render(parts: Parts, *, hide: bool) -> str:
 def _render_host(host: Host) -> str:
     name, port = host
     if ":" in name and not name.startswith("/"):
-        text = f"[{quote(name, safe=':')}]"
+        text = f"[{quoted(name, safe=':')}]"
     else:
-        text = quote(name, safe="")
+        text = quoted(name)
     return text if port is None else f"{text}:{port}"
+
+
+def quoted(text: str, *, safe: str = "") -> str:
+    """Percent-encode a text.
+
+    Args:
+        text: the text.
+        safe: what may stand as it is, besides letters, digits and `_.-~`.
+
+    Returns:
+        The text as a piece of a URL.
+    """
+    from urllib.parse import quote  # noqa: PLC0415  # slow, and seldom needed
+
+    return quote(text, safe=safe)

@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from types import EllipsisType, MappingProxyType
 from typing import Any, Self
-from urllib.parse import quote
 
 from asyncdb.errors import URLError
 from asyncdb.options.foreign import MYSQL, POSTGRESQL, SQLITE
-from asyncdb.url.grammar import Host, Parts, normal, parse, render
+from asyncdb.url.grammar import Host, Parts, normal, parse, quoted, render
 
 __all__ = ["DatabaseURL", "Host"]
 
@@ -297,11 +296,11 @@ def _for_sqlalchemy(url: DatabaseURL) -> str:
     query |= _sqlalchemy_servers(options, postgresql=postgresql)
     login = ""
     if url.user is not None or url.password is not None:
-        login = quote(url.user or "", safe="")
-        login += "" if url.password is None else ":" + quote(url.password, safe="")
+        login = quoted(url.user or "")
+        login += "" if url.password is None else ":" + quoted(url.password)
         login += "@"
     database = "" if url.database is None else f"/{url.database}"
-    items = "&".join(f"{name}={quote(text, safe='/')}" for name, text in query.items())
+    items = "&".join(f"{name}={quoted(text, safe='/')}" for name, text in query.items())
     return f"{dialect}://{login}{place}{database}" + (f"?{items}" if items else "")
 
 

@@ -12,6 +12,12 @@ from asyncdb.drivers.aiosqlite.writing import Queue, turn, writes
 from asyncdb.sql import prepare
 from asyncdb.testing.conformance.chapter import ids
 
+# Runs until it is stopped.
+ENDLESS = (
+    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)"
+    " SELECT count(*) FROM n"
+)
+
 
 async def settle() -> None:
     """Let every task that can run do so."""
@@ -253,11 +259,7 @@ async def test_a_touched_file_is_opened_again(sqlite_url: str) -> None:
 async def test_terminating_while_a_statement_runs(sqlite_url: str) -> None:
     """`terminate()` stops a statement that would run for ever."""
     pool = await asyncdb.create_pool(sqlite_url)
-    sql = (
-        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)"
-        " SELECT count(*) FROM n"
-    )
-    task = asyncio.create_task(pool.fetchval(sql))
+    task = asyncio.create_task(pool.fetchval(ENDLESS))
     await asyncio.wait([task], timeout=0.05)
     pool.terminate()
     async with asyncio.timeout(5):
@@ -285,7 +287,7 @@ async def test_terminating_who_waits_in_line(sqlite_url: str) -> None:
 async def test_cancelled_when_its_connection_is_gone() -> None:
     """A cancellation stays one, though there is nothing left to interrupt."""
     async with asyncdb.connect("sqlite://") as db:
-        task = asyncio.create_task(db.execute("SELECT 1"))
+        task = asyncio.create_task(db.execute(ENDLESS))
         await settle()
         thread = db.native._thread
         db._session.inner.terminate()

@@ -362,6 +362,12 @@ SLOW = {
     "xml": "nothing here reads XML",
     "multiprocessing": "nothing here starts processes",
     "sqlite3": "a library of C: with its driver",
+    "json": "for values: with the driver that needs it",
+    "decimal": "for values: with the driver that needs it",
+    "uuid": "for values: with the driver that needs it",
+    "urllib.parse": "for a URL with % in it, or one that is shown",
+    "ipaddress": "when a host is looked up",
+    "asyncdb.values.decoders": "for typed reads: with the first",
 }
 
 
@@ -378,3 +384,18 @@ def test_what_an_import_brings() -> None:
 
     assert not brought & LIBRARIES
     assert not brought & set(SLOW)
+
+
+def test_the_door_for_drivers_has_values_before_they_are_imported() -> None:
+    """What `asyncdb.driver` imports late is there and shown like the rest."""
+    code = (
+        "import sys, asyncdb.driver as door\n"
+        "late = 'asyncdb.driver.values' not in sys.modules\n"
+        "print(late, {*door.__all__} <= {*dir(door)})\n"
+        "print(door.values.__name__, hasattr(door, 'nosuch'))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+
+    assert ["True True", "asyncdb.driver.values False"] == done.stdout.splitlines()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import re
+import sys
 import time
 from collections import deque
 
@@ -10,6 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asyncdb.dialect import Lexis
+from asyncdb.dialects import mysql, postgresql, sqlite
+from asyncdb.sql import lexer
 from asyncdb.sql.lexer import scan
 from tests.unit.lexes import (
     ALL,
@@ -29,6 +34,25 @@ def tokens(text: str, lexis: Lexis) -> list[str]:
     """The tokens that are not words, as texts; opaque ones with their kind before."""
     found = [(kind, text[a:b]) for kind, a, b in scan(text, lexis) if kind != "word"]
     return [f"{kind} {t}" if kind in OPAQUE else t for kind, t in found]
+
+
+def test_what_a_word_is_made_of() -> None:
+    """Letters, `_` and all beyond ASCII begin a word; digits and `$` go on with it."""
+    every = "".join(map(chr, range(sys.maxunicode + 1)))
+    letters = re.findall(r"[A-Za-z_\x80-\U0010ffff]", every)
+
+    assert letters == re.findall(lexer._FIRST, every)
+    assert sorted([*letters, *"0123456789"]) == re.findall(lexer._PLAIN, every)
+    assert sorted([*letters, *"0123456789$"]) == re.findall(lexer._NEXT, every)
+
+
+@pytest.mark.parametrize(
+    "lexis", [s.DIALECT.lexis for s in (sqlite, mysql, postgresql)]
+)
+def test_no_pattern_takes_long_to_compile(lexis: Lexis) -> None:
+    """No class has a range beyond ASCII: each would take `re` milliseconds."""
+    for brackets, code in itertools.product((False, True), repeat=2):
+        assert not re.search(r"\\[uU]", lexer._pattern(lexis, brackets, code).pattern)
 
 
 # text, the tokens but for words, and the engines that see it so.

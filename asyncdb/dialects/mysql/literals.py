@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 from uuid import UUID
 
 from asyncdb.errors import DataError, InvalidDatetime, InvalidText, NumericOutOfRange
-from asyncdb.values.encoding import json_text
+from asyncdb.values.rendering import json_text
 
 _INT_MIN, _INT_MAX = -(2**63), 2**63 - 1
 _MICROSECOND = timedelta(microseconds=1)

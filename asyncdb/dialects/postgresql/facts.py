@@ -18,7 +18,8 @@ from uuid import UUID
 
 from asyncdb import errors
 from asyncdb.dialect import STANDARD_VERBS, STANDARD_WORDS, Dialect, Lexis
-from asyncdb.values.encoding import instant, integer, naive_time, text
+from asyncdb.values.encoding import integer, naive_time, text
+from asyncdb.values.rendering import instant
 
 LEXIS = Lexis(
     escape_strings=True,

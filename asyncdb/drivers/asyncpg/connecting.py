@@ -27,7 +27,7 @@ from asyncdb.drivers.asyncpg.translation import translate, translate_connecting
 from asyncdb.drivers.asyncpg.watching import WatchedLoop
 from asyncdb.options import ConnectOptions
 from asyncdb.url import DatabaseURL
-from asyncdb.values.encoding import json_text
+from asyncdb.values.rendering import json_text
 
 
 class AsyncpgDriver(Driver):

@@ -21,7 +21,7 @@ from uuid import UUID
 
 from psycopg.types.numeric import DecimalBinaryDumper
 
-from asyncdb.values.encoding import json_text
+from asyncdb.values.rendering import json_text
 
 Encode: TypeAlias = Callable[[Any], bytes]
 

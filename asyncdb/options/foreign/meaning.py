@@ -10,7 +10,7 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from asyncdb.errors import URLError
 
@@ -18,8 +18,7 @@ from asyncdb.errors import URLError
 _TLS = ("disable", "prefer", "require", "verify-ca", "verify-full")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Meaning:
+class Meaning(NamedTuple):
     """What one name means.
 
     Args:
@@ -70,8 +69,7 @@ def never(refusal: str) -> Meaning:
     return Meaning(words={}, refusal=refusal)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Translated:
+class Translated(NamedTuple):
     """A URL's options in our words.
 
     Args:
@@ -80,13 +78,12 @@ class Translated:
         firm: our names that a keyword may not say anything else about.
     """
 
-    texts: dict[str, str] = field(default_factory=dict)
-    names: dict[str, str] = field(default_factory=dict)
-    firm: dict[str, str] = field(default_factory=dict)
+    texts: dict[str, str]
+    names: dict[str, str]
+    firm: dict[str, str]
 
 
-@dataclass(frozen=True, kw_only=True)
-class ForeignNames:
+class ForeignNames(NamedTuple):
     """The names of a family of engines.
 
     Args:
@@ -125,7 +122,7 @@ class ForeignNames:
             >>> POSTGRESQL.translate(said).texts
             {'tls': 'verify-full'}
         """
-        found = Translated()
+        found = Translated(texts={}, names={}, firm={})
         for name, text in texts.items():
             if name in known or self.get(name) is None:
                 found.texts[name] = text
