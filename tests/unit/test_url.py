@@ -10,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 from unittest.mock import ANY
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 
 from asyncdb.errors import URLError
 from asyncdb.url import DatabaseURL
+from asyncdb.url.grammar import quoted
 
 FORMS: dict[str, dict[str, Any]] = {
     "postgresql://": {
@@ -582,3 +584,9 @@ def test_a_stranger_decides_whether_it_is_equal() -> None:
     """Compared with what is no URL, the other side is asked."""
     assert DatabaseURL("sqlite://") == ANY
     assert DatabaseURL("sqlite://") != "sqlite://"
+
+
+@given(text=st.text(), safe=st.sampled_from(["", "/", "/:", ":"]))
+def test_quoting_is_urllib_s(text: str, safe: str) -> None:
+    """Which cannot be asked at the end of a process."""
+    assert quote(text, safe=safe) == quoted(text, safe=safe)
