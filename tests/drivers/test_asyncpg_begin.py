@@ -252,25 +252,30 @@ async def test_an_argument_that_cannot_be_sent(
     assert [1] == await ids(other, table)
 
 
+class Spoiler:
+    """In the middle, where BEGIN becomes something of its length that is refused."""
+
+    spoils = False
+
+    def __call__(self, side: Side, data: bytes) -> bytes:
+        """Let pass what is no BEGIN."""
+        if not self.spoils:
+            return data
+        begin = b"BEGIN ISOLATION LEVEL SERIALIZABLE"
+        return data.replace(begin, b"SET ROLE no_such_role_of_this_name")
+
+
 async def test_a_begin_that_is_refused(
     db: asyncdb.Connection, database_url: str, table: str
 ) -> None:
     """The statement behind it does not run."""
-    spoils = False
-
-    refused = "SET ROLE no_such_role_of_this_name"
-
-    def spoil(side: Side, data: bytes) -> bytes:
-        if spoils:
-            return data.replace(b"BEGIN ISOLATION LEVEL SERIALIZABLE", refused.encode())
-        return data
-
+    spoil = Spoiler()
     async with (
         Proxy(database_url, spoil) as proxy,
         asyncdb.connect(proxy.url, tls="disable") as spoilt,
     ):
         await _keep(spoilt, table)
-        spoils = True
+        spoil.spoils = True
         with pytest.raises(asyncdb.TransactionError, match="nothing more can run"):
             async with spoilt.transaction(isolation="serializable"):
                 with pytest.raises(asyncdb.DatabaseError, match="22023"):
@@ -279,9 +284,74 @@ async def test_a_begin_that_is_refused(
                 with pytest.raises(asyncdb.TransactionError):
                     await _one(spoilt, table)
         assert [] == await ids(db, table)
-        spoils = False
+        spoil.spoils = False
         async with spoilt.transaction():
             await _one(spoilt, table)
+        assert [1] == await ids(db, table)
+
+
+@pytest.mark.parametrize("first", [f for f in FIRST if f is not _native_savepoint])
+async def test_a_begin_that_is_refused_once_the_native_connection_was_read(
+    db: asyncdb.Connection,
+    database_url: str,
+    table: str,
+    first: Callable[[asyncdb.Connection, str], Awaitable[None]],
+) -> None:
+    """Whoever comes next is told, and nothing runs outside of the block."""
+    spoil = Spoiler()
+    async with (
+        Proxy(database_url, spoil) as proxy,
+        asyncdb.connect(proxy.url, tls="disable") as spoilt,
+    ):
+        await _keep(spoilt, table)
+        spoil.spoils = True
+        with pytest.raises(asyncdb.TransactionError, match="has ended"):
+            async with spoilt.transaction(isolation="serializable"), asyncio.timeout(9):
+                assert spoilt.native.is_in_transaction()
+                with pytest.raises((asyncdb.DataError, asyncpg.DataError)):
+                    await first(spoilt, table)
+                assert not spoilt.in_transaction
+                await ids(spoilt, table)
+        assert [] == await ids(db, table)
+        spoil.spoils = False
+        async with spoilt.transaction():
+            await first(spoilt, table)
+        assert [1] == await ids(db, table)
+
+
+async def test_a_begin_that_is_refused_and_nothing_else(
+    database_url: str, table: str
+) -> None:
+    """A block that only read `native` tells it at its end."""
+    spoil = Spoiler()
+    async with (
+        Proxy(database_url, spoil) as proxy,
+        asyncdb.connect(proxy.url, tls="disable") as spoilt,
+    ):
+        spoil.spoils = True
+        with pytest.raises(asyncdb.DatabaseError, match="22023"):
+            async with asyncio.timeout(9), spoilt.transaction(isolation="serializable"):
+                assert spoilt.native.is_in_transaction()
+        assert not spoilt.in_transaction
+        assert 1 == await spoilt.fetchval("SELECT 1")
+
+
+async def test_a_begin_that_is_refused_before_what_cannot_be_sent(
+    db: asyncdb.Connection, database_url: str, table: str
+) -> None:
+    """The session outlives both."""
+    spoil = Spoiler()
+    async with (
+        Proxy(database_url, spoil) as proxy,
+        asyncdb.connect(proxy.url, tls="disable") as spoilt,
+    ):
+        await _keep(spoilt, table)
+        spoil.spoils = True
+        with pytest.raises(asyncdb.DatabaseError):
+            async with spoilt.transaction(isolation="serializable"):
+                await spoilt.execute(INSERT.format(t=table), ["one"])
+        assert not spoilt.in_transaction
+        await _one(spoilt, table)
         assert [1] == await ids(db, table)
 
 
@@ -329,23 +399,33 @@ async def test_a_first_statement_that_is_cancelled(
     assert [1] == await ids(other, table)
 
 
-async def test_cancelled_at_any_step(db: asyncdb.Connection, table: str) -> None:
+@pytest.mark.parametrize("by_native", [False, True])
+async def test_cancelled_at_any_step(
+    database_url: str, db: asyncdb.Connection, table: str, *, by_native: bool
+) -> None:
     """However far it came: the next block is one of its own, and whole."""
 
-    async def block(key: int) -> None:
+    async def block(db: asyncdb.Connection, key: int) -> None:
         async with db.transaction():
+            if by_native:
+                await _native_text(db, table)
+                await db.execute(f"DELETE FROM {table} WHERE id = 1")
             await db.execute(INSERT.format(t=table), [key])
             await db.execute(INSERT.format(t=table), [-key])
 
-    for steps in range(1, 12):
-        task = asyncio.create_task(block(steps))
-        for _ in range(steps):
-            await asyncio.sleep(0)
-        task.cancel()
-        await asyncio.wait([task])
-        assert not db.in_transaction
-        found = await ids(db, table)
-        assert sorted(found) == sorted(-key for key in found)
+    for steps in range(2, 24 if by_native else 12):
+        async with asyncdb.connect(database_url) as new:
+            await _keep(new, table)
+            task = asyncio.create_task(block(new, steps))
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            task.cancel()
+            await asyncio.wait([task])
+            assert not new.in_transaction
+            async with new.transaction():
+                await _one(new, table)
+            assert await ids(db, table) in ([1], [-steps, 1, steps])
+            await db.execute(f"DELETE FROM {table}")
 
 
 async def test_a_statement_that_is_stale(

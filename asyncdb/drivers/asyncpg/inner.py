@@ -27,7 +27,9 @@ RUNS_DIRECTLY = (
 )
 # BEGIN is written right before a statement, and its answer passed over.
 BEGINS_ALONG = (
-    RUNS_DIRECTLY and _has(Protocol, "queries_count") and _has(Connection, "_transport")
+    RUNS_DIRECTLY
+    and _has(Protocol, "close_portal", "queries_count")
+    and _has(Connection, "_copy_in", "_copy_out", "_get_statement", "_transport")
 )
 # What the server says of itself is heard.
 LISTENS = _has(Connection, "_protocol", "_transport")

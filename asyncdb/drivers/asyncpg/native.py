@@ -6,8 +6,12 @@ it skips the others up to there
 (https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-PIPELINING).
 So BEGIN is written right before asyncpg writes a prepared statement, whose Sync serves
 both: a statement whose BEGIN was refused does not run. The answers to BEGIN are ones
-that asyncpg expects of a statement that it prepares again, or passes over in any other
-state of its own; of two command tags it keeps the last.
+that asyncpg expects of a statement that it prepares again; of two command tags it keeps
+the last.
+
+**Where anything else follows BEGIN, its answer is fetched first.** What is skipped up
+to a Sync is skipped unanswered, and a simple query has none: asyncpg would wait for
+ever. A standby refuses BEGIN, of a serializable block for example.
 """
 
 from __future__ import annotations
@@ -62,6 +66,42 @@ class PgNative(asyncpg.Connection):  # type: ignore[misc]  # it has no types
         if self.is_half_begun:
             raise asyncpg.InterfaceError(_NESTED)
         return super().transaction(**options)
+
+    # What does not go by a prepared statement that is there already.
+
+    async def execute(
+        self, query: str, *args: Any, timeout: float | None = None
+    ) -> Any:
+        """Run statements, in the transaction that was begun."""
+        await self.know_begun(timeout)
+        return await super().execute(query, *args, timeout=timeout)
+
+    async def _get_statement(self, query: str, timeout: Any, **how: Any) -> Any:
+        await self.know_begun(timeout)
+        return await super()._get_statement(query, timeout, **how)
+
+    async def _copy_in(self, copy_stmt: str, source: Any, timeout: Any) -> Any:
+        await self.know_begun(timeout)
+        return await super()._copy_in(copy_stmt, source, timeout)
+
+    async def _copy_out(self, copy_stmt: str, output: Any, timeout: Any) -> Any:
+        await self.know_begun(timeout)
+        return await super()._copy_out(copy_stmt, output, timeout)
+
+    async def know_begun(self, timeout: Any = None) -> None:
+        """Have BEGIN answered, where it was written by itself.
+
+        Raises:
+            asyncpg.PostgresError: it was refused.
+        """
+        if not self.is_half_begun:
+            return
+        try:
+            await self._protocol.close_portal("", timeout)  # the least that has a Sync
+        except asyncpg.PostgresError:
+            self._begun_after = -1
+            raise
+        self._begun_after = -1
 
     async def _cancel(self, waiter: Any, cancel_waiter: Any = None) -> None:
         if not inner.SEES_OUT:

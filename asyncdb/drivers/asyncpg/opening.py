@@ -37,11 +37,12 @@ class Opening:
         self._native.begin_along(self._take())
 
     async def now(self) -> None:
-        """Send it by itself, if it was not sent yet."""
-        if not self.text:
-            return
+        """Send it by itself, if it was not sent yet; know that it has begun."""
         try:
-            await self._native.execute(self._take())
+            if self.text:
+                await self._native.execute(self._take())
+            else:
+                await self._native.know_begun()
         except BaseException as error:
             await self._settling.settle(error)  # the core rolls back what has begun
             raise
