@@ -124,6 +124,8 @@ class Session:
     def _check(self, statement: Statement) -> None:
         """Refuse a statement that has no place here; note what it may leave behind."""
         if self.blocks:
+            if not self.inner.in_transaction():  # by `native`, which nobody looks at
+                self._use.lose(None)
             if not self.blocks[-1].is_open:
                 raise self.blocks[-1].refusal()
             if statement.controls_transaction:
@@ -287,9 +289,7 @@ class Session:
     async def savepoint(self, sql: str) -> None:
         """Set or release a savepoint."""
         statement = self._binder.prepare(sql, "none")
-        await self._use.run(
-            lambda inner: inner.execute(statement, ()), sql, self._limit
-        )
+        await self._use.run(lambda db: db.execute(statement, ()), sql, self._limit)
 
     async def roll_back_to(self, name: str) -> None:
         """Roll back to a savepoint, and release it."""

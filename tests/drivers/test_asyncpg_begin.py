@@ -319,23 +319,6 @@ async def test_a_begin_that_is_refused_once_the_native_connection_was_read(
         assert [1] == await ids(db, table)
 
 
-async def test_a_begin_that_is_refused_and_nothing_else(
-    database_url: str, table: str
-) -> None:
-    """A block that only read `native` tells it at its end."""
-    spoil = Spoiler()
-    async with (
-        Proxy(database_url, spoil) as proxy,
-        asyncdb.connect(proxy.url, tls="disable") as spoilt,
-    ):
-        spoil.spoils = True
-        with pytest.raises(asyncdb.DatabaseError, match="22023"):
-            async with asyncio.timeout(9), spoilt.transaction(isolation="serializable"):
-                assert spoilt.native.is_in_transaction()
-        assert not spoilt.in_transaction
-        assert 1 == await spoilt.fetchval("SELECT 1")
-
-
 async def test_a_begin_that_is_refused_before_what_cannot_be_sent(
     db: asyncdb.Connection, database_url: str, table: str
 ) -> None:

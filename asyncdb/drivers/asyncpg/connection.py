@@ -9,8 +9,8 @@ Rules that come from asyncpg and PostgreSQL:
 * asyncpg prepares with Flush, not Sync: between a first prepare and its execution the
   server sits in an implicit transaction that holds locks. When the execution does not
   follow (a bad argument, a cancellation), `Settling` sends the Sync by a simple query.
-* BEGIN goes with the first statement of its block, if that is kept; else before it. In
-  a session that somebody has the `native` of, it goes at once.
+* BEGIN goes with the first statement of its block, if that is kept, or before it; at
+  once in a session that somebody has the `native` of.
 * A kept statement whose table changed underneath raises before anything ran: outside a
   transaction it is prepared again, once. One whose *type* changed has run when its
   answer cannot be read, so it is not: asyncpg forgets what it knew, for the next one.
@@ -21,6 +21,7 @@ Rules that come from asyncpg and PostgreSQL:
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -50,7 +51,6 @@ from asyncdb.drivers.asyncpg.cursor import AsyncpgCursor
 from asyncdb.drivers.asyncpg.loading import insert, load
 from asyncdb.drivers.asyncpg.native import PgNative
 from asyncdb.drivers.asyncpg.notices import forget_listeners
-from asyncdb.drivers.asyncpg.opening import Opening
 from asyncdb.drivers.asyncpg.returning import returning
 from asyncdb.drivers.asyncpg.roles import role_now
 from asyncdb.drivers.asyncpg.settling import Settling
@@ -92,8 +92,8 @@ class AsyncpgConnection(DriverConnection):
         self._statements = AsyncpgStatements(native, limit)
         self._kept = self._statements.kept
         self._settling = Settling(native, self._statements)
-        waits = inner.BEGINS_ALONG and not self._at_begin  # which is several
-        self._opening = Opening(native, self._settling, waits=waits)
+        # What is to be set at BEGIN makes it several statements.
+        self._begins_along = inner.BEGINS_ALONG and not self._at_begin
         known = native.get_server_version()[:2]
         self._dialect = replace(
             DIALECT,
@@ -112,7 +112,7 @@ class AsyncpgConnection(DriverConnection):
     @property
     def native(self) -> PgNative:
         """asyncpg's connection; what it is told belongs to the block it is read in."""
-        self._opening.wait_no_more()
+        self._begins_along = False  # a statement prepared there runs behind our back
         return self._native
 
     @property
@@ -147,11 +147,11 @@ class AsyncpgConnection(DriverConnection):
             raise NotSupportedError(_COPY)
         if fresh and self._shared and statement.verb == "LISTEN":
             raise NotSupportedError(NO_LISTEN)
-        if self._opening.text:
+        if self._native.opening:
             if fresh:
-                await self._opening.now()
+                await self._settling.begin()
             else:
-                self._opening.along()
+                self._native.begin_along()
         try:
             if kept is None:
                 kept, fresh = await self._statements.find(statement, args, self.lexis)
@@ -196,7 +196,7 @@ class AsyncpgConnection(DriverConnection):
 
     async def describe(self, statement: Statement) -> Description:
         """Prepare a statement, and tell what the server says of it."""
-        await self._opening.now()
+        await self._settling.begin()
         try:
             return await self._statements.describe(statement)
         except BaseException as error:
@@ -220,7 +220,7 @@ class AsyncpgConnection(DriverConnection):
     ) -> int:
         own, fresh, total = False, True, 0
         kept: AsyncpgKept | None = None
-        await self._opening.now()
+        await self._settling.begin()
         try:
             parts, fresh = await self._statements.serve(statement, rows, self.lexis)
             own = len(parts) > 1 and not self._native.is_in_transaction()
@@ -269,7 +269,7 @@ class AsyncpgConnection(DriverConnection):
         Not through PgBouncer in transaction mode: after asyncpg's COPY a PgBouncer from
         1.21 on waits for an answer that never comes, and keeps the server's session.
         """
-        await self._opening.now()
+        await self._settling.begin()
         if self._shared:
             return await insert(self, self._settling, table, columns, batches)
         try:
@@ -289,7 +289,7 @@ class AsyncpgConnection(DriverConnection):
         self, statement: Statement, args: Sequence[Any]
     ) -> DriverCursor:
         """Bind a portal, which lives in a transaction: the open one, or its own."""
-        await self._opening.now()
+        await self._settling.begin()
         own, begun = not self._native.is_in_transaction(), False
         kept = self._kept.get(statement.text)
         try:
@@ -335,11 +335,13 @@ class AsyncpgConnection(DriverConnection):
 
     async def begin(self, options: TransactionOptions) -> None:
         """Open a transaction, if it can be with its first statement."""
-        await self._opening.begin(begin(options, self._at_begin))
+        self._native.opening = begin(options, self._at_begin)
+        if not self._begins_along:
+            await self._settling.begin()
 
     async def commit(self) -> None:
         """Commit: the server answers a failed transaction's COMMIT with ROLLBACK."""
-        if self._opening.drop():
+        if self._native.forget_opening():
             return  # a block without statements
         try:
             tag = await self._native.execute("COMMIT")
@@ -351,15 +353,16 @@ class AsyncpgConnection(DriverConnection):
 
     async def rollback(self) -> None:
         """Roll back."""
-        if not self._opening.drop() and self._native.is_in_transaction():
+        self._native.forget_opening()
+        with suppress(exceptions.PostgresError):
+            await self._native.begin()  # it may be half begun
+        if self._native.is_in_transaction():
             await self._native.execute("ROLLBACK")
 
     def in_transaction(self) -> bool:
         """Whether a transaction is open."""
         native = self._native
-        if native.is_closed():
-            return False
-        return bool(native.is_in_transaction() or self._opening.text)
+        return not native.is_closed() and native.is_in_transaction()
 
     # -- the end -------------------------------------------------------------------
 

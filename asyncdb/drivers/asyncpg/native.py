@@ -9,9 +9,9 @@ both: a statement whose BEGIN was refused does not run. The answers to BEGIN are
 that asyncpg expects of a statement that it prepares again; of two command tags it keeps
 the last.
 
-**Where anything else follows BEGIN, its answer is fetched first.** What is skipped up
-to a Sync is skipped unanswered, and a simple query has none: asyncpg would wait for
-ever. A standby refuses BEGIN, of a serializable block for example.
+**Anything else waits for the answer to BEGIN.** What is skipped up to a Sync is skipped
+unanswered, and a simple query has none: asyncpg would wait for ever. A standby refuses
+BEGIN, of a serializable block for example.
 """
 
 from __future__ import annotations
@@ -31,77 +31,90 @@ _NESTED = "cannot use Connection.transaction() in a manually started transaction
 class PgNative(asyncpg.Connection):  # type: ignore[misc]  # it has no types
     """asyncpg's connection, whose cancel requests take turns."""
 
-    __slots__ = ("_begun_after",)
+    __slots__ = ("_begun_after", "opening")
 
     _protocol: Any  # asyncpg's slots
     _transport: Any
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        # How many queries there had been when BEGIN was written: with the next one its
+        self.opening = ""  # what opens a transaction, due before anything else
+        # How many queries there had been when it was written: with the next one its
         # answer comes.
         self._begun_after = -1
 
     @property
     def is_half_begun(self) -> bool:
-        """Whether BEGIN was written, and nothing yet that would bring its answer."""
+        """Whether BEGIN was sent, and nothing yet that would bring its answer."""
         after = self._begun_after
         return after >= 0 and bool(after == self._protocol.queries_count)
 
-    def begin_along(self, text: str) -> None:
-        """Write what opens a transaction, to be answered with the next query.
-
-        Args:
-            text: one statement, which takes and gives nothing.
-        """
+    def begin_along(self) -> None:
+        """Write what is due; its answer comes with a prepared statement's."""
+        text, self.opening = self.opening, ""
         self._begun_after = self._protocol.queries_count
         self._transport.write(_unsynced(text))
 
-    def is_in_transaction(self) -> bool:
-        """Tell whether a transaction is open, or will be before anything else runs."""
-        return self._protocol.is_in_transaction() or self.is_half_begun
+    def forget_opening(self) -> bool:
+        """Let nothing be due; return whether something was, so that nothing is open."""
+        due, self.opening = self.opening, ""
+        return bool(due)
 
-    def transaction(self, **options: Any) -> Any:
-        """Refuse to begin again, as asyncpg does where it knows of a transaction."""
-        if self.is_half_begun:
-            raise asyncpg.InterfaceError(_NESTED)
-        return super().transaction(**options)
-
-    # What does not go by a prepared statement that is there already.
-
-    async def execute(
-        self, query: str, *args: Any, timeout: float | None = None
-    ) -> Any:
-        """Run statements, in the transaction that was begun."""
-        await self.know_begun(timeout)
-        return await super().execute(query, *args, timeout=timeout)
-
-    async def _get_statement(self, query: str, timeout: Any, **how: Any) -> Any:
-        await self.know_begun(timeout)
-        return await super()._get_statement(query, timeout, **how)
-
-    async def _copy_in(self, copy_stmt: str, source: Any, timeout: Any) -> Any:
-        await self.know_begun(timeout)
-        return await super()._copy_in(copy_stmt, source, timeout)
-
-    async def _copy_out(self, copy_stmt: str, output: Any, timeout: Any) -> Any:
-        await self.know_begun(timeout)
-        return await super()._copy_out(copy_stmt, output, timeout)
-
-    async def know_begun(self, timeout: Any = None) -> None:
-        """Have BEGIN answered, where it was written by itself.
+    async def begin(self) -> None:
+        """Send what is due, and know what has become of it.
 
         Raises:
             asyncpg.PostgresError: it was refused.
         """
-        if not self.is_half_begun:
-            return
-        try:
-            await self._protocol.close_portal("", timeout)  # the least that has a Sync
-        except asyncpg.PostgresError:
+        if self.opening:
+            text, self.opening = self.opening, ""
+            try:
+                await super().execute(text)
+            except asyncpg.PostgresError:
+                raise
+            except BaseException:  # cancelled: it may have begun all the same
+                if not self.is_closed():
+                    self._begun_after = self._protocol.queries_count
+                raise
+        elif self.is_half_begun:  # and the statement behind it was not sent
+            try:
+                await self._protocol.close_portal("", None)  # the least that has a Sync
+            except asyncpg.PostgresError:
+                self._begun_after = -1
+                raise
             self._begun_after = -1
-            raise
-        self._begun_after = -1
+
+    def is_in_transaction(self) -> bool:
+        """Tell whether a transaction is open, or will be before anything else runs."""
+        heard: bool = self._protocol.is_in_transaction()
+        return heard or bool(self.opening) or self.is_half_begun
+
+    # What a user does, or we do, and what is not prepared yet.
+
+    def transaction(self, **options: Any) -> Any:
+        """Refuse to begin again, as asyncpg does where it knows of a transaction."""
+        if self.opening:
+            raise asyncpg.InterfaceError(_NESTED)
+        return super().transaction(**options)
+
+    async def execute(
+        self, query: str, *args: Any, timeout: float | None = None
+    ) -> Any:
+        """Run statements, in the transaction that is due."""
+        await self.begin()
+        return await super().execute(query, *args, timeout=timeout)
+
+    async def _get_statement(self, query: str, timeout: Any, **how: Any) -> Any:
+        await self.begin()
+        return await super()._get_statement(query, timeout, **how)
+
+    async def _copy_in(self, copy_stmt: str, source: Any, timeout: Any) -> Any:
+        await self.begin()
+        return await super()._copy_in(copy_stmt, source, timeout)
+
+    async def _copy_out(self, copy_stmt: str, output: Any, timeout: Any) -> Any:
+        await self.begin()
+        return await super()._copy_out(copy_stmt, output, timeout)
 
     async def _cancel(self, waiter: Any, cancel_waiter: Any = None) -> None:
         if not inner.SEES_OUT:

@@ -61,6 +61,14 @@ class Settling:
         ):
             await self.undo("SELECT")
 
+    async def begin(self) -> None:
+        """Begin what is due, if nothing has come that takes it along."""
+        try:
+            await self.native.begin()
+        except BaseException as error:
+            await self.settle(error)  # the core rolls back what has begun
+            raise
+
     def _tell_reason(self, error: BaseException) -> None:
         """Raise the reason why the server has ended the session, if it gave one."""
         self._last_words.learn(error)
