@@ -102,6 +102,13 @@ def read(*chunks: bytes) -> Answer:
     return answer
 
 
+@pytest.mark.parametrize("head", [b"\xfc", b"\xfd", b"\xfe", b"\xfc\x01", b"\x02\x00"])
+def test_a_number_of_columns_that_is_none(head: bytes) -> None:
+    """It is refused at once: nothing that follows could be waited for."""
+    with pytest.raises(asyncdb.InternalError):
+        read(packets(head))
+
+
 def test_an_answer_may_be_cut_anywhere() -> None:
     """A result is the same, wherever the bytes of its packets are divided."""
     rows: list[list[bytes | None]] = [

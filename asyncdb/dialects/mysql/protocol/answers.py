@@ -182,7 +182,7 @@ class Answer(Packets):
             raise NotSupportedError(message)
         else:
             self._width = first
-            if len(packet) != 1:  # it does not fit in a byte
+            if first > NULL or len(packet) != 1:  # it does not fit in a byte
                 self._width, end = read_integer(packet, 0)
                 if end != len(packet):
                     raise malformed()
