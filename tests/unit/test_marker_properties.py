@@ -82,7 +82,18 @@ PLAIN = st.sampled_from(
 
 def texts(lexis: Lexis, marker: str) -> st.SearchStrategy[list[str]]:
     """Parts of a text; those that equal `marker` are markers."""
-    return st.lists(st.one_of(opaque(lexis), PLAIN, st.just(marker)), max_size=12)
+    parts = st.lists(st.one_of(opaque(lexis), PLAIN, st.just(marker)), max_size=12)
+    return parts.filter(stand_alone)
+
+
+def stand_alone(parts: list[str]) -> bool:
+    r"""Tell that no string may go on where another one ended.
+
+    `E''`, a line end, and `'\'` are one string of PostgreSQL's, whose end is open.
+    """
+    escapes = [at for at, part in enumerate(parts) if part.startswith("E'")]
+    rest = parts[escapes[0] + 1 :] if escapes else ()
+    return not any(part[0] == "'" and "\\" in part for part in rest)
 
 
 @pytest.mark.parametrize("lexis", ALL.values(), ids=list(ALL))
