@@ -75,8 +75,7 @@ class Receiver(asyncio.BufferedProtocol):
         waiter = self._waiter = self._loop.create_future()
         self._parser = parser
         if self._pieces or self._was_given:
-            unread = self.unread()
-            self._pieces, self._size = [], 0
+            unread = self._take()
             if unread:
                 self._feed(parser, unread)
         if self.is_over and not parser.done:
@@ -127,9 +126,7 @@ class Receiver(asyncio.BufferedProtocol):
             self._resume()
             self._waiter = self._loop.create_future()
             await self._waiter
-        data = self.unread()
-        self._pieces, self._size = [], 0
-        return data
+        return self._take()
 
     def unread(self) -> bytes:
         """Return what has come, and nobody has looked at."""
@@ -142,6 +139,11 @@ class Receiver(asyncio.BufferedProtocol):
         if len(self._pieces) > 1:
             self._pieces = [b"".join(self._pieces)]
         return self._pieces[0] if self._pieces else b""
+
+    def _take(self) -> bytes:
+        data = self.unread()
+        self._pieces, self._size = [], 0
+        return data
 
     def _resume(self) -> None:
         if self._is_paused:
@@ -168,9 +170,7 @@ class Receiver(asyncio.BufferedProtocol):
             if parser is None:
                 self._came()
             elif self._size >= parser.missing:
-                data = self.unread()
-                self._pieces, self._size = [], 0
-                self._feed(parser, data)
+                self._feed(parser, self._take())
 
     def _came(self) -> None:
         """Wake who reads in pieces; let them not become many."""
