@@ -7,8 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from functools import lru_cache
-from sqlite3 import Row as NativeRow
 from sys import float_info
 from typing import Any, ClassVar, Literal
 from uuid import UUID
@@ -27,7 +25,6 @@ from asyncdb.values.conversions import (
 )
 from asyncdb.values.encoding import integer, naive_time, not_nan, text
 from asyncdb.values.rendering import instant, json_text
-from asyncdb.values.rows import PositionedRow, row_class
 
 # SQLite's variables: ?1 @a $a #a :1, each with any character of a name: a letter, a
 # digit, _, $ or not ASCII; written as what is not in it (see `asyncdb.sql.lexer`).
@@ -219,29 +216,3 @@ class SQLiteOptions(ConnectOptions):
     def only_reads(self) -> bool:
         """Nothing can be written through the connection."""
         return self.immutable or self.mode == "ro"
-
-
-# -- rows ---------------------------------------------------------------------------
-
-
-class LiteRow(PositionedRow, NativeRow):  # type: ignore[misc]  # the mixin wins
-    """sqlite3's row as a Row; it ignores the case of names, this one does not."""
-
-    __slots__ = ()
-    _get: ClassVar[Callable[[Any, Any], Any]] = NativeRow.__getitem__
-
-    def __eq__(self, other: object) -> bool:
-        """Compare values with another row or a tuple."""
-        if isinstance(other, NativeRow):
-            other = tuple(other)
-        return tuple(self) == other
-
-    def __hash__(self) -> int:
-        """Hash like the tuple of the values."""
-        return hash(tuple(self))
-
-
-@lru_cache(maxsize=1024)
-def lite_row(names: tuple[str, ...]) -> type[LiteRow]:
-    """Return the row factory for these column names."""
-    return row_class(LiteRow, names)

@@ -15,11 +15,11 @@ from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any, Literal, TypeAlias
 
 from asyncdb import errors
 from asyncdb.dialects.sqlite import DIALECT as SQLITE
-from asyncdb.dialects.sqlite import lite_row
 from asyncdb.dialects.sqlite_errors import from_code
 from asyncdb.driver import (
     ConnectOptions,
@@ -35,6 +35,7 @@ from asyncdb.driver import (
     Statement,
     TransactionOptions,
     database_error,
+    tuple_row,
 )
 
 # Where an order can be carried out.
@@ -153,7 +154,7 @@ class FakeCursor(DriverCursor):
         self._raw = raw
         names = tuple(column[0] for column in raw.description or ())
         self._columns = tuple((name, None) for name in names)
-        raw.row_factory = lite_row(names)
+        self._rows = map(tuple_row(names), raw)
 
     @property
     def columns(self) -> tuple[tuple[str, Any], ...]:
@@ -163,7 +164,7 @@ class FakeCursor(DriverCursor):
     async def fetch(self, size: int) -> list[Row]:
         """Return the next rows."""
         await _current.at("fetch")
-        return self._raw.fetchmany(size)
+        return list(islice(self._rows, size))
 
     async def close(self) -> None:
         """Drop the result."""
@@ -224,8 +225,7 @@ class FakeConnection(DriverConnection):
             made = count == 1 and statement.verb in ("INSERT", "REPLACE")
             return Result(None, [], count, cursor.lastrowid if made else None)
         names = tuple(column[0] for column in cursor.description)
-        cursor.row_factory = lite_row(names)
-        rows: list[Any] = cursor.fetchall()
+        rows: list[Any] = list(map(tuple_row(names), cursor))
         return Result(tuple((name, None) for name in names), rows, len(rows))
 
     async def execute_many(

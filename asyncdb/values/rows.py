@@ -1,7 +1,7 @@
 """One row type over the drivers' own rows, at no cost.
 
-`Row` has no storage: each driver mixes it with the C type its library already makes
-(`asyncpg.Record`, `sqlite3.Row`, `tuple`), so that no row is copied to become ours.
+`Row` has no storage: a driver mixes it with the C type its library makes
+(`asyncpg.Record`), so that no row is copied to become ours, or takes `tuple_row()`.
 The mixin stands first among the bases, because C rows disagree in small ways (whether
 `in` looks at keys or values, what a duplicate name gives) which it evens out.
 """

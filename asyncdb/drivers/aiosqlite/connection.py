@@ -182,12 +182,12 @@ class AiosqliteConnection(DriverConnection):
         opened: list[sqlite3.Cursor] = []
         try:
             run = self._way(writes=writes(statement))
-            await run(jobs.open_cursor, statement, args, opened, plain)
+            await run(jobs.open_cursor, statement, args, opened)
         except BaseException:
             if not self._closed:
                 await self.hop(jobs.close_all, opened, droppable=False)
             raise
-        return AiosqliteCursor(self.hop, self.is_closed, opened[0])
+        return AiosqliteCursor(self.hop, self.is_closed, opened[0], plain=plain)
 
     def _way(self, *, writes: bool) -> Callable[..., Coroutine[Any, Any, Any]]:
         if self._opening:

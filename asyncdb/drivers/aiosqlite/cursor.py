@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
 from asyncdb.driver import DriverCursor
-from asyncdb.values.rows import Row
+from asyncdb.drivers.aiosqlite.jobs import fetch
+from asyncdb.values.rows import Row, tuple_row
 
 
 class AiosqliteCursor(DriverCursor):
@@ -17,6 +18,7 @@ class AiosqliteCursor(DriverCursor):
         hop: runs a function in the connection's thread.
         is_closed: whether the connection is.
         raw: sqlite3's cursor.
+        plain: rows are to be tuples.
     """
 
     def __init__(
@@ -24,12 +26,15 @@ class AiosqliteCursor(DriverCursor):
         hop: Callable[..., Coroutine[Any, Any, Any]],
         is_closed: Callable[[], bool],
         raw: sqlite3.Cursor,
+        *,
+        plain: bool,
     ) -> None:
         self._hop = hop
         self._is_closed = is_closed
         self._raw = raw
         names = tuple(d[0] for d in raw.description or ())
         self._columns = tuple((name, None) for name in names)
+        self._rows: Iterator[Any] = raw if plain else map(tuple_row(names), raw)
 
     @property
     def columns(self) -> tuple[tuple[str, Any], ...]:
@@ -38,7 +43,7 @@ class AiosqliteCursor(DriverCursor):
 
     async def fetch(self, size: int) -> list[Row]:
         """Return the next rows."""
-        rows: list[Row] = await self._hop(self._raw.fetchmany, size)
+        rows: list[Row] = await self._hop(fetch, self._rows, size)
         return rows
 
     async def close(self) -> None:

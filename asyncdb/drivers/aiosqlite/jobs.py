@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
-from asyncdb.dialects.sqlite import LEXIS, LiteRow, lite_row
+from asyncdb.dialects.sqlite import LEXIS
 from asyncdb.driver import Command, Result
 from asyncdb.sql.inserts import take_apart
 from asyncdb.sql.statement import Statement
-from asyncdb.values.rows import uncollected
+from asyncdb.values.rows import TupleRow, tuple_row, uncollected
 
 _BUSY, _BUSY_SNAPSHOT = 5, 517
 # In one statement; more of them buy nothing.
@@ -25,8 +25,10 @@ _COMMITTED = Result(None, [], -1)
 
 
 @lru_cache(maxsize=1024)
-def _shape(names: tuple[str, ...]) -> tuple[type[LiteRow], tuple[tuple[str, Any], ...]]:
-    return lite_row(names), tuple((name, None) for name in names)
+def _shape(
+    names: tuple[str, ...],
+) -> tuple[type[TupleRow], tuple[tuple[str, Any], ...]]:
+    return tuple_row(names), tuple((name, None) for name in names)
 
 
 def run(
@@ -43,10 +45,11 @@ def run(
         if cursor.description is not None:
             names = tuple([column[0] for column in cursor.description])
             make, columns = _shape(names)
-            cursor.row_factory = None if plain else make
-            rows: list[Any] = cursor.fetchmany(_FEW)
+            cursor.row_factory = None  # whatever `db.native` has
+            left = cursor if plain else map(make, cursor)
+            rows: list[Any] = list(islice(left, _FEW))
             if len(rows) == _FEW:
-                rows += uncollected(cursor.fetchall)
+                rows += uncollected(list, left)
             count = len(rows)
         else:
             columns, rows = None, []
@@ -196,7 +199,6 @@ def open_cursor(
     statement: Statement,
     args: Sequence[Any],
     opened: list[sqlite3.Cursor],
-    plain: bool,
 ) -> None:
     """Run a statement, and put its cursor where the caller finds it."""
     close_all(opened)  # of a try before
@@ -206,9 +208,12 @@ def open_cursor(
     except sqlite3.Error as error:
         note(error, statement)
         raise
-    if opened[0].description is not None:
-        names = tuple(column[0] for column in opened[0].description)
-        opened[0].row_factory = None if plain else lite_row(names)
+    opened[0].row_factory = None  # whatever `db.native` has
+
+
+def fetch(rows: Iterator[Any], size: int) -> list[Any]:
+    """Return the next rows."""
+    return uncollected(list, islice(rows, size))
 
 
 def close_all(cursors: list[sqlite3.Cursor]) -> None:
