@@ -51,8 +51,16 @@ class TransactionControl:
         """Commit.
 
         Raises:
+            TransactionError: there is nothing to commit: `db.native` has ended it, for
+                whatever the server ends on our behalf we are told of.
             CommitUnknown: COMMIT was sent and its answer never came.
         """
+        if not inner.in_transaction() and not inner.is_closed():
+            message = (
+                "this transaction was ended before its COMMIT, by db.native perhaps: "
+                "look what became of it before you run it again"
+            )
+            raise errors.TransactionError(message)
         try:
             await within(self._limit, inner.commit())
         except BaseException as error:

@@ -67,3 +67,33 @@ async def test_nothing_runs_behind_a_transaction_that_is_over(
     assert [] == await ids(db, table)
     await _execute(db, table)
     assert [2] == await ids(db, table)
+
+
+@pytest.mark.parametrize("rows", [[1], []])
+async def test_a_block_that_is_over_is_not_told_as_committed(
+    db: asyncdb.Connection, table: str, rows: list[int]
+) -> None:
+    """Its end says so, though the server would answer COMMIT with success."""
+    with pytest.raises(asyncdb.TransactionError, match="ended before its COMMIT"):
+        async with db.transaction():
+            for number in rows:
+                await db.execute(f"INSERT INTO {table} (id) VALUES (?)", [number])
+            await roll_back(db)
+
+    assert [] == await ids(db, table)
+    await _execute(db, table)
+    assert [2] == await ids(db, table)
+
+
+async def test_a_block_without_statements_commits(
+    db: asyncdb.Connection, table: str
+) -> None:
+    """There is a transaction to end, whatever the driver has sent of it."""
+    async with db.transaction() as tx:
+        await tx.commit()
+    async with db.transaction():
+        pass
+    async with db.transaction(), db.batch():
+        pass
+
+    assert not db.in_transaction
