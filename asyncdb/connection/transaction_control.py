@@ -51,8 +51,8 @@ class TransactionControl:
         """Commit.
 
         Raises:
-            TransactionError: there is nothing to commit: `db.native` has ended it, for
-                whatever the server ends on our behalf we are told of.
+            TransactionError: there is nothing to commit, which the server would answer
+                with success; `db.native` has ended it.
             CommitUnknown: COMMIT was sent and its answer never came.
         """
         if not inner.in_transaction() and not inner.is_closed():
