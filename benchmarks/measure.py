@@ -103,6 +103,7 @@ def measure(
             if reason := worker.ask("lacks").get(workload.name):
                 cell.reasons[name] = reason
                 continue
+            worker.ask("settle")
             few = max(1, times // 10)
             took = worker.ask("run", workload.name, few)  # warm
             if took < budget(name):

@@ -46,18 +46,22 @@ def run(
             names = tuple([column[0] for column in cursor.description])
             make, columns = _shape(names)
             cursor.row_factory = None  # whatever `db.native` has
-            left = cursor if plain else map(make, cursor)
-            rows: list[Any] = list(islice(left, _FEW))
-            if len(rows) == _FEW:
-                rows += uncollected(list, left)
+            rows: list[Any]
+            if plain:
+                rows = cursor.fetchall()
+            else:
+                made = map(make, cursor)
+                rows = list(islice(made, _FEW))
+                if len(rows) == _FEW:
+                    rows += uncollected(list, made)
             count = len(rows)
         else:
             columns, rows = None, []
             count = cursor.rowcount
             if count < 0:
                 count = _count(raw, statement, changes)
-        made = count == 1 and raw.total_changes != changes and _inserts(statement)
-        return Result(columns, rows, count, cursor.lastrowid if made else None)
+        keyed = count == 1 and raw.total_changes != changes and _inserts(statement)
+        return Result(columns, rows, count, cursor.lastrowid if keyed else None)
     except sqlite3.Error as error:
         note(error, statement)
         raise
