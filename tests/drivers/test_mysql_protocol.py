@@ -778,7 +778,7 @@ async def test_an_unanswered_commit_is_unknown(fake: Fake) -> None:
         await peer.command()
 
     async with fake(script) as (url, _):
-        db = await asyncdb.connect(url)
+        db = await asyncdb.connect(url, pipeline=False)
         await db.begin()
         with pytest.raises(asyncdb.CommitUnknown):
             await db.commit()
@@ -797,7 +797,10 @@ async def test_a_rollback_may_come_too_late(fake: Fake) -> None:
         peer.send(packets(ok(0, 0, 2)))
         return await peer.everything()
 
-    async with fake(script) as (url, results), asyncdb.connect(url) as db:
+    async with (
+        fake(script) as (url, results),
+        asyncdb.connect(url, pipeline=False) as db,
+    ):
         await db.begin()
         await db.rollback()
         assert not db.in_transaction

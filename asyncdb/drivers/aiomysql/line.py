@@ -8,6 +8,7 @@ cursors, quoting and interpolation never are.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import aiomysql
@@ -28,6 +29,7 @@ class AiomysqlLine(_Native):  # type: ignore[misc]
     _reader: Any
     _writer: Any
     receiver: Receiver
+    due: Callable[[], Awaitable[None]] | None = None
     _ssl_context: Any
     _host: str
     client_flag: int
@@ -60,6 +62,13 @@ class AiomysqlLine(_Native):  # type: ignore[misc]
         packet = await super()._read_packet(*args)
         self._login.heard(packet.get_all_data())
         return packet
+
+    # -- what `db.native` is asked ----------------------------------------------------
+
+    async def _execute_command(self, *args: Any) -> Any:
+        if self.due is not None:
+            await self.due()
+        return await super()._execute_command(*args)
 
     # -- bytes -----------------------------------------------------------------------
 

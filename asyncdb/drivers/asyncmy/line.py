@@ -9,6 +9,7 @@ and interpolation never are.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from asyncmy import connection
@@ -39,6 +40,7 @@ class AsyncmyLine(_Native):  # type: ignore[misc]
     _ssl_context: Any
     server_capabilities: int
     receiver: Receiver
+    due: Callable[[], Awaitable[None]] | None = None
 
     def __init__(self, login: Login) -> None:
         self._login = login
@@ -73,6 +75,13 @@ class AsyncmyLine(_Native):  # type: ignore[misc]
         packet = await super().read_packet(*args)
         self._login.heard(packet.get_all_data())
         return packet
+
+    # -- what `db.native` is asked ----------------------------------------------------
+
+    async def _execute_command(self, *args: Any) -> Any:
+        if self.due is not None:
+            await self.due()
+        return await super()._execute_command(*args)
 
     # -- bytes -----------------------------------------------------------------------
 

@@ -177,6 +177,8 @@ class Answer(Packets):
             self._ok(packet)
         elif first == ERROR:
             self._fail(packet)
+        elif first == _EOF and len(packet) == 5:  # to a command that is no statement
+            self._end(packet)
         elif first == _LOCAL_INFILE:
             message = "the server asks for a file of this machine (LOAD DATA LOCAL)"
             raise NotSupportedError(message)
@@ -363,9 +365,12 @@ class Answer(Packets):
         if packet[0] == ERROR:
             self._fail(packet)
         else:
-            both = int.from_bytes(packet[1:5], "little")
-            self._finish(both >> 16, both & 0xFFFF)
+            self._end(packet)
         return True
+
+    def _end(self, packet: bytes) -> None:
+        both = int.from_bytes(packet[1:5], "little")
+        self._finish(both >> 16, both & 0xFFFF)
 
 
 def server_values(answer: Answer) -> tuple[Any, ...]:

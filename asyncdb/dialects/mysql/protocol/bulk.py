@@ -87,6 +87,7 @@ class Batches:
         own = not self._exchange.in_transaction()
         if own:
             await self._transactions.begin(TransactionOptions())
+            await self._transactions.begin_now()
         count = 0
         try:
             for text in texts:

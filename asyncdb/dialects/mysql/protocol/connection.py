@@ -61,7 +61,11 @@ class MySQLConnection(DriverConnection):
         self._exchange = Exchange(wire, session)
         self._wire = wire
         self._line = wire.line
-        self._transactions = Transactions(self._exchange)
+        # MariaDB limits all statements itself, MySQL none but SELECT.
+        limited = session.dialect.flavor != "mariadb"
+        self._limit = options.statement_timeout if limited else None
+        along = options.pipeline and self._limit is None
+        self._transactions = Transactions(self._exchange, along=along)
         self._warnings = Warnings(self._exchange, options.on_notice)
         self._batches = Batches(
             self._exchange,
@@ -71,9 +75,6 @@ class MySQLConnection(DriverConnection):
         )
         self._together = Together(self._exchange, self._transactions, self._warnings)
         self._options = options
-        # MariaDB limits all statements itself, MySQL none but SELECT.
-        limited = session.dialect.flavor != "mariadb"
-        self._limit = options.statement_timeout if limited else None
         self._server_error = wire.library.error
         # The user may see the members of a Group Replication, as far as is known.
         self._sees_members = True
@@ -136,7 +137,9 @@ class MySQLConnection(DriverConnection):
         verb = statement.verb
         text, plain = render(statement, args), verb in _PLAIN
         try:
-            if self._limit is None:
+            if self._transactions.opening:
+                answer = await self._transactions.begin_with(statement, text)
+            elif self._limit is None:
                 answer = await exchange.command(text, plain=plain)
             elif verb == "SELECT":
                 answer = await select_within(exchange, self._limit, text)
@@ -176,6 +179,7 @@ class MySQLConnection(DriverConnection):
 
     async def describe(self, statement: Statement) -> Description:
         """Have the server prepare a statement, and tell what it is."""
+        await self._transactions.begin_now()
         pieces = statement.pieces if statement.keys else (statement.text,)
         try:
             prepared = await self._exchange.prepare("?".join(pieces))
@@ -195,6 +199,7 @@ class MySQLConnection(DriverConnection):
         """Send statements before the first answer is read."""
         if not self._options.pipeline or self._limit is not None:
             return False
+        await self._transactions.begin_now()
         await self._transactions.heal()
         await self._together.run(commands, outcomes, self._read, begin=begin)
         return True
@@ -203,6 +208,7 @@ class MySQLConnection(DriverConnection):
         self, statement: Statement, rows: Sequence[Sequence[Any]]
     ) -> int:
         """Run a statement for each row."""
+        await self._transactions.begin_now()
         await self._transactions.heal()
         self._exchange.session.note(statement)
         texts = (render(statement, row) for row in rows)
@@ -217,6 +223,7 @@ class MySQLConnection(DriverConnection):
         self, statement: Statement, args: Sequence[Any]
     ) -> DriverCursor:
         """Run a statement, and read no more of its result than its columns."""
+        await self._transactions.begin_now()
         await self._transactions.heal()
         if not self._exchange.session.sure:  # it cannot be asked once rows are coming
             await self._refresh()
@@ -247,11 +254,13 @@ class MySQLConnection(DriverConnection):
     def in_transaction(self) -> bool:
         """Whether a transaction is open."""
         line = self._line
-        return bool(line.server_status & IN_TRANSACTION) and not line.is_gone
+        due = self._transactions.opening
+        return bool(line.server_status & IN_TRANSACTION or due) and not line.is_gone
 
     async def reset(self) -> bool:
         """Bring the session back as new: all of it in one round trip."""
         exchange = self._exchange
+        self._transactions.take_opening()
         session, database = exchange.session, self._wire.target.database
         if database is None and (session.moved or session.touched):
             return False  # there is no way back to no database

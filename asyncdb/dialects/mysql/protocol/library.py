@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple, Protocol
 
 from asyncdb.dialects.mysql.protocol.login import Login
@@ -23,8 +23,10 @@ class Line(Protocol):
     Attributes:
         receiver: what comes over it, once it is logged in.
         server_status: the server's status bits, as last told, whoever was told.
+        due: to be awaited before the library sends a command for `db.native`.
     """
 
+    due: Callable[[], Awaitable[None]] | None
     receiver: Receiver
     server_status: int
 

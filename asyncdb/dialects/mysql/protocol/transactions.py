@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from asyncdb.dialects.mysql.error_numbers import ENDS_TRANSACTION
+from asyncdb.dialects.mysql.protocol.answers import Answer
+from asyncdb.dialects.mysql.protocol.chained import can_follow, chained
 from asyncdb.dialects.mysql.protocol.exchange import Exchange
 from asyncdb.errors import TransactionError
 from asyncdb.options import TransactionOptions
+from asyncdb.sql.statement import Statement
 
 AUTOCOMMIT_OFF, AUTOCOMMIT_ON = "SET autocommit = 0", "SET autocommit = 1"
 
@@ -17,22 +20,68 @@ class Transactions:
 
     Args:
         exchange: the session's.
+        along: BEGIN may go with the first statement.
 
     Attributes:
         autocommit_off: autocommit was switched off, until the transaction ends.
+        opening: statements that are due before any other; they open a transaction.
     """
 
-    def __init__(self, exchange: Exchange) -> None:
+    def __init__(self, exchange: Exchange, *, along: bool) -> None:
         self._exchange = exchange
+        self._line = exchange.wire.line
+        self._along = along
         self.autocommit_off = False
+        self.opening: list[str] = []
 
     async def begin(self, options: TransactionOptions) -> None:
-        """Open a transaction; a level asked for is a round trip of its own."""
+        """Open a transaction, if it can be with its first statement."""
+        opening = self.opening
         if options.isolation is not None:
             level = options.isolation.upper()  # the core has checked it
-            await self._exchange.command(f"SET TRANSACTION ISOLATION LEVEL {level}")
-        mode = " READ ONLY" if options.readonly else ""
-        await self._exchange.command(f"START TRANSACTION{mode}")
+            opening.append(f"SET TRANSACTION ISOLATION LEVEL {level}")
+        opening.append(f"START TRANSACTION{' READ ONLY' if options.readonly else ''}")
+        if self._along:
+            self._line.due = self.begin_now
+        else:
+            await self.begin_now()
+
+    def take_opening(self) -> list[str]:
+        """Let nothing be due; return what was."""
+        opening, self.opening, self._line.due = self.opening, [], None
+        return opening
+
+    async def begin_now(self) -> None:
+        """Send what is due."""
+        for text in self.take_opening():
+            await self._exchange.command(text)
+
+    async def begin_with(self, statement: Statement, text: str) -> Answer:
+        """Send what is due, and a statement with it, or behind it.
+
+        Args:
+            statement: which one.
+            text: it with its values.
+
+        Raises:
+            Exception: the library's, for an error of the server; the session goes on.
+        """
+        exchange = self._exchange
+        most = exchange.session.max_packet
+        if not self._along or not can_follow(statement, text, most):
+            await self.begin_now()
+            return await exchange.command(text)
+        # What cannot be encoded raises here: then it is due as it was.
+        payload = exchange.encode(";".join([*self.opening, text]))
+        opening = self.take_opening()
+        answer = await chained(exchange, payload)
+        if answer is None:  # what stands before the server takes one statement only
+            self._along, self.opening = False, opening
+            return await self.begin_with(statement, text)
+        if answer.error is not None:
+            await exchange.settle(answer.error)
+            raise exchange.wire.server_error(answer.error)
+        return answer
 
     async def commit(self) -> None:
         """Commit what is open.
@@ -42,6 +91,8 @@ class Transactions:
                 by an implicit commit (CREATE TABLE and the like) or a rollback.
         """
         exchange = self._exchange
+        if self.take_opening():
+            return  # a block without statements
         if not exchange.wire.in_transaction:
             await self.restore_autocommit()
             raise TransactionError(
@@ -61,6 +112,8 @@ class Transactions:
     async def rollback(self) -> None:
         """Roll back; a session that is gone was rolled back by the server."""
         wire = self._exchange.wire
+        if self.take_opening():
+            return
         if wire.is_gone:
             self._exchange.hang_up()
             return

@@ -14,6 +14,7 @@ from asyncdb.dialects.mysql.protocol.receiving import Receiver
 # Commands: their first byte.
 QUIT, INIT_DB, QUERY = b"\x01", b"\x02", b"\x03"
 PREPARE, CLOSE = b"\x16", b"\x19"  # of a statement
+SET_OPTION = b"\x1b"
 RESET = b"\x1f"  # COM_RESET_CONNECTION
 
 _MAX_PAYLOAD = 0xFFFFFF
