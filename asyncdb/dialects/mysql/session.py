@@ -88,8 +88,9 @@ class MySQLOptions(ServerOptions):
             constraints and columns in errors are read; `None` leaves the server's own.
         server_public_key: file of the server's RSA key, for a password that goes to
             another machine without TLS; a key that the wire offers is not trusted.
-        pipeline: `executemany` of anything but a plain INSERT sends many statements
-            before it reads the answers; off for proxies that cannot take that.
+        pipeline: `executemany` of anything but a plain INSERT, a batch, and a
+            transaction with its first statement send several commands before they read
+            the answers; off for proxies that cannot take that.
     """
 
     foreign: ClassVar[ForeignNames] = MYSQL
