@@ -129,8 +129,9 @@ class ConnectKeywords(TypedDict, total=False):
     TLS; a key that the wire offers is not trusted."""
 
     pipeline: bool
-    """`executemany` of anything but a plain INSERT sends many statements before it
-    reads the answers; off for proxies that cannot take that."""
+    """`executemany` of anything but a plain INSERT, a batch, and a transaction with its
+    first statement send several commands before they read the answers; off for proxies
+    that cannot take that."""
 
     mode: Literal["rwc", "rw", "ro", "memory"]
     """`"rwc"` reads and writes, and creates the file; `"rw"` takes a file that is

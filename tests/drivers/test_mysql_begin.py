@@ -289,6 +289,33 @@ async def test_a_server_that_takes_one_statement_only(
         assert asked == sent.data.count(chained.SINGLE) > 0
 
 
+async def test_what_begin_was_refused_for_does_not_run(
+    database_url: str, table: str, other: asyncdb.Connection
+) -> None:
+    """The block is over with that, and the connection is as it was."""
+
+    def refuse(_side: Side, data: bytes) -> bytes:
+        return data.replace(b"START TRANSACTION", b"SELECT no_such_tx")
+
+    async with (
+        Proxy(database_url, refuse) as proxy,
+        asyncdb.connect(proxy.url, tls="disable") as db,
+    ):
+        with pytest.raises(asyncdb.UndefinedColumn, match="no_such_tx"):
+            async with db.transaction():
+                await _one(db, table)
+        with pytest.raises(asyncdb.TransactionError):
+            async with db.transaction():
+                with pytest.raises(asyncdb.UndefinedColumn):
+                    await _one(db, table)
+                await _one(db, table)
+        assert [] == await ids(other, table)
+
+        assert not db.in_transaction
+        await _one(db, table)
+    assert [1] == await ids(other, table)
+
+
 async def test_a_session_that_would_go_on_taking_several_is_ended(
     db: asyncdb.Connection,
     table: str,
