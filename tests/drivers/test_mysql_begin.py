@@ -13,6 +13,7 @@ from asyncdb.dialects.mysql.protocol import chained
 from asyncdb.testing.conformance.chapter import ids
 from tests.plugins.databases import engines
 from tests.plugins.proxy import Proxy, Side
+from tests.plugins.scale import eventually
 
 pytestmark = engines("mariadb", "mysql", "mariadb+asyncmy", "mysql+asyncmy")
 
@@ -314,6 +315,122 @@ async def test_what_begin_was_refused_for_does_not_run(
         assert not db.in_transaction
         await _one(db, table)
     assert [1] == await ids(other, table)
+
+
+async def test_begin_that_was_refused_stays_due(
+    database_url: str, table: str, other: asyncdb.Connection
+) -> None:
+    """Whoever asks `db.native` again is not outside of the block."""
+    refusals = 2
+
+    def refuse(side: Side, data: bytes) -> bytes:
+        nonlocal refusals
+        if side == "client" and b"START TRANSACTION" in data and refusals:
+            refusals -= 1
+            return data.replace(b"START TRANSACTION", b"SELECT no_such_tx")
+        return data
+
+    async with (
+        Proxy(database_url, refuse) as proxy,
+        asyncdb.connect(proxy.url, tls="disable") as db,
+    ):
+        native: Any = db.native
+        with pytest.raises(ZeroDivisionError):
+            async with db.transaction(isolation="serializable"):
+                for _ in range(2):
+                    with pytest.raises(_errors(db), match="no_such_tx"):
+                        await native.query(INSERT.format(t=table).replace("?", "1"))
+                await native.query(INSERT.format(t=table).replace("?", "1"))
+                raise ZeroDivisionError
+        assert [] == await ids(other, table)
+        await _one(db, table)
+    assert [1] == await ids(other, table)
+
+
+async def test_native_errors_are_the_library_s(
+    database_url: str, other: asyncdb.Connection
+) -> None:
+    """On a session that was ended while BEGIN was due, too."""
+    async with asyncdb.connect(database_url) as db:
+        native: Any = db.native
+        with pytest.raises(asyncdb.Error):
+            async with db.transaction():
+                await other.execute(f"KILL {native.thread_id()}")
+                assert await eventually(lambda: _is_over(db))
+                with pytest.raises(_errors(db)):
+                    await native.query("SELECT 1")
+
+
+def _errors(db: asyncdb.Connection) -> type[Exception]:
+    errors: type[Exception] = db._session.inner._wire.library.error  # type: ignore[attr-defined]
+    return errors
+
+
+async def _is_over(db: asyncdb.Connection) -> bool:
+    return db.is_closed
+
+
+@pytest.mark.parametrize("ask", ["SELECT ROW_COUNT()", "SET @a = ROW_COUNT()"])
+async def test_the_server_has_no_count_of_the_first_statement(
+    db: asyncdb.Connection, table: str, ask: str
+) -> None:
+    """It would say -1: that is refused, and only right behind it."""
+    await _one(db, table)
+    with pytest.raises(asyncdb.NotSupportedError, match="rowcount"):
+        async with db.transaction():
+            changed = await db.execute(f"UPDATE {table} SET name = 'b'")
+            assert 1 == changed.rowcount
+            await db.execute(ask)
+    with pytest.raises(asyncdb.NotSupportedError, match="rowcount"):
+        async with db.transaction():
+            await db.execute(f"UPDATE {table} SET name = 'b'")
+            async with db.stream("SELECT ROW_COUNT()"):
+                pytest.fail("it would say -1")
+    async with db.transaction():
+        await db.execute(f"SELECT id FROM {table}")
+        await db.execute(f"UPDATE {table} SET name = 'c'")
+        assert 1 == await db.fetchval("SELECT ROW_COUNT()")
+    async with db.transaction():
+        await db.execute(f"UPDATE {table} SET name = 'd'")
+        await db.executemany(f"INSERT INTO {table} VALUES (?, 'a')", [[2], [3]])
+        assert 2 == await db.fetchval("SELECT ROW_COUNT()")
+    async with db.transaction():
+        await db.execute(f"UPDATE {table} SET name = 'e'")
+    assert 0 == await db.fetchval("SELECT ROW_COUNT()")
+
+
+@pytest.mark.parametrize("end", ["commit", "rollback"])
+async def test_a_block_switches_autocommit_on_first(
+    db: asyncdb.Connection, table: str, other: asyncdb.Connection, end: str
+) -> None:
+    """A batch had switched it off, and `db.native` has ended that one's block."""
+    await db.executemany(f"INSERT INTO {table} VALUES (?, 'a')", [[1], [2]])
+    native: Any = db.native
+    with pytest.raises(asyncdb.TransactionError):
+        async with db.transaction():
+            rows = [["b", 1], ["c", 2]]
+            await db.executemany(f"UPDATE {table} SET name = ? WHERE id = ?", rows)
+            await native.rollback()
+    async with db.transaction() as tx:
+        await getattr(tx, end)()
+
+    await native.query(f"INSERT INTO {table} VALUES (3, 'a')")
+    assert [1, 2, 3] == await ids(other, table)
+
+
+async def test_results_of_a_call_that_looks_like_a_select(
+    db: asyncdb.Connection, table: str
+) -> None:
+    """All of them come, whatever we take the statement for."""
+    await db.execute(
+        f"CREATE PROCEDURE p_{table}() BEGIN SELECT 1 AS a; SELECT 2 AS a; END"
+    )
+    async with db.transaction():
+        found = await db.execute(f"/*!999999 SELECT */ CALL p_{table}()")
+        assert [(1,)] == await found.fetchall()
+        assert found.nextset()
+        assert [(2,)] == await found.fetchall()
+    await db.execute(f"DROP PROCEDURE p_{table}")
 
 
 async def test_a_session_that_would_go_on_taking_several_is_ended(

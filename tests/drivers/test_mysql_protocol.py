@@ -784,6 +784,31 @@ async def test_an_unanswered_commit_is_unknown(fake: Fake) -> None:
             await db.commit()
 
 
+async def test_a_first_statement_that_was_stopped_before_it_began(fake: Fake) -> None:
+    """KILL QUERY came behind BEGIN: the server announces a result, and sends none."""
+
+    async def script(peer: Peer) -> bytes:
+        await peer.serve()
+        for _ in range(3):  # it takes several; BEGIN and the statement; it takes one
+            await peer.command()
+        peer.send(packets(eof()) + packets(ok(status=MORE | 3)) + packets(eof(3)))
+        await peer.command()  # how is the session?
+        peer.send(packets(ok(status=3)))
+        await peer.command()
+        peer.send(packets(ok(status=2)))
+        return await peer.everything()
+
+    async with fake(script) as (url, results), asyncdb.connect(url) as db:
+        with pytest.raises(asyncdb.QueryCanceled):
+            async with db.transaction():
+                await db.execute("UPDATE t SET a = 1")
+        assert not db.in_transaction
+        assert not db.is_closed
+
+    assert b"START TRANSACTION;UPDATE t SET a = 1" in results[0]
+    assert b"ROLLBACK" in results[0]
+
+
 async def test_a_rollback_may_come_too_late(fake: Fake) -> None:
     """Galera refuses the ROLLBACK of what it has taken back: that is no error."""
 

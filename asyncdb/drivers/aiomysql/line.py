@@ -66,7 +66,7 @@ class AiomysqlLine(_Native):  # type: ignore[misc]
     # -- what `db.native` is asked ----------------------------------------------------
 
     async def _execute_command(self, *args: Any) -> Any:
-        if self.due is not None:
+        if self.due is not None and not self.is_gone:
             await self.due()
         return await super()._execute_command(*args)
 

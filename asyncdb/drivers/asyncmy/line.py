@@ -79,7 +79,7 @@ class AsyncmyLine(_Native):  # type: ignore[misc]
     # -- what `db.native` is asked ----------------------------------------------------
 
     async def _execute_command(self, *args: Any) -> Any:
-        if self.due is not None:
+        if self.due is not None and not self.is_gone:
             await self.due()
         return await super()._execute_command(*args)
 

@@ -60,6 +60,8 @@ class Answer(Packets):
         shape: of the result's columns.
         values: raw values of rows that no reader has read, which `take` empties.
         status: the server's status bits, as last told.
+        stopped: by KILL QUERY between two statements of one text: the server begins
+            the second no more, and says nothing.
         warnings: how many the last statement left.
         affected: rows that the last statement matched, changed or inserted.
         made: the key of the one row that it made, 0 for none.
@@ -78,6 +80,7 @@ class Answer(Packets):
     made = 0
     shape: Shape | None = None
     status: int | None = None
+    stopped = False
     warnings = 0
 
     def __init__(
@@ -165,6 +168,12 @@ class Answer(Packets):
         else:
             self.values, self._taken = [], 0
         return values[start:end] if start or size else values
+
+    def _foreign(self, packet: bytes, sequence: int) -> None:
+        if sequence == 1 and self.earlier and self._step is Answer._head:
+            self.done = self.stopped = True  # it is the answer to the next command
+        else:
+            super()._foreign(packet, sequence)
 
     # -- steps: each parses what is whole, and says whether to go on ------------------
 

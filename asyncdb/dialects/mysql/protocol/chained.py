@@ -12,12 +12,13 @@ server finds there is what we have put there.
 
 from __future__ import annotations
 
-from asyncdb.dialects.mysql.errors import SYNTAX
 from asyncdb.dialects.mysql.protocol.answers import Answer
 from asyncdb.dialects.mysql.protocol.exchange import Exchange
 from asyncdb.dialects.mysql.protocol.wire import SET_OPTION
 from asyncdb.sql.statement import Statement
 
+# What a server says of a statement that KILL QUERY has stopped.
+STOPPED = b"\xff\x25\x05#70100Query execution was interrupted"
 SEVERAL, SINGLE = SET_OPTION + b"\0\0", SET_OPTION + b"\1\0"
 # Statements that give one result each, whatever is in them.
 _GIVES_ONE = frozenset(["SELECT", "INSERT", "REPLACE", "UPDATE", "DELETE", "WITH"])
@@ -36,16 +37,16 @@ def can_follow(statement: Statement, text: str, most: int) -> bool:
     return short and statement.verb in _GIVES_ONE and ";" not in text
 
 
-async def chained(exchange: Exchange, payload: bytes) -> Answer | None:
+async def chained(exchange: Exchange, payload: bytes) -> Answer:
     """Run statements in one round trip, up to the first that fails.
 
     Args:
         exchange: the session's.
-        payload: their text; the first is ours, and right.
+        payload: their text.
 
     Returns:
-        The answer to the last that ran, which may have failed. `None` if none ran: the
-        server, or what stands before it, takes one statement in a text only.
+        The answer to the last that ran, which may have failed; those before it are in
+        its `earlier`.
 
     Raises:
         Exception: the library's, and the session is over: it could not be brought back
@@ -55,6 +56,6 @@ async def chained(exchange: Exchange, payload: bytes) -> Answer | None:
     if single.error is not None and several.error is None:
         exchange.abort()
         raise exchange.wire.server_error(single.error)
-    earlier, answer.earlier = answer.earlier, []
-    number = 0 if answer.error is None else int.from_bytes(answer.error[1:3], "little")
-    return None if number == SYNTAX and not earlier else answer
+    if answer.stopped:
+        answer.error = STOPPED
+    return answer

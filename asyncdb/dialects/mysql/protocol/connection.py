@@ -131,14 +131,17 @@ class MySQLConnection(DriverConnection):
         """Run a statement and give its whole result."""
         exchange = self._exchange
         session = exchange.session
-        if self._transactions.autocommit_off:
-            await self._transactions.heal()
+        transactions = self._transactions
+        if transactions.autocommit_off:
+            await transactions.heal()
+        if transactions.uncounted:
+            transactions.check_counts(statement)
         session.note(statement)
         verb = statement.verb
         text, plain = render(statement, args), verb in _PLAIN
         try:
-            if self._transactions.opening:
-                answer = await self._transactions.begin_with(statement, text)
+            if transactions.opening:
+                answer = await transactions.begin_with(statement, text)
             elif self._limit is None:
                 answer = await exchange.command(text, plain=plain)
             elif verb == "SELECT":
@@ -147,12 +150,12 @@ class MySQLConnection(DriverConnection):
                 answer = await command_within(exchange, self._limit, text, plain=plain)
         except self._server_error as error:
             locate(error, statement, args, self.lexis)
-            await self._transactions.heal()
+            await transactions.heal()
             raise
         if answer.warnings:
             await self._warnings.ask(statement)
-        if self._transactions.autocommit_off:  # it may have been DDL, which commits
-            await self._transactions.heal()
+        if transactions.autocommit_off:  # it may have been DDL, which commits
+            await transactions.heal()
         shape = answer.shape
         if answer.earlier or (shape and shape.has_timestamps and not session.sure):
             return await self._read(statement, answer)
@@ -179,7 +182,7 @@ class MySQLConnection(DriverConnection):
 
     async def describe(self, statement: Statement) -> Description:
         """Have the server prepare a statement, and tell what it is."""
-        await self._transactions.begin_now()
+        await self._begin(statement)
         pieces = statement.pieces if statement.keys else (statement.text,)
         try:
             prepared = await self._exchange.prepare("?".join(pieces))
@@ -199,7 +202,7 @@ class MySQLConnection(DriverConnection):
         """Send statements before the first answer is read."""
         if not self._options.pipeline or self._limit is not None:
             return False
-        await self._transactions.begin_now()
+        await self._begin(commands[0].statement)
         await self._transactions.heal()
         await self._together.run(commands, outcomes, self._read, begin=begin)
         return True
@@ -208,7 +211,7 @@ class MySQLConnection(DriverConnection):
         self, statement: Statement, rows: Sequence[Sequence[Any]]
     ) -> int:
         """Run a statement for each row."""
-        await self._transactions.begin_now()
+        await self._begin(statement)
         await self._transactions.heal()
         self._exchange.session.note(statement)
         texts = (render(statement, row) for row in rows)
@@ -223,7 +226,7 @@ class MySQLConnection(DriverConnection):
         self, statement: Statement, args: Sequence[Any]
     ) -> DriverCursor:
         """Run a statement, and read no more of its result than its columns."""
-        await self._transactions.begin_now()
+        await self._begin(statement)
         await self._transactions.heal()
         if not self._exchange.session.sure:  # it cannot be asked once rows are coming
             await self._refresh()
@@ -238,6 +241,12 @@ class MySQLConnection(DriverConnection):
             raise
 
     # -- transactions --------------------------------------------------------------
+
+    async def _begin(self, first: Statement) -> None:
+        """Open the transaction that is due, ahead of `first`."""
+        if self._transactions.uncounted:
+            self._transactions.check_counts(first)
+        await self._transactions.begin_now()
 
     async def begin(self, options: TransactionOptions) -> None:
         """Open a transaction."""
@@ -293,10 +302,12 @@ class MySQLConnection(DriverConnection):
 
     async def close(self) -> None:
         """Say goodbye; in the middle of an answer, cut."""
+        self._transactions.take_opening()
         await self._exchange.close()
 
     def terminate(self) -> None:
         """Cut the line, and stop what the server may still be doing."""
+        self._transactions.take_opening()
         self._exchange.terminate()
 
     async def departed(self) -> None:

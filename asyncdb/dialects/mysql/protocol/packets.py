@@ -44,6 +44,7 @@ class Packets:
         sequence = (self._sequence + len(spans) - 1) & 255
         if data[start - 1] != sequence:
             self._foreign(data[start:position], data[start - 1])
+            return None
         self._sequence = (sequence + 1) & 255
         self._position = position
         if len(spans) == 1:
@@ -51,7 +52,7 @@ class Packets:
         return b"".join(data[start:end] for start, end in spans)
 
     def _foreign(self, packet: bytes, sequence: int) -> None:
-        """Raise for a packet that is out of turn."""
+        """Raise for a packet that is out of turn; or leave it, if it is another's."""
         if packet[0] == ERROR and sequence == 0:
             # A server that shuts down or ends an idle session says so unasked.
             raise lost(*read_packet(packet))

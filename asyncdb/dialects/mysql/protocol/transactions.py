@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from asyncdb.dialects.mysql.error_numbers import ENDS_TRANSACTION
+from asyncdb.dialects.mysql.errors import SYNTAX
 from asyncdb.dialects.mysql.protocol.answers import Answer
 from asyncdb.dialects.mysql.protocol.chained import can_follow, chained
 from asyncdb.dialects.mysql.protocol.exchange import Exchange
-from asyncdb.errors import TransactionError
+from asyncdb.errors import NotSupportedError, TransactionError
 from asyncdb.options import TransactionOptions
 from asyncdb.sql.statement import Statement
 
@@ -25,6 +26,7 @@ class Transactions:
     Attributes:
         autocommit_off: autocommit was switched off, until the transaction ends.
         opening: statements that are due before any other; they open a transaction.
+        uncounted: the server has forgotten how many rows the last statement counted.
     """
 
     def __init__(self, exchange: Exchange, *, along: bool) -> None:
@@ -33,17 +35,18 @@ class Transactions:
         self._along = along
         self.autocommit_off = False
         self.opening: list[str] = []
+        self.uncounted = False
 
     async def begin(self, options: TransactionOptions) -> None:
         """Open a transaction, if it can be with its first statement."""
-        opening = self.opening
+        await self.heal()
+        opening: list[str] = []
         if options.isolation is not None:
             level = options.isolation.upper()  # the core has checked it
             opening.append(f"SET TRANSACTION ISOLATION LEVEL {level}")
         opening.append(f"START TRANSACTION{' READ ONLY' if options.readonly else ''}")
-        if self._along:
-            self._line.due = self.begin_now
-        else:
+        self._put_back(opening)
+        if not self._along:
             await self.begin_now()
 
     def take_opening(self) -> list[str]:
@@ -51,10 +54,18 @@ class Transactions:
         opening, self.opening, self._line.due = self.opening, [], None
         return opening
 
+    def _put_back(self, opening: list[str]) -> None:
+        self.opening, self._line.due = opening, self.begin_now
+
     async def begin_now(self) -> None:
-        """Send what is due."""
-        for text in self.take_opening():
-            await self._exchange.command(text)
+        """Send what is due; refused it stays so, for there is no transaction."""
+        opening = self.take_opening()
+        try:
+            for text in opening:
+                await self._exchange.command(text)
+        except self._exchange.wire.library.error:
+            self._put_back(opening)
+            raise
 
     async def begin_with(self, statement: Statement, text: str) -> Answer:
         """Send what is due, and a statement with it, or behind it.
@@ -75,13 +86,33 @@ class Transactions:
         payload = exchange.encode(";".join([*self.opening, text]))
         opening = self.take_opening()
         answer = await chained(exchange, payload)
-        if answer is None:  # what stands before the server takes one statement only
-            self._along, self.opening = False, opening
-            return await self.begin_with(statement, text)
-        if answer.error is not None:
-            await exchange.settle(answer.error)
-            raise exchange.wire.server_error(answer.error)
-        return answer
+        ran, answer.earlier = len(answer.earlier), answer.earlier[len(opening) :]
+        if answer.error is None:
+            self.uncounted = True
+            return answer
+        if ran < len(opening):
+            self._put_back(opening)
+            # Ours is right: what stands before the server takes one statement only.
+            if not ran and answer.error[1:3] == SYNTAX.to_bytes(2, "little"):
+                self._along = False
+                return await self.begin_with(statement, text)
+        await exchange.settle(answer.error)
+        raise exchange.wire.server_error(answer.error)
+
+    def check_counts(self, statement: Statement) -> None:
+        """Refuse to ask the server for what it has forgotten.
+
+        Raises:
+            NotSupportedError: it is asked how many rows the first statement counted.
+        """
+        self.uncounted = False
+        if not statement.words.isdisjoint(("ROW_COUNT", "DIAGNOSTICS")):
+            message = (
+                "the server knows no more how many rows the first statement of this "
+                "block counted, for BEGIN went with it: its cursor's rowcount does; "
+                "or connect with pipeline=False"
+            )
+            raise NotSupportedError(message)
 
     async def commit(self) -> None:
         """Commit what is open.
@@ -91,6 +122,7 @@ class Transactions:
                 by an implicit commit (CREATE TABLE and the like) or a rollback.
         """
         exchange = self._exchange
+        self.uncounted = False
         if self.take_opening():
             return  # a block without statements
         if not exchange.wire.in_transaction:
@@ -112,6 +144,7 @@ class Transactions:
     async def rollback(self) -> None:
         """Roll back; a session that is gone was rolled back by the server."""
         wire = self._exchange.wire
+        self.uncounted = False
         if self.take_opening():
             return
         if wire.is_gone:
