@@ -341,6 +341,7 @@ async def test_copy(
         where = {"ASYNCDB_SOURCE_URL": shop, "ASYNCDB_TARGET_URL": target}
         arguments = ["env:ASYNCDB_SOURCE_URL", "env:ASYNCDB_TARGET_URL"]
         planned = await in_thread("copy", "--dry-run", *arguments, **where)
+        accepted = await in_thread("copy", "--dry-run", "--skip", **where)
         refused = await in_thread("copy", *arguments, **where)
         copied = await in_thread("copy", "--skip", **where)
         again = await in_thread("copy", *arguments, "--skip", **where)
@@ -349,9 +350,11 @@ async def test_copy(
 
     assert "-- problem: view dear: only tables are copied" in planned.stdout
     assert "CREATE TABLE" in planned.stdout
-    assert (0, 1, 0, 1) == tuple(
-        one.exit_code for one in (planned, refused, copied, again)
+    assert (1, 0, 1, 0, 1) == tuple(
+        one.exit_code for one in (planned, accepted, refused, copied, again)
     )
+    assert planned.stdout == accepted.stdout
+    assert planned.stderr == refused.stderr
     assert "view dear" in refused.stderr
     assert "2 rows in" in copied.stderr
     assert "sales" in copied.stdout

@@ -46,7 +46,8 @@ def copy(
         bool, typer.Option("--data-only", help="The target has the tables already.")
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be done; write nothing.")
+        bool,
+        typer.Option("--dry-run", help="Say what would be done, or refused."),
     ] = False,
     skip: Annotated[
         bool, typer.Option("--skip", help="Go on although there are problems.")
@@ -125,6 +126,8 @@ async def _copy(
             sys.stderr.write(f"note: {note}\n")
         if dry_run:
             _show(plan)
+            if plan.problems and not skip:
+                raise CopyRefused(plan.problems)  # as without --dry-run
             return
         if skip:
             for problem in plan.problems:
