@@ -399,9 +399,9 @@ async def test_the_server_has_no_count_of_the_first_statement(
     assert 0 == await db.fetchval("SELECT ROW_COUNT()")
 
 
-@pytest.mark.parametrize("end", ["commit", "rollback"])
-async def test_a_block_switches_autocommit_on_first(
-    db: asyncdb.Connection, table: str, other: asyncdb.Connection, end: str
+@pytest.mark.parametrize("end", ["commit", "rollback", None])
+async def test_autocommit_is_on_again_for_native_statements(
+    db: asyncdb.Connection, table: str, other: asyncdb.Connection, end: str | None
 ) -> None:
     """A batch had switched it off, and `db.native` has ended that one's block."""
     await db.executemany(f"INSERT INTO {table} VALUES (?, 'a')", [[1], [2]])
@@ -411,10 +411,30 @@ async def test_a_block_switches_autocommit_on_first(
             rows = [["b", 1], ["c", 2]]
             await db.executemany(f"UPDATE {table} SET name = ? WHERE id = ?", rows)
             await native.rollback()
-    async with db.transaction() as tx:
-        await getattr(tx, end)()
+    if end is not None:
+        async with db.transaction() as tx:
+            await getattr(tx, end)()
 
     await native.query(f"INSERT INTO {table} VALUES (3, 'a')")
+    assert not db.in_transaction
+    assert [1, 2, 3] == await ids(other, table)
+    await db.execute(f"INSERT INTO {table} VALUES (4, 'a')")
+    assert [1, 2, 3, 4] == await ids(other, table)
+
+
+async def test_autocommit_is_on_again_inside_of_a_block(
+    db: asyncdb.Connection, table: str, other: asyncdb.Connection
+) -> None:
+    """What `db.native` does behind its own ROLLBACK commits by itself, as it does."""
+    await db.executemany(f"INSERT INTO {table} VALUES (?, 'a')", [[1], [2]])
+    native: Any = db.native
+    with pytest.raises(asyncdb.TransactionError):
+        async with db.transaction():
+            rows = [["b", 1], ["c", 2]]
+            await db.executemany(f"UPDATE {table} SET name = ? WHERE id = ?", rows)
+            await native.query(f"INSERT INTO {table} VALUES (5, 'a')")
+            await native.rollback()
+            await native.query(f"INSERT INTO {table} VALUES (3, 'a')")
     assert [1, 2, 3] == await ids(other, table)
 
 

@@ -50,12 +50,28 @@ class Transactions:
             await self.begin_now()
 
     def take_opening(self) -> list[str]:
-        """Let nothing be due; return what was."""
-        opening, self.opening, self._line.due = self.opening, [], None
+        """Let nothing be due to begin; return what was."""
+        opening = self.opening
+        self._put_back([])
         return opening
 
     def _put_back(self, opening: list[str]) -> None:
-        self.opening, self._line.due = opening, self.begin_now
+        self.opening = opening
+        self._watch()
+
+    def turn_autocommit(self, *, off: bool) -> None:
+        """Take note that autocommit is switched off, or on again."""
+        self.autocommit_off = off
+        self._watch()
+
+    def _watch(self) -> None:
+        """Have `db.native` wait for what is due, as long as something is."""
+        due = self.opening or self.autocommit_off
+        self._line.due = self._attend if due else None
+
+    async def _attend(self) -> None:
+        await self.begin_now()
+        await self.heal()
 
     async def begin_now(self) -> None:
         """Send what is due; refused it stays so, for there is no transaction."""
@@ -139,7 +155,7 @@ class Transactions:
             # Refused, it stays off; the transaction was taken back, most likely.
             await self.heal()
             raise
-        self.autocommit_off = False
+        self.turn_autocommit(off=False)
 
     async def rollback(self) -> None:
         """Roll back; a session that is gone was rolled back by the server."""
@@ -165,14 +181,14 @@ class Transactions:
             begin: they are a transaction of their own; else one is open.
         """
         texts = [] if self.autocommit_off else [AUTOCOMMIT_OFF]
-        self.autocommit_off = True
+        self.turn_autocommit(off=True)
         return [*texts, "START TRANSACTION"] if begin else texts
 
     async def switch_autocommit_off(self) -> None:
         """Let nothing be committed by itself until the transaction ends."""
         if not self.autocommit_off:
             await self._exchange.command(AUTOCOMMIT_OFF)
-            self.autocommit_off = True
+            self.turn_autocommit(off=True)
 
     async def settle(self, errors: Sequence[bytes]) -> None:
         """Make the status tell the truth, after failures among what went together."""
@@ -195,7 +211,7 @@ class Transactions:
     async def restore_autocommit(self) -> None:
         """Switch autocommit on again, after a transaction has ended."""
         if self.autocommit_off and not self._exchange.wire.is_gone:
-            self.autocommit_off = False
+            self.turn_autocommit(off=False)
             try:
                 await self._exchange.command(AUTOCOMMIT_ON)
             except Exception:  # noqa: BLE001
