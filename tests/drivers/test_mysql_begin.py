@@ -399,6 +399,12 @@ async def test_the_server_has_no_count_of_the_first_statement(
     assert 0 == await db.fetchval("SELECT ROW_COUNT()")
 
 
+async def _change_both(db: asyncdb.Connection, table: str) -> None:
+    """Change two rows at a time, with autocommit off."""
+    rows = [["b", 1], ["c", 2]]
+    await db.executemany(f"UPDATE {table} SET name = ? WHERE id = ?", rows)
+
+
 @pytest.mark.parametrize("end", ["commit", "rollback", None])
 async def test_autocommit_is_on_again_for_native_statements(
     db: asyncdb.Connection, table: str, other: asyncdb.Connection, end: str | None
@@ -408,8 +414,7 @@ async def test_autocommit_is_on_again_for_native_statements(
     native: Any = db.native
     with pytest.raises(asyncdb.TransactionError):
         async with db.transaction():
-            rows = [["b", 1], ["c", 2]]
-            await db.executemany(f"UPDATE {table} SET name = ? WHERE id = ?", rows)
+            await _change_both(db, table)
             await native.rollback()
     if end is not None:
         async with db.transaction() as tx:
@@ -430,8 +435,7 @@ async def test_autocommit_is_on_again_inside_of_a_block(
     native: Any = db.native
     with pytest.raises(asyncdb.TransactionError):
         async with db.transaction():
-            rows = [["b", 1], ["c", 2]]
-            await db.executemany(f"UPDATE {table} SET name = ? WHERE id = ?", rows)
+            await _change_both(db, table)
             await native.query(f"INSERT INTO {table} VALUES (5, 'a')")
             await native.rollback()
             await native.query(f"INSERT INTO {table} VALUES (3, 'a')")

@@ -47,7 +47,7 @@ def copy(
     ] = False,
     dry_run: Annotated[
         bool,
-        typer.Option("--dry-run", help="Say what would be done, or refused."),
+        typer.Option("--dry-run", help="Write nothing; say what would be done."),
     ] = False,
     skip: Annotated[
         bool, typer.Option("--skip", help="Go on although there are problems.")

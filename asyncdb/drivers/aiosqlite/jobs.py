@@ -47,7 +47,7 @@ def run(
             make, columns = _shape(names)
             cursor.row_factory = None  # whatever `db.native` has
             rows: list[Any]
-            if plain:
+            if plain:  # which the collector forgets best while they come
                 rows = cursor.fetchall()
             else:
                 made = map(make, cursor)

@@ -287,7 +287,7 @@ class MySQLConnection(DriverConnection):
             server_values(answers[-1]), session.dialect, session.role
         )
         exchange.session.dialect = session.dialect
-        self._transactions.turn_autocommit(off=False)
+        self._transactions.note_autocommit(off=False)
         return exchange.session.utc == session.utc
 
     # -- the end -------------------------------------------------------------------

@@ -45,21 +45,21 @@ class Transactions:
             level = options.isolation.upper()  # the core has checked it
             opening.append(f"SET TRANSACTION ISOLATION LEVEL {level}")
         opening.append(f"START TRANSACTION{' READ ONLY' if options.readonly else ''}")
-        self._put_back(opening)
+        self._set_opening(opening)
         if not self._along:
             await self.begin_now()
 
     def take_opening(self) -> list[str]:
         """Let nothing be due to begin; return what was."""
         opening = self.opening
-        self._put_back([])
+        self._set_opening([])
         return opening
 
-    def _put_back(self, opening: list[str]) -> None:
+    def _set_opening(self, opening: list[str]) -> None:
         self.opening = opening
         self._watch()
 
-    def turn_autocommit(self, *, off: bool) -> None:
+    def note_autocommit(self, *, off: bool) -> None:
         """Take note that autocommit is switched off, or on again."""
         self.autocommit_off = off
         self._watch()
@@ -80,7 +80,7 @@ class Transactions:
             for text in opening:
                 await self._exchange.command(text)
         except self._exchange.wire.library.error:
-            self._put_back(opening)
+            self._set_opening(opening)
             raise
 
     async def begin_with(self, statement: Statement, text: str) -> Answer:
@@ -107,7 +107,7 @@ class Transactions:
             self.uncounted = True
             return answer
         if ran < len(opening):
-            self._put_back(opening)
+            self._set_opening(opening)
             # Ours is right: what stands before the server takes one statement only.
             if not ran and answer.error[1:3] == SYNTAX.to_bytes(2, "little"):
                 self._along = False
@@ -155,7 +155,7 @@ class Transactions:
             # Refused, it stays off; the transaction was taken back, most likely.
             await self.heal()
             raise
-        self.turn_autocommit(off=False)
+        self.note_autocommit(off=False)
 
     async def rollback(self) -> None:
         """Roll back; a session that is gone was rolled back by the server."""
@@ -181,14 +181,14 @@ class Transactions:
             begin: they are a transaction of their own; else one is open.
         """
         texts = [] if self.autocommit_off else [AUTOCOMMIT_OFF]
-        self.turn_autocommit(off=True)
+        self.note_autocommit(off=True)
         return [*texts, "START TRANSACTION"] if begin else texts
 
     async def switch_autocommit_off(self) -> None:
         """Let nothing be committed by itself until the transaction ends."""
         if not self.autocommit_off:
             await self._exchange.command(AUTOCOMMIT_OFF)
-            self.turn_autocommit(off=True)
+            self.note_autocommit(off=True)
 
     async def settle(self, errors: Sequence[bytes]) -> None:
         """Make the status tell the truth, after failures among what went together."""
@@ -211,7 +211,7 @@ class Transactions:
     async def restore_autocommit(self) -> None:
         """Switch autocommit on again, after a transaction has ended."""
         if self.autocommit_off and not self._exchange.wire.is_gone:
-            self.turn_autocommit(off=False)
+            self.note_autocommit(off=False)
             try:
                 await self._exchange.command(AUTOCOMMIT_ON)
             except Exception:  # noqa: BLE001
